@@ -1,0 +1,140 @@
+//! One document's changes, causally complete, and questions about any change's past.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    change::{Change, Operation, OperationId},
+    id::{ActorId, ChangeHash},
+};
+
+/// The changes of one document. **Invariant:** every parent of a change in it is in it too.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    changes: BTreeMap<ChangeHash, Change>,
+    /// Hashes in an order in which parents precede children: the order of arrival here.
+    order: Vec<ChangeHash>,
+    heads: BTreeSet<ChangeHash>,
+    /// By actor, by first operation: where to look for an operation.
+    starts: BTreeMap<ActorId, BTreeMap<u64, ChangeHash>>,
+}
+
+impl History {
+    /// Adds a change whose parents are all here; one that is here already is ignored.
+    /// Returns whether the parents were here, and so whether it is in now.
+    pub fn insert(&mut self, hash: ChangeHash, change: Change) -> bool {
+        if self.changes.contains_key(&hash) {
+            return true;
+        }
+        if !change.parents.iter().all(|parent| self.changes.contains_key(parent)) {
+            return false;
+        }
+        for parent in &change.parents {
+            self.heads.remove(parent);
+        }
+        self.heads.insert(hash);
+        self.order.push(hash);
+        self.starts.entry(change.actor).or_default().insert(change.first_operation, hash);
+        self.changes.insert(hash, change);
+        true
+    }
+
+    /// Whether there is no change.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The number of changes.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The change named `hash`.
+    pub fn get(&self, hash: &ChangeHash) -> Option<&Change> {
+        self.changes.get(hash)
+    }
+
+    /// The changes that no other change names as parent, ascending.
+    pub fn heads(&self) -> Vec<ChangeHash> {
+        self.heads.iter().copied().collect()
+    }
+
+    /// All changes, parents before children.
+    pub fn iter(&self) -> impl Iterator<Item = (&ChangeHash, &Change)> {
+        self.order.iter().map(|hash| (hash, &self.changes[hash]))
+    }
+
+    /// The first change: the one that made the document.
+    pub fn first(&self) -> Option<(&ChangeHash, &Change)> {
+        self.iter().next()
+    }
+
+    /// The operation named `id`, with the hash of the change that holds it.
+    pub fn operation(&self, id: OperationId) -> Option<(ChangeHash, &Operation)> {
+        let (first, hash) = self.starts.get(&id.actor)?.range(..=id.counter).next_back()?;
+        let index = usize::try_from(id.counter - first).ok()?;
+        self.changes[hash].operations.get(index).map(|operation| (*hash, operation))
+    }
+
+    /// Everything reachable from `parents`, or `None` where one of them is not here.
+    pub fn past(&self, parents: &[ChangeHash]) -> Option<Past<'_>> {
+        if !parents.iter().all(|parent| self.changes.contains_key(parent)) {
+            return None;
+        }
+        let mut members = BTreeSet::new();
+        if self.heads.len() == parents.len() && parents.iter().all(|parent| self.heads.contains(parent)) {
+            members.extend(self.order.iter().copied());
+        } else {
+            let mut open = parents.to_vec();
+            while let Some(hash) = open.pop() {
+                if members.insert(hash) {
+                    open.extend(self.changes[&hash].parents.iter().copied());
+                }
+            }
+        }
+        Some(Past { history: self, members })
+    }
+}
+
+/// What one change had seen: every answer depends on it and on nothing that came later.
+#[derive(Debug)]
+pub struct Past<'a> {
+    history: &'a History,
+    members: BTreeSet<ChangeHash>,
+}
+
+impl<'a> Past<'a> {
+    /// Whether the change named `hash` had been seen.
+    pub fn contains(&self, hash: &ChangeHash) -> bool {
+        self.members.contains(hash)
+    }
+
+    /// The changes seen, parents before children.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a ChangeHash, &'a Change)> {
+        self.history.iter().filter(|(hash, _)| self.members.contains(hash))
+    }
+
+    /// The highest sequence of `actor`, 0 if none.
+    pub fn highest_sequence(&self, actor: ActorId) -> u64 {
+        self.changes().filter(|change| change.actor == actor).map(|change| change.sequence).max().unwrap_or(0)
+    }
+
+    /// The highest operation counter, 0 if none.
+    pub fn highest_operation(&self) -> u64 {
+        self.changes().map(Change::last_operation).max().unwrap_or(0)
+    }
+
+    /// How many actors had written.
+    pub fn actor_count(&self) -> usize {
+        self.changes().map(|change| change.actor).collect::<BTreeSet<_>>().len()
+    }
+
+    /// The operation named `id`, if it had been seen.
+    pub fn operation(&self, id: OperationId) -> Option<&'a Operation> {
+        let (hash, operation) = self.history.operation(id)?;
+        self.members.contains(&hash).then_some(operation)
+    }
+
+    fn changes(&self) -> impl Iterator<Item = &'a Change> {
+        self.members.iter().filter_map(|hash| self.history.changes.get(hash))
+    }
+}

@@ -1,0 +1,11 @@
+//! Cases, persons and visits: the only place that knows automerge and the keys in a document.
+//!
+//! A document is the set of its changes. [`History`] holds them with what the gate asks about the
+//! past.
+
+pub mod history;
+
+pub use history::{History, Past};
+
+/// The schema that this version writes.
+pub const SCHEMA: u32 = 1;
