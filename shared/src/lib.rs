@@ -8,3 +8,4 @@ pub mod document;
 pub mod geo;
 pub mod id;
 pub mod time;
+pub mod wire;
