@@ -326,34 +326,69 @@ impl Batch {
     /// # Errors
     /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
     pub fn entries(&self) -> Result<Vec<Entry>, BatchError> {
-        let inflated;
-        let rows = match self.codec {
-            Codec::Rows => &self.body,
-            Codec::RowsZstd => {
-                inflated = zstd::bulk::decompress(&self.body, BATCH_INFLATED_BYTES_MAX)
-                    .map_err(|_| BatchError::Malformed)?;
-                &inflated
-            }
+        let rows = self.rows()?;
+        (0..rows.len()).map(|position| rows.entry(position)).collect()
+    }
+
+    /// Inflates the body and finds where each entry begins.
+    ///
+    /// # Errors
+    /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
+    pub fn rows(&self) -> Result<Rows, BatchError> {
+        let bytes = match self.codec {
+            Codec::Rows => self.body.clone(),
+            Codec::RowsZstd => zstd::bulk::decompress(&self.body, BATCH_INFLATED_BYTES_MAX)
+                .map_err(|_| BatchError::Malformed)?,
         };
-        let count = (self.last - self.first + 1) as usize;
-        let mut entries = Vec::with_capacity(count.min(BATCH_ENTRIES_MAX));
-        let mut decoder = minicbor::Decoder::new(rows);
-        for _ in 0..count {
-            let start = decoder.position();
-            let entry: Entry = decoder.decode().map_err(|_| BatchError::Malformed)?;
-            let bytes = decoder.position() - start;
-            if bytes > ENTRY_BYTES_MAX {
-                return Err(BatchError::Bytes { found: bytes, limit: ENTRY_BYTES_MAX });
+        let mut ends = Vec::new();
+        let mut decoder = minicbor::Decoder::new(&bytes);
+        let mut start = 0;
+        for _ in self.first..=self.last {
+            decoder.skip().map_err(|_| BatchError::Malformed)?;
+            let end = decoder.position();
+            if end - start > ENTRY_BYTES_MAX {
+                return Err(BatchError::Bytes { found: end - start, limit: ENTRY_BYTES_MAX });
             }
-            if let Entry::Change { change, .. } | Entry::Fed { change, .. } = &entry {
-                limits(change)?;
-            }
-            entries.push(entry);
+            ends.push(end);
+            start = end;
         }
-        if decoder.position() != rows.len() {
+        if start != bytes.len() {
             return Err(BatchError::Malformed);
         }
-        Ok(entries)
+        Ok(Rows { bytes, ends })
+    }
+}
+
+/// A batch's body, inflated: entries are decoded one at a time.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Decodes the entry at `position`, from 0.
+    ///
+    /// # Errors
+    /// There is none, it is malformed, or its change is over a limit.
+    pub fn entry(&self, position: usize) -> Result<Entry, BatchError> {
+        let end = *self.ends.get(position).ok_or(BatchError::Malformed)?;
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let entry = minicbor::decode(&self.bytes[start..end]).map_err(|_| BatchError::Malformed)?;
+        if let Entry::Change { change, .. } | Entry::Fed { change, .. } = &entry {
+            limits(change)?;
+        }
+        Ok(entry)
     }
 }
 
