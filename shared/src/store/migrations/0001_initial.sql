@@ -52,7 +52,7 @@ CREATE TABLE quarantine (
     document BLOB NOT NULL,
     author   INTEGER NOT NULL,
     epoch    BLOB NOT NULL,
-    position INTEGER NOT NULL,    -- index in the author's log
+    position INTEGER NOT NULL,    -- index in the author's log: the bytes are there
     rule     TEXT NOT NULL,
     reason   TEXT NOT NULL,
     at       INTEGER NOT NULL,    -- milliseconds, this machine's clock
@@ -98,23 +98,19 @@ CREATE TABLE ticket (
     device  INTEGER                  -- who used it
 ) STRICT, WITHOUT ROWID;
 
--- TRUTH. Registries: rows as canonical JSON, every version that a case may name.
-CREATE TABLE registry (
-    kind  TEXT NOT NULL,
-    key   TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (kind, key)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE registry_version (
-    kind      TEXT PRIMARY KEY,
-    version   BLOB NOT NULL,
-    signature BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE catalogue_version (      -- services as they were, for cases opened under them
+-- TRUTH. Registries: rows as canonical JSON, in every version that was ever in force here: cases name the
+-- catalogue that they were opened under, and a feed tells the difference from the version it told last.
+CREATE TABLE registry_row (
+    kind    TEXT NOT NULL,
     version BLOB NOT NULL,
     key     TEXT NOT NULL,
     value   TEXT NOT NULL,
-    PRIMARY KEY (version, key)
+    PRIMARY KEY (kind, version, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE registry (
+    kind      TEXT PRIMARY KEY,
+    version   BLOB NOT NULL,      -- the one in force
+    signature BLOB NOT NULL       -- the hub's over it
 ) STRICT, WITHOUT ROWID;
 
 -- TRUTH. Running numbers: slips by letter and day, devices.
