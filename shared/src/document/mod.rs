@@ -4,8 +4,11 @@
 //! past.
 
 pub mod history;
+pub mod schema;
+pub mod status;
 
 pub use history::{History, Past};
+pub use status::State;
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;
