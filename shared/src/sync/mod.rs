@@ -1,0 +1,3 @@
+//! How replicas agree. What arrives passes the [`gate`] first.
+
+pub mod gate;
