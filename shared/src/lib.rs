@@ -1,11 +1,12 @@
 //! What both programs must agree on, byte for byte. No socket, thread, clock or task lives here.
 //!
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
-//! operations; [`document`] gives changes meaning.
+//! operations; [`document`] gives changes meaning; [`sync`] decides what is let in.
 
 pub mod change;
 pub mod document;
 pub mod geo;
 pub mod id;
+pub mod sync;
 pub mod time;
 pub mod wire;
