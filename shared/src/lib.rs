@@ -1,10 +1,11 @@
 //! What both programs must agree on, byte for byte. No socket, thread, clock or task lives here.
 //!
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
-//! operations; [`document`] gives changes meaning.
+//! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides.
 
 pub mod change;
 pub mod document;
 pub mod geo;
 pub mod id;
+pub mod registry;
 pub mod time;
