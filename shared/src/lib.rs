@@ -7,4 +7,6 @@ pub mod change;
 pub mod document;
 pub mod geo;
 pub mod id;
+pub mod identity;
+pub mod sync;
 pub mod time;
