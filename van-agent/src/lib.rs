@@ -1,1 +1,3 @@
-//! van-agent
+//! The program on a van's laptop. [`host`] is what it shares with the hub's.
+
+pub mod host;

@@ -12,7 +12,18 @@
 //! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
 //! made after the transaction that makes it true.
 
+pub mod enrolment;
+mod feed;
 pub mod gate;
+mod intake;
+mod reconcile;
+pub mod replica;
+mod scope;
+mod session;
+pub mod station;
+pub mod writing;
+
+pub use replica::Replica;
 
 use crate::{id::{DeviceId, PublicKey}, time::Timestamp};
 
@@ -82,9 +93,9 @@ impl CloseCode {
         Self::ALL.iter().position(|code| *code == self).map_or(9, |at| at as u32)
     }
 
-    /// The code of a number; one that a newer version added counts as [`CloseCode::Internal`].
-    pub fn of_value(value: u32) -> Self {
-        Self::ALL.get(value as usize).copied().unwrap_or(Self::Internal)
+    /// The code of a number; `None` where a newer version added it.
+    pub fn from_value(value: u32) -> Option<Self> {
+        Self::ALL.get(value as usize).copied()
     }
 }
 

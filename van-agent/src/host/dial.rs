@@ -1,0 +1,172 @@
+//! Finds the hub: tries its addresses until the holder of the pinned key answers.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use quinn::{Connection, ConnectionError, Endpoint, TransportConfig};
+use shared::{
+    id::PublicKey,
+    identity::{Key, ticket::Address, tls},
+};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::host::quic;
+
+/// How long an address may be silent before the next one is tried beside it.
+pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(3);
+
+/// No connection to the hub came about.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// There is no address to try.
+    #[error("no address of the hub is known")]
+    NoAddress,
+    /// The name has no address.
+    #[error("the name of {address} leads nowhere")]
+    Name {
+        /// Which address.
+        address: Address,
+        /// Why, where the system says.
+        source: io::Error,
+    },
+    /// Somebody else answers there.
+    #[error("the hub at {address} does not hold the key pinned at enrolment")]
+    WrongHub {
+        /// Where.
+        address: Address,
+        /// The key held there.
+        found: PublicKey,
+    },
+    /// Nobody answers.
+    #[error("nobody answers at {address} within {} s", .patience.as_secs())]
+    Silent {
+        /// Where.
+        address: Address,
+        /// How long it was waited.
+        patience: Duration,
+    },
+    /// Somebody answers and will not talk.
+    #[error("the connection to {address} failed")]
+    Failed {
+        /// Where.
+        address: Address,
+        /// Why.
+        source: ConnectionError,
+    },
+    /// No packet can even be sent there.
+    #[error("{address} cannot be reached from here")]
+    Unreachable {
+        /// Where.
+        address: Address,
+        /// Why.
+        source: quinn::ConnectError,
+    },
+}
+
+/// Connects to the hub whose key is `hub`, at the first of `addresses` where it answers; a silent one is
+/// joined by the next after [`NEXT_ADDRESS_AFTER`]. Each is given `patience`.
+///
+/// # Errors
+/// It was found at none of them; the most telling of the errors.
+pub async fn dial(
+    endpoint: &Endpoint,
+    key: &Key,
+    hub: PublicKey,
+    addresses: &[Address],
+    transport: Arc<TransportConfig>,
+    patience: Duration,
+) -> Result<Connection, DialError> {
+    let mut attempts = JoinSet::new();
+    let mut worst = DialError::NoAddress;
+    let mut waiting = addresses.iter();
+    loop {
+        let next = waiting.next();
+        if let Some(address) = next {
+            let pinned = tls::client_config(key, hub);
+            let config = quic::client_config(pinned.config, Arc::clone(&transport));
+            attempts.spawn(attempt(endpoint.clone(), address.clone(), config, pinned.stranger, patience));
+        }
+        // With addresses left, wait for one result or for the turn of the next; else for any result.
+        let result = match timeout(NEXT_ADDRESS_AFTER, attempts.join_next()).await {
+            Err(_) => continue,
+            Ok(None) if next.is_none() => return Err(worst),
+            Ok(None) => continue,
+            Ok(Some(result)) => {
+                result.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+            }
+        };
+        match result {
+            Ok(connection) => return Ok(connection),
+            Err(error) if telling(&error) > telling(&worst) => worst = error,
+            Err(_) => {}
+        }
+    }
+}
+
+/// How much an error says of what is wrong: the higher, the better it is told to the person.
+fn telling(error: &DialError) -> u8 {
+    match error {
+        DialError::NoAddress => 0,
+        DialError::Unreachable { .. } => 1,
+        DialError::Name { .. } => 2,
+        DialError::Silent { .. } => 3,
+        DialError::Failed { .. } => 4,
+        DialError::WrongHub { .. } => 5,
+    }
+}
+
+async fn attempt(
+    endpoint: Endpoint,
+    address: Address,
+    config: quinn::ClientConfig,
+    stranger: tls::Stranger,
+    patience: Duration,
+) -> Result<Connection, DialError> {
+    let reach = async {
+        let socket = match resolve(&address).await {
+            Ok(socket) => socket,
+            Err(source) => return Err(DialError::Name { address: address.clone(), source }),
+        };
+        let connecting = endpoint
+            .connect_with(config, socket, tls::SERVER_NAME)
+            .map_err(|source| DialError::Unreachable { address: address.clone(), source })?;
+        connecting.await.map_err(|source| match stranger.key() {
+            Some(found) => DialError::WrongHub { address: address.clone(), found },
+            None => DialError::Failed { address: address.clone(), source },
+        })
+    };
+    match timeout(patience, reach).await {
+        Ok(reached) => reached,
+        Err(_) => Err(DialError::Silent { address, patience }),
+    }
+}
+
+async fn resolve(address: &Address) -> io::Result<SocketAddr> {
+    let mut found = tokio::net::lookup_host((address.host(), address.port())).await?;
+    found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::quic::Side;
+
+    #[tokio::test]
+    async fn the_most_telling_error_is_told() {
+        let endpoint = quic::van_endpoint().unwrap();
+        let key = Key::from_seed([1; 32]);
+        let silent = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let silent = Address::from(silent.local_addr().unwrap());
+        let nowhere: Address = "nowhere.invalid:4433".parse().unwrap();
+        let reach = |addresses| {
+            let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
+            let (endpoint, key) = (&endpoint, &key);
+            async move {
+                let patience = Duration::from_millis(50);
+                dial(endpoint, key, key.public(), addresses, transport, patience).await.unwrap_err()
+            }
+        };
+        assert!(matches!(reach(&[]).await, DialError::NoAddress));
+        let both = [nowhere, silent.clone()];
+        assert!(matches!(reach(&both).await, DialError::Silent { address, .. } if address == silent));
+    }
+}

@@ -1,0 +1,510 @@
+//! Moves bytes between a QUIC connection and the owner of the core, and nothing else.
+//!
+//! The control stream is opened by the child, has the highest priority and runs both ways; for batches each
+//! side opens one stream when it first has something to send. Bytes keep their order within a channel, not
+//! between channels: a batch may overtake a control frame that was lost once.
+//!
+//! **Invariants:** nothing is read from the network that the owner has no room for; the core hears that a link
+//! is gone only after the last byte of it. After the core's close, what it had sent before still goes out for
+//! up to [`LINGER_MAX`], except where the close is a punishment.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use rustls::pki_types::CertificateDer;
+use shared::{
+    id::PublicKey,
+    identity::tls::{self, NoPeerKey},
+    sync::{Channel, CloseCode, PeerId, Role},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, interval, timeout},
+};
+
+use crate::host::owner::{Handle, Outbound, Owned, Stopped};
+
+/// How long a link that the core has closed may take to deliver what was sent before.
+pub const LINGER_MAX: Duration = Duration::from_secs(3);
+
+const READ_BYTES_MAX: usize = 16 << 10;
+const CONTROL_PRIORITY: i32 = 1;
+const SILENCE_POLL: Duration = Duration::from_millis(250);
+/// An IPv4 header and a UDP header.
+const HEADER_BYTES: u64 = 28;
+
+/// How a link ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// This side's core closed it.
+    Here {
+        /// Why.
+        code: CloseCode,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The peer closed it.
+    There {
+        /// Why; `None` for a code of a later version.
+        code: Option<CloseCode>,
+        /// Why, in the peer's words.
+        reason: String,
+    },
+    /// The peer has forgotten the connection: it was restarted.
+    Forgotten,
+    /// No packet came for [`IDLE_MAX`](crate::host::quic::IDLE_MAX).
+    Silent,
+    /// The connection broke.
+    Broken(ConnectionError),
+    /// The peer showed no key: the connection was never a link.
+    NoKey(NoPeerKey),
+    /// This program is stopping.
+    Stopping,
+}
+
+/// What went over the wire on one connection, as whole IP packets.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Traffic {
+    /// Bytes sent, with 28 for each packet's headers.
+    pub up_bytes: u64,
+    /// Packets sent.
+    pub up_packets: u64,
+    /// Bytes received, with 28 for each packet's headers.
+    pub down_bytes: u64,
+    /// Packets received.
+    pub down_packets: u64,
+}
+
+/// What went over `connection` so far, handshake included.
+pub fn traffic(connection: &Connection) -> Traffic {
+    let stats = connection.stats();
+    let whole = |udp: quinn::UdpStats| udp.bytes + HEADER_BYTES * udp.datagrams;
+    Traffic {
+        up_bytes: whole(stats.udp_tx),
+        up_packets: stats.udp_tx.datagrams,
+        down_bytes: whole(stats.udp_rx),
+        down_packets: stats.udp_rx.datagrams,
+    }
+}
+
+/// Returns once no packet has come on `connection` for `patience`.
+pub async fn silence(connection: &Connection, patience: Duration) {
+    let mut polls = interval(SILENCE_POLL.min(patience));
+    let mut packets = traffic(connection).down_packets;
+    let mut last = Instant::now();
+    loop {
+        polls.tick().await;
+        let found = traffic(connection).down_packets;
+        if found != packets {
+            (packets, last) = (found, Instant::now());
+        } else if last.elapsed() >= patience {
+            return;
+        }
+    }
+}
+
+/// Serves `connection` until it ends, in `role` (the child dialled).
+pub async fn drive<O: Owned>(connection: &Connection, role: Role, owner: &Handle<O>) -> Ended {
+    let key = match peer_key(connection) {
+        Ok(key) => key,
+        Err(error) => {
+            connection.close(VarInt::from_u32(CloseCode::Protocol.value()), b"no key");
+            return Ended::NoKey(error);
+        }
+    };
+    let mut exporter = [0; 32];
+    connection
+        .export_keying_material(&mut exporter, tls::EXPORTER_LABEL, b"")
+        .expect("a finished handshake exports 32 bytes");
+    let Ok((peer, outbound)) = owner.open(role, key, exporter).await else {
+        close(connection, CloseCode::RetryLater, "the program is stopping");
+        return Ended::Stopping;
+    };
+    let ended = Tasks::start(connection, role, owner, peer, outbound).end(connection).await;
+    owner.gone(peer).await;
+    ended
+}
+
+fn peer_key(connection: &Connection) -> Result<PublicKey, NoPeerKey> {
+    let identity = connection.peer_identity().ok_or(NoPeerKey)?;
+    tls::peer_key(&identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| NoPeerKey)?)
+}
+
+fn close(connection: &Connection, code: CloseCode, reason: &str) {
+    connection.close(VarInt::from_u32(code.value()), reason.as_bytes());
+}
+
+/// Whether what was sent before a close for `code` is worth waiting for.
+fn lingers(code: CloseCode) -> bool {
+    match code {
+        CloseCode::Done
+        | CloseCode::RetryLater
+        | CloseCode::WrongVersion
+        | CloseCode::UnknownDevice
+        | CloseCode::Ticket => true,
+        CloseCode::Protocol
+        | CloseCode::Revoked
+        | CloseCode::Replaced
+        | CloseCode::Limit
+        | CloseCode::Internal => false,
+    }
+}
+
+/// The tasks of one link; dropped, they end.
+struct Tasks {
+    readers: JoinSet<()>,
+    writers: JoinSet<()>,
+    close: oneshot::Receiver<(CloseCode, String)>,
+}
+
+impl Tasks {
+    fn start<O: Owned>(
+        connection: &Connection,
+        role: Role,
+        owner: &Handle<O>,
+        peer: PeerId,
+        outbound: Outbound,
+    ) -> Self {
+        let Outbound { control, batch, close, waiting } = outbound;
+        let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
+        let (opened, control_in) = oneshot::channel();
+        let (link, count) = (connection.clone(), Arc::clone(&waiting));
+        writers.spawn(async move {
+            let stream = match role {
+                Role::Child => link.open_bi().await,
+                Role::Parent => link.accept_bi().await,
+            };
+            let Ok((send, receive)) = stream else { return };
+            // Fails only once the stream is closed, which the first write would tell.
+            drop(send.set_priority(CONTROL_PRIORITY));
+            drop(opened.send(receive));
+            write(send, control, &count).await;
+        });
+        let link = connection.clone();
+        writers.spawn(async move { write_batches(&link, batch, &waiting).await });
+        let inbound = Inbound { owner: owner.clone(), peer };
+        readers.spawn(async move {
+            if let Ok(stream) = control_in.await {
+                inbound.read(stream, Channel::Control).await;
+            }
+        });
+        let (link, inbound) = (connection.clone(), Inbound { owner: owner.clone(), peer });
+        readers.spawn(async move {
+            if let Ok(stream) = link.accept_uni().await {
+                inbound.read(stream, Channel::Batch).await;
+            }
+        });
+        Self { readers, writers, close }
+    }
+
+    async fn end(mut self, connection: &Connection) -> Ended {
+        let ended = tokio::select! {
+            error = connection.closed() => ended_by(error),
+            asked = &mut self.close => match asked {
+                Ok((code, reason)) => {
+                    if lingers(code) {
+                        self.linger(connection).await;
+                    }
+                    close(connection, code, &reason);
+                    Ended::Here { code, reason }
+                }
+                Err(_) => {
+                    close(connection, CloseCode::RetryLater, "the program is stopping");
+                    Ended::Stopping
+                }
+            },
+        };
+        // The connection is closed: the readers end by themselves, once what had come is with the owner.
+        while self.readers.join_next().await.is_some() {}
+        ended
+    }
+
+    /// Waits until the peer has everything, but no longer than is worth it.
+    async fn linger(&mut self, connection: &Connection) {
+        let delivered = async { while self.writers.join_next().await.is_some() {} };
+        tokio::select! {
+            _ = connection.closed() => {}
+            _ = timeout(LINGER_MAX, delivered) => {}
+        }
+    }
+}
+
+/// Writes what comes to `stream`; at its end waits until the peer has it all.
+async fn write(mut stream: SendStream, mut source: mpsc::UnboundedReceiver<Vec<u8>>, waiting: &AtomicUsize) {
+    while let Some(bytes) = source.recv().await {
+        let length = bytes.len();
+        if stream.write_chunk(bytes.into()).await.is_err() {
+            return;
+        }
+        waiting.fetch_sub(length, Ordering::Relaxed);
+    }
+    if stream.finish().is_ok() {
+        // An error means that the peer wants no more of it.
+        drop(stream.stopped().await);
+    }
+}
+
+/// Opens the stream for batches once there is something to send.
+async fn write_batches(
+    connection: &Connection,
+    mut source: mpsc::UnboundedReceiver<Vec<u8>>,
+    waiting: &AtomicUsize,
+) {
+    let Some(first) = source.recv().await else { return };
+    let Ok(mut stream) = connection.open_uni().await else { return };
+    let length = first.len();
+    if stream.write_chunk(first.into()).await.is_ok() {
+        waiting.fetch_sub(length, Ordering::Relaxed);
+        write(stream, source, waiting).await;
+    }
+}
+
+/// Where what comes in on a link goes.
+struct Inbound<O> {
+    owner: Handle<O>,
+    peer: PeerId,
+}
+
+impl<O: Owned> Inbound<O> {
+    /// Reads `stream` to its end, no faster than the owner takes it.
+    async fn read(self, mut stream: RecvStream, channel: Channel) {
+        while let Ok(Some(chunk)) = stream.read_chunk(READ_BYTES_MAX, true).await {
+            match self.owner.received(self.peer, channel, chunk.bytes.to_vec()).await {
+                Ok(()) => {}
+                Err(Stopped) => return,
+            }
+        }
+    }
+}
+
+fn ended_by(error: ConnectionError) -> Ended {
+    match error {
+        ConnectionError::ApplicationClosed(close) => Ended::There {
+            code: u32::try_from(close.error_code.into_inner()).ok().and_then(CloseCode::from_value),
+            reason: String::from_utf8_lossy(&close.reason).into_owned(),
+        },
+        ConnectionError::Reset => Ended::Forgotten,
+        ConnectionError::TimedOut => Ended::Silent,
+        error @ (ConnectionError::VersionMismatch
+        | ConnectionError::TransportError(_)
+        | ConnectionError::ConnectionClosed(_)
+        | ConnectionError::LocallyClosed
+        | ConnectionError::CidsExhausted) => Ended::Broken(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, sync::mpsc as std_mpsc};
+
+    use quinn::Endpoint;
+    use shared::{
+        identity::{Key, ticket::Address},
+        sync::{Input, Output},
+        time::{Now, Tick},
+    };
+
+    use super::*;
+    use crate::host::{
+        control::Call,
+        dial::{DialError, dial},
+        listener::{self, Limits},
+        machine::Clock,
+        owner::Owner,
+        quic::{self, Side},
+    };
+
+    const RESET_KEY: [u8; 64] = [5; 64];
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const BATCH_BYTES: usize = 600_000;
+
+    /// Greets as a child; sends back what it gets as a parent; reports everything.
+    struct Talker {
+        outputs: Vec<Output>,
+        seen: std_mpsc::Sender<Input>,
+        received: usize,
+    }
+
+    impl Owned for Talker {
+        fn handle(&mut self, _: Now, input: Input) {
+            match &input {
+                Input::Connected { peer, role: Role::Child, .. } => {
+                    let send = |channel, bytes| Output::Send { peer: *peer, channel, bytes };
+                    self.outputs.push(send(Channel::Batch, vec![7; BATCH_BYTES]));
+                    self.outputs.push(send(Channel::Control, b"hello".to_vec()));
+                }
+                Input::Received { peer, channel, bytes } => {
+                    self.received += bytes.len();
+                    if bytes.starts_with(b"close") {
+                        let reason = "as asked".to_owned();
+                        self.outputs
+                            .insert(0, Output::Close { peer: *peer, code: CloseCode::RetryLater, reason });
+                    } else if bytes.starts_with(b"hello") || channel == &Channel::Batch {
+                        let bytes = bytes.iter().map(u8::to_ascii_uppercase).collect();
+                        self.outputs.push(Output::Send { peer: *peer, channel: *channel, bytes });
+                    }
+                }
+                Input::Connected { .. } | Input::Disconnected { .. } | Input::Timeout => {}
+            }
+            drop(self.seen.send(input));
+        }
+
+        fn poll_output(&mut self) -> Option<Output> {
+            self.outputs.pop()
+        }
+
+        fn poll_timeout(&self) -> Option<Tick> {
+            None
+        }
+
+        fn call(&mut self, _: Now, _: Call) {}
+    }
+
+    struct Party {
+        owner: Owner<Talker>,
+        seen: std_mpsc::Receiver<Input>,
+    }
+
+    impl Party {
+        fn new() -> Self {
+            let (sender, seen) = std_mpsc::channel();
+            let talker = Talker { outputs: Vec::new(), seen: sender, received: 0 };
+            Self { owner: Owner::spawn(talker, Clock::start(), drop).unwrap(), seen }
+        }
+
+        /// The key and exporter of the connection that comes next.
+        fn connected(&self) -> (PeerId, PublicKey, [u8; 32]) {
+            let input = self.seen.recv_timeout(PATIENCE).unwrap();
+            let Input::Connected { peer, key, exporter, .. } = input else { panic!("{input:?}") };
+            (peer, key, exporter)
+        }
+
+        /// Bytes on control and on batch until there are as many as given.
+        fn received(&self, control_bytes: usize, batch_bytes: usize) -> (Vec<u8>, Vec<u8>) {
+            let (mut control, mut batch) = (Vec::new(), Vec::new());
+            while control.len() < control_bytes || batch.len() < batch_bytes {
+                let input = self.seen.recv_timeout(PATIENCE).unwrap();
+                let Input::Received { channel, bytes, .. } = input else { panic!("{input:?}") };
+                match channel {
+                    Channel::Control => control.extend(bytes),
+                    Channel::Batch => batch.extend(bytes),
+                }
+            }
+            (control, batch)
+        }
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+    }
+
+    fn hub(runtime: &tokio::runtime::Runtime, listen: SocketAddr, key: &Key, party: &Party) -> Endpoint {
+        let _inside = runtime.enter();
+        let endpoint = quic::hub_endpoint(listen, key, &RESET_KEY).unwrap();
+        let (listening, owner) = (endpoint.clone(), party.owner.handle().clone());
+        runtime.spawn(async move { listener::listen(&listening, &owner, Limits::default()).await });
+        endpoint
+    }
+
+    async fn reach(key: &Key, hub: PublicKey, at: SocketAddr) -> Result<(Endpoint, Connection), DialError> {
+        let endpoint = quic::van_endpoint().unwrap();
+        let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
+        let connection =
+            dial(&endpoint, key, hub, &[Address::from(at)], transport, Duration::from_secs(20)).await?;
+        Ok((endpoint, connection))
+    }
+
+    fn any_port() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+
+    #[test]
+    fn bytes_move_both_ways_between_proven_keys() {
+        let runtime = runtime();
+        let (van_key, hub_key) = (Key::from_seed([1; 32]), Key::from_seed([2; 32]));
+        let (van, hub_party) = (Party::new(), Party::new());
+        let endpoint = hub(&runtime, any_port(), &hub_key, &hub_party);
+        let at = endpoint.local_addr().unwrap();
+        let (van_endpoint, connection) = runtime.block_on(reach(&van_key, hub_key.public(), at)).unwrap();
+        let (link, owner) = (connection.clone(), van.owner.handle().clone());
+        let driven = runtime.spawn(async move { drive(&link, Role::Child, &owner).await });
+
+        let (peer, key, exporter) = van.connected();
+        assert_eq!(key, hub_key.public());
+        let (_, key, hub_exporter) = hub_party.connected();
+        assert_eq!((key, hub_exporter), (van_key.public(), exporter));
+        let (control, batch) = hub_party.received(5, BATCH_BYTES);
+        assert_eq!((control.as_slice(), batch == vec![7; BATCH_BYTES]), (&b"hello"[..], true));
+        let (control, batch) = van.received(5, BATCH_BYTES);
+        assert_eq!((control.as_slice(), batch == vec![7; BATCH_BYTES]), (&b"HELLO"[..], true));
+        let traffic = traffic(&connection);
+        assert!(traffic.up_bytes > 600_000 && traffic.down_bytes > 600_000, "{traffic:?}");
+        assert!(traffic.up_bytes > traffic.up_packets * 28);
+
+        // The hub closes when asked, and both cores hear of it once.
+        let ask = move |talker: &mut Talker, _: Now| {
+            let bytes = b"close".to_vec();
+            talker.outputs.push(Output::Send { peer, channel: Channel::Control, bytes });
+        };
+        runtime.block_on(van.owner.handle().run(ask)).unwrap();
+        let ended = runtime.block_on(driven).unwrap();
+        assert!(
+            matches!(&ended, Ended::There { code: Some(CloseCode::RetryLater), reason } if reason == "as asked"),
+            "{ended:?}"
+        );
+        assert_eq!(van.seen.recv_timeout(PATIENCE), Ok(Input::Disconnected { peer }));
+        assert_eq!(hub_party.received(5, 0).0, b"close");
+        assert!(matches!(hub_party.seen.recv_timeout(PATIENCE), Ok(Input::Disconnected { .. })));
+        runtime.block_on(quic::leave(&van_endpoint));
+        runtime.block_on(listener::drain(&endpoint, hub_party.owner.handle()));
+        assert_eq!(van.owner.stop().received, BATCH_BYTES + 5);
+        assert_eq!(hub_party.owner.stop().received, BATCH_BYTES + 10);
+    }
+
+    #[test]
+    fn a_hub_with_another_key_is_told_apart() {
+        let runtime = runtime();
+        let hub_party = Party::new();
+        let endpoint = hub(&runtime, any_port(), &Key::from_seed([3; 32]), &hub_party);
+        let at = endpoint.local_addr().unwrap();
+        let pinned = Key::from_seed([2; 32]).public();
+        let error = runtime.block_on(reach(&Key::from_seed([1; 32]), pinned, at)).unwrap_err();
+        assert!(
+            matches!(&error, DialError::WrongHub { found, .. } if *found == Key::from_seed([3; 32]).public())
+        );
+        assert_eq!(error.to_string(), format!("the hub at {at} does not hold the key pinned at enrolment"));
+        assert!(hub_party.seen.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_restarted_hub_says_that_it_forgot() {
+        let van_runtime = runtime();
+        let (van_key, hub_key) = (Key::from_seed([1; 32]), Key::from_seed([2; 32]));
+        let (van, first, second) = (Party::new(), Party::new(), Party::new());
+        let hub_runtime = runtime();
+        let at = hub(&hub_runtime, any_port(), &hub_key, &first).local_addr().unwrap();
+        let (_endpoint, connection) = van_runtime.block_on(reach(&van_key, hub_key.public(), at)).unwrap();
+        let (link, owner) = (connection.clone(), van.owner.handle().clone());
+        let driven = van_runtime.spawn(async move { drive(&link, Role::Child, &owner).await });
+        let (peer, _, _) = van.connected();
+        van.received(5, BATCH_BYTES);
+        // Ends all tasks at once, as a kill does, without a word to the van.
+        drop(hub_runtime);
+        let hub_runtime = runtime();
+        let _restarted = hub(&hub_runtime, at, &hub_key, &second);
+        let speak = move |talker: &mut Talker, _: Now| {
+            let bytes = vec![1; 1_000];
+            talker.outputs.push(Output::Send { peer, channel: Channel::Batch, bytes });
+        };
+        van_runtime.block_on(van.owner.handle().run(speak)).unwrap();
+        let ended = van_runtime.block_on(driven).unwrap();
+        assert!(matches!(ended, Ended::Forgotten), "{ended:?}");
+    }
+}

@@ -1,0 +1,17 @@
+//! What both programs need of the machine they run on; no rule of the work itself stands here.
+//!
+//! In reading order: [`home`] is the folder and its lock; [`machine`] tells time, randomness and which machine
+//! this is; [`log`] and [`output`] speak to operators and people; [`control`] reaches the process that holds a
+//! home; [`owner`] runs the thread that owns the core; [`quic`] has the settings of the wire, [`dial`]
+//! finds the hub, [`listener`] lets peers in and [`driver`] moves the bytes.
+
+pub mod control;
+pub mod dial;
+pub mod driver;
+pub mod home;
+pub mod listener;
+pub mod log;
+pub mod machine;
+pub mod output;
+pub mod owner;
+pub mod quic;
