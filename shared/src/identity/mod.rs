@@ -62,6 +62,14 @@ impl Context {
 #[cbor(transparent)]
 pub struct Signature(#[cbor(with = "minicbor::bytes")] pub [u8; 64]);
 
+impl TryFrom<&[u8]> for Signature {
+    type Error = std::array::TryFromSliceError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
+        bytes.try_into().map(Self)
+    }
+}
+
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Signature({})", id::hex(&self.0[..4]))
