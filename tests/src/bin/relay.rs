@@ -1,0 +1,96 @@
+//! The link to test on as a program: a line of JSON when it is ready, then one for each command.
+
+use std::{
+    io::{self, BufRead, Write},
+    net::SocketAddr,
+};
+
+use anyhow::Context as _;
+use clap::Parser;
+use serde_json::{Value, json};
+use tests::relay::{Counts, Profile, Relay, Stats, Tally};
+
+/// Carries UDP between any clients and one target over a link of a given quality.
+///
+/// Commands on standard input, each answered by one line of JSON: `cut`, `restore`, `cut-after BYTES`,
+/// `target IP:PORT`, `stats`, `quit`. Bytes are whole IP packets.
+#[derive(Parser, Debug)]
+#[command(after_help = "Example: relay --target 127.0.0.1:4433 --profile edge --seed 1")]
+struct Arguments {
+    /// Where the packets go.
+    #[arg(long)]
+    target: SocketAddr,
+    /// clean, edge, vsat, cell or flaky.
+    #[arg(long, default_value = "clean")]
+    profile: Profile,
+    /// What decides which packets are lost.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Answers in JSON, which it does anyway.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let relay = Relay::start(arguments.target, arguments.profile, arguments.seed).context("start relay")?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", json!({"ready": true, "addr": relay.addr().to_string()}))?;
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<_> = line.split_whitespace().collect();
+        if words == ["quit"] {
+            break;
+        }
+        writeln!(out, "{}", answer(&relay, &words))?;
+    }
+    writeln!(out, "{}", stats(&relay.stats()))?;
+    Ok(())
+}
+
+fn answer(relay: &Relay, words: &[&str]) -> Value {
+    match words {
+        ["cut"] => relay.cut(),
+        ["restore"] => relay.restore(),
+        ["stats"] => return stats(&relay.stats()),
+        ["cut-after", bytes] => match bytes.parse() {
+            Ok(bytes) => relay.cut_after(bytes),
+            Err(_) => return json!({"ok": false, "error": format!("`{bytes}` is no number of bytes")}),
+        },
+        ["target", target] => match target.parse() {
+            Ok(target) => relay.retarget(target),
+            Err(_) => {
+                return json!({"ok": false, "error": format!("`{target}` is no address such as 127.0.0.1:4433")});
+            }
+        },
+        _ => {
+            let error = "commands: cut, restore, cut-after BYTES, target IP:PORT, stats, quit";
+            return json!({"ok": false, "error": error});
+        }
+    }
+    json!({"ok": true})
+}
+
+fn stats(stats: &Stats) -> Value {
+    json!({
+        "ok": true,
+        "up": counts(&stats.up),
+        "down": counts(&stats.down),
+        "clients": stats.clients,
+        "cut": stats.severed,
+    })
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "offered": tally(counts.offered),
+        "sent": tally(counts.sent),
+        "lost": tally(counts.lost),
+        "overflowed": tally(counts.overflowed),
+        "cut": tally(counts.cut),
+    })
+}
+
+fn tally(tally: Tally) -> Value {
+    json!({"packets": tally.packets, "bytes": tally.bytes})
+}
