@@ -1,13 +1,17 @@
 //! What both programs must agree on, byte for byte. No socket, thread, clock or task lives here.
 //!
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
-//! operations; [`document`] gives changes meaning. [`identity`] says who speaks and who is trusted;
-//! [`sync`] hands over.
+//! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
+//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
+//! disk; [`sync`] brings two machines to the same.
 
 pub mod change;
 pub mod document;
 pub mod geo;
 pub mod id;
 pub mod identity;
+pub mod registry;
+pub mod store;
 pub mod sync;
 pub mod time;
+pub mod wire;

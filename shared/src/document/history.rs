@@ -16,6 +16,10 @@ pub struct History {
     heads: BTreeSet<ChangeHash>,
     /// By actor, by first operation: where to look for an operation.
     starts: BTreeMap<ActorId, BTreeMap<u64, ChangeHash>>,
+    /// By actor: the highest sequence.
+    sequences: BTreeMap<ActorId, u64>,
+    /// The highest operation counter.
+    highest: u64,
 }
 
 impl History {
@@ -34,6 +38,9 @@ impl History {
         self.heads.insert(hash);
         self.order.push(hash);
         self.starts.entry(change.actor).or_default().insert(change.first_operation, hash);
+        let sequence = self.sequences.entry(change.actor).or_default();
+        *sequence = change.sequence.max(*sequence);
+        self.highest = self.highest.max(change.last_operation());
         self.changes.insert(hash, change);
         true
     }
@@ -75,23 +82,28 @@ impl History {
         self.changes[hash].operations.get(index).map(|operation| (*hash, operation))
     }
 
+    /// The change that is the `sequence`-th of `actor`.
+    pub fn by_sequence(&self, actor: ActorId, sequence: u64) -> Option<ChangeHash> {
+        let hashes = self.starts.get(&actor)?.values();
+        hashes.copied().find(|hash| self.changes[hash].sequence == sequence)
+    }
+
     /// Everything reachable from `parents`, or `None` where one of them is not here.
     pub fn past(&self, parents: &[ChangeHash]) -> Option<Past<'_>> {
         if !parents.iter().all(|parent| self.changes.contains_key(parent)) {
             return None;
         }
+        if self.heads.iter().all(|head| parents.contains(head)) {
+            return Some(Past { history: self, members: None });
+        }
         let mut members = BTreeSet::new();
-        if self.heads.len() == parents.len() && parents.iter().all(|parent| self.heads.contains(parent)) {
-            members.extend(self.order.iter().copied());
-        } else {
-            let mut open = parents.to_vec();
-            while let Some(hash) = open.pop() {
-                if members.insert(hash) {
-                    open.extend(self.changes[&hash].parents.iter().copied());
-                }
+        let mut open = parents.to_vec();
+        while let Some(hash) = open.pop() {
+            if members.insert(hash) {
+                open.extend(self.changes[&hash].parents.iter().copied());
             }
         }
-        Some(Past { history: self, members })
+        Some(Past { history: self, members: Some(members) })
     }
 }
 
@@ -99,42 +111,56 @@ impl History {
 #[derive(Debug)]
 pub struct Past<'a> {
     history: &'a History,
-    members: BTreeSet<ChangeHash>,
+    /// `None` where everything here had been seen, as in most changes.
+    members: Option<BTreeSet<ChangeHash>>,
 }
 
 impl<'a> Past<'a> {
     /// Whether the change named `hash` had been seen.
     pub fn contains(&self, hash: &ChangeHash) -> bool {
-        self.members.contains(hash)
+        match &self.members {
+            Some(members) => members.contains(hash),
+            None => self.history.changes.contains_key(hash),
+        }
     }
 
     /// The changes seen, parents before children.
     pub fn iter(&self) -> impl Iterator<Item = (&'a ChangeHash, &'a Change)> {
-        self.history.iter().filter(|(hash, _)| self.members.contains(hash))
+        self.history.iter().filter(|(hash, _)| self.members.is_none() || self.contains(hash))
     }
 
     /// The highest sequence of `actor`, 0 if none.
     pub fn highest_sequence(&self, actor: ActorId) -> u64 {
+        if self.members.is_none() {
+            return self.history.sequences.get(&actor).copied().unwrap_or(0);
+        }
         self.changes().filter(|change| change.actor == actor).map(|change| change.sequence).max().unwrap_or(0)
     }
 
     /// The highest operation counter, 0 if none.
     pub fn highest_operation(&self) -> u64 {
+        if self.members.is_none() {
+            return self.history.highest;
+        }
         self.changes().map(Change::last_operation).max().unwrap_or(0)
     }
 
     /// How many actors had written.
     pub fn actor_count(&self) -> usize {
+        if self.members.is_none() {
+            return self.history.sequences.len();
+        }
         self.changes().map(|change| change.actor).collect::<BTreeSet<_>>().len()
     }
 
     /// The operation named `id`, if it had been seen.
     pub fn operation(&self, id: OperationId) -> Option<&'a Operation> {
         let (hash, operation) = self.history.operation(id)?;
-        self.members.contains(&hash).then_some(operation)
+        self.contains(&hash).then_some(operation)
     }
 
     fn changes(&self) -> impl Iterator<Item = &'a Change> {
-        self.members.iter().filter_map(|hash| self.history.changes.get(hash))
+        let members = self.members.iter().flatten();
+        members.filter_map(|hash| self.history.changes.get(hash))
     }
 }

@@ -3,9 +3,14 @@
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
 //! past.
 
+pub mod authority;
 pub mod history;
+pub mod schema;
+pub mod seen;
+pub mod status;
 
 pub use history::{History, Past};
+pub use status::State;
 
 /// The schema that this version writes.
 pub const SCHEMA: u32 = 1;

@@ -7,7 +7,7 @@
 pub mod ticket;
 pub mod tls;
 
-use std::fmt;
+use std::{array::TryFromSliceError, fmt};
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
@@ -61,6 +61,21 @@ impl Context {
 #[derive(Clone, Copy, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 #[cbor(transparent)]
 pub struct Signature(#[cbor(with = "minicbor::bytes")] pub [u8; 64]);
+
+impl Signature {
+    /// The 64 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for Signature {
+    type Error = TryFromSliceError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, TryFromSliceError> {
+        bytes.try_into().map(Self)
+    }
+}
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,51 +1,76 @@
-//! What the driver and the core say to each other; the protocol itself stands elsewhere.
+//! How two machines come to hold the same, told from the child's side.
+//!
+//! A child (a laptop) dials a parent (the hub). It says `Hello` with the head of its log, its newest
+//! receipt, its place in the feed and the sum of its scope, and at once behind it sends batches that were
+//! never sent before. The parent answers `Welcome`: up to where it durably holds the log, and the part of a
+//! batch that it holds beyond. Batches flow both ways under credit; the parent stores each in one
+//! transaction and answers a signed `Receipt`; the child stores each batch of the feed and answers
+//! `FeedAck`. `CaughtUp` says that nothing is left. Where the sums of the scope differ, or a feed begins
+//! anew for a child that holds something, a set reconciliation finds what either lacks.
+//!
+//! **Invariant:** nothing here reads a clock, draws a random number or touches a socket: [`Replica`] takes
+//! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
+//! made after the transaction that makes it true.
 
-use crate::id::PublicKey;
+pub mod enrolment;
+mod feed;
+pub mod gate;
+mod intake;
+mod reconcile;
+pub mod replica;
+mod scope;
+mod session;
+pub mod station;
+pub mod writing;
 
-/// A connection's number, given by the driver and never used twice in one life of the process.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub use replica::Replica;
+
+use crate::{id::{DeviceId, PublicKey}, time::Timestamp};
+
+/// A connection's number, given by the driver.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerId(pub u64);
 
-/// Which side of a handing-over we are on a connection.
+/// What this side is on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
-    /// We hand over: the van.
+    /// It dialled, to hand over its log and follow a feed.
     Child,
-    /// We take over: the hub.
+    /// It was dialled, to take logs and write feeds.
     Parent,
 }
 
-/// One of the ordered byte streams of a connection.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+/// One of a connection's two ordered byte streams each way.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Channel {
-    /// One bidirectional stream of the highest priority.
+    /// Everything but batches; served first.
     Control,
-    /// One stream in each direction for batches.
+    /// Batches.
     Batch,
 }
 
-/// Why a connection is closed; travels as the application's close code.
+/// Why a connection is closed; the code that travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CloseCode {
-    /// All is handed over.
+    /// Everything is said.
     Done,
     /// The peer broke the protocol.
     Protocol,
-    /// The hub does not know the device.
+    /// The peer's key is in no registry row.
     UnknownDevice,
-    /// The device is revoked, suspended or lost.
+    /// The peer's row forbids it.
     Revoked,
-    /// The device has connected anew.
+    /// The same device has connected anew.
     Replaced,
-    /// The hub is busy or going down.
+    /// Come back later.
     RetryLater,
-    /// No common version.
+    /// No protocol version in common.
     WrongVersion,
-    /// The peer went over a limit.
+    /// A limit was exceeded.
     Limit,
-    /// The enrolment ticket is not valid.
+    /// The ticket is not valid.
     Ticket,
-    /// A fault on the side that closes.
+    /// This side failed.
     Internal,
 }
 
@@ -63,96 +88,141 @@ impl CloseCode {
         Self::Internal,
     ];
 
-    /// The code on the wire.
+    /// The number that travels.
     pub fn value(self) -> u32 {
-        self as u32
+        Self::ALL.iter().position(|code| *code == self).map_or(9, |at| at as u32)
     }
 
-    /// The meaning of a code from the wire; `None` for one that this version does not know.
+    /// The code of a number; `None` where a newer version added it.
     pub fn from_value(value: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.value() == value)
+        Self::ALL.get(value as usize).copied()
     }
 }
 
-/// What happens to the core.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What happens to a replica.
+#[derive(Clone, PartialEq, Debug)]
 pub enum Input {
-    /// A connection stands.
+    /// A connection is up; the handshake has proven the peer's key.
     Connected {
-        /// Its number.
+        /// The connection.
         peer: PeerId,
-        /// Our side of it.
+        /// What this side is on it.
         role: Role,
-        /// The peer's TLS key, proven by the handshake.
+        /// The peer's key.
         key: PublicKey,
-        /// TLS exporter under the label `keliling enrol`, equal on both sides.
+        /// The TLS exporter of this connection, label `keliling enrol`.
         exporter: [u8; 32],
     },
-    /// Bytes came, in order within their channel.
+    /// The next bytes of a stream.
     Received {
-        /// From whom.
+        /// The connection.
         peer: PeerId,
-        /// On which stream.
+        /// The stream.
         channel: Channel,
-        /// The next bytes of it.
+        /// The bytes.
         bytes: Vec<u8>,
     },
-    /// A connection is gone; nothing more comes of it.
+    /// The connection is gone.
     Disconnected {
-        /// Which.
+        /// The connection.
         peer: PeerId,
     },
-    /// The instant of `poll_timeout` has come.
+    /// The time that `poll_timeout` named has come.
     Timeout,
 }
 
-/// What the core wants done.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What a replica wants done.
+#[derive(Clone, PartialEq, Debug)]
 pub enum Output {
-    /// Send bytes.
+    /// Bytes for a stream.
     Send {
-        /// To whom.
+        /// The connection.
         peer: PeerId,
-        /// On which stream.
+        /// The stream.
         channel: Channel,
-        /// The next bytes of it.
+        /// The bytes.
         bytes: Vec<u8>,
     },
-    /// End a connection.
+    /// Close the connection when what was sent before has left.
     Close {
-        /// Which.
+        /// The connection.
         peer: PeerId,
         /// Why.
         code: CloseCode,
-        /// Why, for the peer's operator.
+        /// The same in words.
         reason: String,
     },
-    /// Tell whoever watches.
+    /// Something that a person or a program may want to know.
     Event(Event),
 }
 
-/// What a person who watches would like to know.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What a replica tells.
+#[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// Something moved.
+    /// A device has said hello.
+    Linked {
+        /// The connection.
+        peer: PeerId,
+        /// The device at the other end; 0 for the hub.
+        device: DeviceId,
+    },
+    /// This laptop is enrolled.
+    Enrolled {
+        /// The connection.
+        peer: PeerId,
+    },
+    /// Changes moved: counts since the connection began.
     Progress {
-        /// On which connection.
+        /// The connection.
         peer: PeerId,
-        /// Changes sent so far.
+        /// Changes sent.
         sent: u64,
-        /// Changes received so far.
+        /// Changes received and stored.
         received: u64,
+        /// Changes that a receipt now covers.
+        receipted: u64,
+        /// Changes that are left to send.
+        left: u64,
     },
-    /// Both sides hold the same.
+    /// Child: everything is handed over and the feed is read to its end.
     Settled {
-        /// On which connection.
+        /// The connection.
         peer: PeerId,
+        /// Changes sent.
+        sent: u64,
+        /// Changes received and stored.
+        received: u64,
+        /// Changes covered by a receipt that was stored on this connection.
+        receipted: u64,
+        /// Refusals learnt.
+        quarantined: u64,
     },
-    /// It came to nothing.
-    Failed {
-        /// On which connection.
+    /// The parent asked to come back later.
+    GoAway {
+        /// The connection.
         peer: PeerId,
-        /// Why, for a person.
-        reason: String,
+        /// Milliseconds.
+        retry_after: u64,
+    },
+    /// This laptop's disk went back in time, or another machine writes the same log.
+    Rewound {
+        /// The connection.
+        peer: PeerId,
+        /// Whether another machine wrote something else at the same place.
+        forked: bool,
+    },
+    /// The hub's disk went back in time; it began another life.
+    HubRewound {
+        /// Whose receipt proved it.
+        device: DeviceId,
+        /// The time of that receipt.
+        at: Timestamp,
+    },
+    /// Something was put into quarantine.
+    Quarantined {
+        /// Whose it is.
+        device: DeviceId,
+        /// The rule.
+        rule: String,
     },
 }

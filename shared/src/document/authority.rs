@@ -1,0 +1,509 @@
+//! Who may write what in a document: the rules that depend on the writer and on what a key means.
+//!
+//! The gate asks here after it has found a change well formed. **Invariants:** what the first
+//! change fixed stays as it was; what only grows is never overwritten or hidden; only the hub
+//! speaks for an agency, except where a van issues for a service that ends in the village or with
+//! that agency's own reference. A breach condemns the change, whoever carried it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    change::{Action, Change, Key, Object, Operation, Scalar},
+    document::{
+        schema::{self, Entry, Keys, Shape, Writes, key},
+        seen::Seen,
+        status::State,
+    },
+    id::{ActorId, DeviceId, DocumentId, Kind, UnitId, hex},
+};
+
+/// Who wrote a change, as its signature proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writer {
+    /// An enrolled laptop.
+    Van {
+        /// Its number.
+        device: DeviceId,
+        /// The unit that it belongs to.
+        unit: UnitId,
+        /// Whether the device's signed log claims the change's actor.
+        own_actor: bool,
+    },
+    /// The hub.
+    Hub,
+}
+
+/// What a version of the services registry says of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogueAnswer {
+    /// That version has not arrived.
+    UnknownVersion,
+    /// That version has no such service.
+    UnknownService,
+    /// The service.
+    Service {
+        /// Code of the agency that owns it.
+        agency: String,
+        /// Whether it begins and ends in the village.
+        full: bool,
+    },
+}
+
+/// Looks a service up: catalogue version, then service code.
+pub type Catalogue<'a> = &'a dyn Fn(&str, &str) -> CatalogueAnswer;
+
+/// What is worth a person's eye, in a change that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A van set *issued*: the caller compares the agency with those aboard its visit.
+    IssuedByVan {
+        /// Code of the agency that owns the service.
+        agency: String,
+        /// Whether the agency must confirm it yet.
+        to_be_confirmed: bool,
+    },
+    /// The document names another unit than its writer's.
+    OtherUnit {
+        /// The unit named.
+        named: String,
+    },
+}
+
+/// Why a writer was not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Breach {
+    /// Only the hub writes there.
+    #[error("only the hub may write `{key}`")]
+    HubOnly {
+        /// The key, from the root.
+        key: String,
+    },
+    /// It was fixed when the document was made.
+    #[error("`{key}` is written once, when the document is made")]
+    WrittenOnce {
+        /// The key, from the root.
+        key: String,
+    },
+    /// What stands there stays.
+    #[error("`{key}` only grows: what stands there can be neither replaced nor removed")]
+    GrowsOnly {
+        /// The key, from the root.
+        key: String,
+    },
+    /// Its parts come in one change.
+    #[error("`{key}` is part of an entry that another change has written whole")]
+    WrittenWhole {
+        /// The key, from the root.
+        key: String,
+    },
+    /// A requirement's tick vanished without a reason.
+    #[error("the tick of `{requirement}` cannot be deleted; give the reason for its removal instead")]
+    TickDeleted {
+        /// The requirement.
+        requirement: String,
+    },
+    /// The change that makes a document lacks a key.
+    #[error("the document was made without `{key}`")]
+    Missing {
+        /// The key.
+        key: &'static str,
+    },
+    /// A status event without its state or its time.
+    #[error("status event `{event}` lacks its {key}")]
+    EventIncomplete {
+        /// Key of the event.
+        event: String,
+        /// What it lacks.
+        key: &'static str,
+    },
+    /// A status event under a key that is not its writer's.
+    #[error("`{event}` is not a status event's number with the first four digits of its writer")]
+    EventKey {
+        /// Key of the event.
+        event: String,
+    },
+    /// No such state.
+    #[error("`{text}` is not a state of a case")]
+    UnknownState {
+        /// What was written, cut.
+        text: String,
+    },
+    /// That state is for the hub to set.
+    #[error("a van may not set `{state}`; the hub does, naming the agency")]
+    HubState {
+        /// The state.
+        state: State,
+    },
+    /// A van issued what it may not.
+    #[error(
+        "a van may set `issued` only for a service that ends in the village, or with the agency's own reference and marked to be confirmed"
+    )]
+    IssuedByVan,
+    /// A van took back to stock what was not loaded.
+    #[error("`ready` is for the hub to set, except for a product that was loaded and goes back to stock")]
+    NotLoaded,
+    /// The product had been handed over.
+    #[error("the product had been handed over, which is final: `{state}` comes too late")]
+    AfterHandOver {
+        /// The state.
+        state: State,
+    },
+    /// The hub set an agency's state and named no agency.
+    #[error("`{state}` names no agency")]
+    AgencyMissing {
+        /// The state.
+        state: State,
+    },
+    /// The agency named does not own the service.
+    #[error("`{found}` does not own this service; `{owner}` does")]
+    OtherAgency {
+        /// The agency named, cut.
+        found: String,
+        /// The service's agency.
+        owner: String,
+    },
+    /// The case's own catalogue version has no such service.
+    #[error("the catalogue that the case names has no service `{service}`")]
+    UnknownService {
+        /// The code, cut.
+        service: String,
+    },
+}
+
+/// Why a change cannot be let in, or not yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// Never.
+    Breach(Breach),
+    /// Not before this version of the services registry has arrived.
+    UnknownCatalogue(String),
+}
+
+impl From<Breach> for Denial {
+    fn from(breach: Breach) -> Self {
+        Self::Breach(breach)
+    }
+}
+
+/// The part of an id that all documents made under one actor share: its first ten bytes, so that
+/// nobody else can pass a second beginning of the document off as the first.
+pub fn id_prefix(actor: ActorId) -> [u8; 10] {
+    let mut prefix = [0; 10];
+    prefix.copy_from_slice(&actor.0[..10]);
+    prefix
+}
+
+/// Whether `actor` is the one that may make `document`.
+pub fn may_make(document: DocumentId, actor: ActorId) -> bool {
+    document.0[..10] == actor.0[..10]
+}
+
+/// The text that `change` puts at `key` of the root.
+pub fn root_text<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
+    change.operations.iter().find_map(|operation| match (&operation.object, &operation.key, &operation.action) {
+        (Object::Root, Key::Map(found), Action::Put(Scalar::Str(text))) if found == key => {
+            Some(text.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// Judges a well-formed change by its writer: every operation has a place in the schema of `kind`.
+///
+/// # Errors
+/// The first rule broken in the change's order; or the catalogue version that its verdict needs,
+/// where nothing else is wrong with it.
+pub fn check(
+    kind: Kind,
+    seen: Seen<'_>,
+    writer: &Writer,
+    catalogue: Catalogue<'_>,
+) -> Result<Vec<Warning>, Denial> {
+    check_keys(kind, seen, writer)?;
+    let mut warnings = Vec::new();
+    if seen.change.parents.is_empty() {
+        check_beginning(kind, seen.change)?;
+        warnings.extend(other_unit(seen.change, writer));
+    }
+    if kind == Kind::Case {
+        check_events(seen, writer, catalogue, &mut warnings)?;
+    }
+    Ok(warnings)
+}
+
+fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach> {
+    let creates = seen.change.parents.is_empty();
+    let mut taken = Taken::default();
+    for (index, operation) in seen.change.operations.iter().enumerate() {
+        let Some(place) = seen.place(index) else { continue };
+        let Some(entry) = schema::rule(kind, &place.path) else { continue };
+        let name = || shown(&place.path.join("."));
+        if entry.hub_only && *writer != Writer::Hub {
+            return Err(Breach::HubOnly { key: name() });
+        }
+        if place.element {
+            continue;
+        }
+        if let Some(inner) = whole_map(kind, &place.path)
+            && inner
+            && !matches!(operation.object, Object::Made(id) if seen.is_own(id))
+        {
+            return Err(Breach::WrittenWhole { key: name() });
+        }
+        let fresh = operation.predecessors.is_empty() && taken.add(seen, entry, operation);
+        match entry.writes {
+            Writes::FirstChange if !creates || !fresh => return Err(Breach::WrittenOnce { key: name() }),
+            Writes::GrowOnly if !fresh => return Err(Breach::GrowsOnly { key: name() }),
+            Writes::FirstChange | Writes::GrowOnly | Writes::Free => {}
+        }
+        if operation.action == Action::Delete
+            && let [key::TICKS, requirement] = place.path[..]
+        {
+            return Err(Breach::TickDeleted { requirement: shown(requirement) });
+        }
+    }
+    Ok(())
+}
+
+/// The places that had been written, as far as they matter: those that are written only once.
+#[derive(Default)]
+struct Taken<'a> {
+    past: Option<BTreeSet<(Object, &'a str)>>,
+    own: BTreeSet<(Object, &'a str)>,
+}
+
+impl<'a> Taken<'a> {
+    /// Notes that `operation` writes its place; returns whether nothing had been written there.
+    fn add(&mut self, seen: Seen<'a>, entry: &Entry, operation: &'a Operation) -> bool {
+        let Some(place) = map_place(operation) else { return true };
+        if entry.writes == Writes::Free {
+            return true;
+        }
+        let past = self.past.get_or_insert_with(|| {
+            let changes = seen.past.iter().map(|(_, change)| change);
+            changes.flat_map(|change| change.operations.iter().filter_map(map_place)).collect()
+        });
+        !past.contains(&place) && self.own.insert(place)
+    }
+}
+
+fn map_place(operation: &Operation) -> Option<(Object, &str)> {
+    match &operation.key {
+        Key::Map(key) => Some((operation.object, key.as_str())),
+        Key::Head | Key::Element(_) => None,
+    }
+}
+
+/// Whether the map that holds the last key of `path` is written only by the change that made it;
+/// `None` for the root.
+fn whole_map(kind: Kind, path: &[&str]) -> Option<bool> {
+    let (_, map) = path.split_last()?;
+    match schema::rule(kind, map)?.shape {
+        Shape::Map(inner) => Some(inner.whole),
+        Shape::Text { .. } | Shape::Int { .. } | Shape::Timestamp | Shape::Boolean | Shape::List(_) => None,
+    }
+}
+
+/// Whether everything that only the first change may write is there.
+fn check_beginning(kind: Kind, change: &Change) -> Result<(), Breach> {
+    let Keys::Fixed(entries) = &schema::root(kind).keys else { return Ok(()) };
+    let written: BTreeSet<&str> = change
+        .operations
+        .iter()
+        .filter(|operation| operation.object == Object::Root)
+        .filter_map(|operation| map_place(operation).map(|(_, key)| key))
+        .collect();
+    let missing =
+        entries.iter().find(|(name, entry)| entry.writes == Writes::FirstChange && !written.contains(name));
+    match missing {
+        Some((key, _)) => Err(Breach::Missing { key }),
+        None => Ok(()),
+    }
+}
+
+fn other_unit(change: &Change, writer: &Writer) -> Option<Warning> {
+    let Writer::Van { unit, .. } = writer else { return None };
+    let named = root_text(change, key::UNIT)?;
+    (named != unit.as_str()).then(|| Warning::OtherUnit { named: shown(named) })
+}
+
+/// A status event, as the change writes it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Event<'a> {
+    state: Option<&'a str>,
+    at: bool,
+    agency: Option<&'a str>,
+    reference: Option<&'a str>,
+    confirm: bool,
+}
+
+fn check_events(
+    seen: Seen<'_>,
+    writer: &Writer,
+    catalogue: Catalogue<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Denial> {
+    let events = events(seen);
+    if events.is_empty() {
+        return Ok(());
+    }
+    let mut before = states_before(seen);
+    let mut owned = Vec::new();
+    for (name, event) in &events {
+        let state = check_event(name, event, seen.change.actor)?;
+        check_state(state, event, &before, writer)?;
+        if matches!(state, State::Issued | State::Rejected) {
+            owned.push(event);
+        }
+        before.insert(state);
+    }
+    for event in owned {
+        warnings.extend(check_owner(seen, event, writer, catalogue)?);
+    }
+    Ok(())
+}
+
+/// The events that the change makes, in its order.
+fn events<'a>(seen: Seen<'a>) -> Vec<(&'a str, Event<'a>)> {
+    let mut events: Vec<(&str, Event<'_>)> = Vec::new();
+    let mut positions = BTreeMap::new();
+    for index in 0..seen.change.operations.len() {
+        let Some(place) = seen.place(index) else { continue };
+        let action = &seen.change.operations[index].action;
+        match (&place.path[..], action) {
+            ([key::STATUS, name], Action::MakeMap) => {
+                positions.insert(*name, events.len());
+                events.push((name, Event::default()));
+            }
+            ([key::STATUS, name, field], Action::Put(value)) => {
+                if let Some(&position) = positions.get(name) {
+                    set(&mut events[position].1, field, value);
+                }
+            }
+            _ => {}
+        }
+    }
+    events
+}
+
+fn set<'a>(event: &mut Event<'a>, field: &str, value: &'a Scalar) {
+    match (field, value) {
+        (key::STATE, Scalar::Str(text)) => event.state = Some(text),
+        (key::AT, Scalar::Timestamp(_)) => event.at = true,
+        (key::AGENCY, Scalar::Str(text)) => event.agency = Some(text),
+        (key::REFERENCE, Scalar::Str(text)) => event.reference = Some(text),
+        (key::CONFIRM, Scalar::Boolean(confirm)) => event.confirm = *confirm,
+        _ => {}
+    }
+}
+
+/// The states that the case had had, as far as the author had seen.
+fn states_before(seen: Seen<'_>) -> BTreeSet<State> {
+    let mut states = BTreeSet::new();
+    for (_, change) in seen.past.iter() {
+        for operation in &change.operations {
+            let Action::Put(Scalar::Str(text)) = &operation.action else { continue };
+            let Ok(state) = text.parse() else { continue };
+            if map_place(operation).is_some_and(|(_, name)| name == key::STATE)
+                && seen.place_of(operation, 0).is_some_and(|place| place.path[0] == key::STATUS)
+            {
+                states.insert(state);
+            }
+        }
+    }
+    states
+}
+
+fn check_event(name: &str, event: &Event<'_>, actor: ActorId) -> Result<State, Breach> {
+    let number_and_writer = name.rsplit_once('-').is_some_and(|(number, writer)| {
+        number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) && writer == hex(&actor.0[..2])
+    });
+    if !number_and_writer {
+        return Err(Breach::EventKey { event: shown(name) });
+    }
+    let incomplete = |key| Breach::EventIncomplete { event: shown(name), key };
+    let text = event.state.ok_or_else(|| incomplete(key::STATE))?;
+    if !event.at {
+        return Err(incomplete(key::AT));
+    }
+    text.parse().map_err(|_| Breach::UnknownState { text: shown(text) })
+}
+
+/// Whether `writer` may set `state` after the states `before`, as far as no catalogue is needed.
+fn check_state(
+    state: State,
+    event: &Event<'_>,
+    before: &BTreeSet<State>,
+    writer: &Writer,
+) -> Result<(), Breach> {
+    let hub = *writer == Writer::Hub;
+    // The hub may confirm, after the hand-over, what a van issued to be confirmed.
+    let final_allows = state == State::Closed || (hub && state == State::Issued);
+    if before.contains(&State::HandedOver) && !final_allows {
+        return Err(Breach::AfterHandOver { state });
+    }
+    match state {
+        State::Draft
+        | State::Received
+        | State::Complete
+        | State::Incomplete
+        | State::WaitingForNetwork
+        | State::Loaded
+        | State::WithCollector
+        | State::HandedOver
+        | State::Closed
+        | State::Cancelled => Ok(()),
+        State::Ready if hub || before.contains(&State::Loaded) => Ok(()),
+        State::Ready => Err(Breach::NotLoaded),
+        State::Issued if !hub => Ok(()),
+        State::Forwarded
+        | State::InProcess
+        | State::Returned
+        | State::Issued
+        | State::Rejected
+        | State::IssuedByDefault => {
+            if !hub {
+                return Err(Breach::HubState { state });
+            }
+            if event.agency.is_none_or(str::is_empty) {
+                return Err(Breach::AgencyMissing { state });
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether the agency that owns the service stands behind *issued* or *rejected*.
+fn check_owner(
+    seen: Seen<'_>,
+    event: &Event<'_>,
+    writer: &Writer,
+    catalogue: Catalogue<'_>,
+) -> Result<Option<Warning>, Denial> {
+    let with_reference = event.reference.is_some_and(|text| !text.is_empty()) && event.confirm;
+    let first = seen.past.iter().next().map_or(seen.change, |(_, change)| change);
+    let version = root_text(first, key::CATALOGUE).unwrap_or_default();
+    let service = root_text(first, key::SERVICE).unwrap_or_default();
+    let (owner, full) = match catalogue(version, service) {
+        CatalogueAnswer::UnknownVersion => return Err(Denial::UnknownCatalogue(version.to_owned())),
+        CatalogueAnswer::UnknownService => {
+            return Err(Breach::UnknownService { service: shown(service) }.into());
+        }
+        CatalogueAnswer::Service { agency, full } => (agency, full),
+    };
+    if let Some(found) = event.agency.filter(|found| *found != owner) {
+        return Err(Breach::OtherAgency { found: shown(found), owner }.into());
+    }
+    if *writer == Writer::Hub {
+        return Ok(None);
+    }
+    if !full && !with_reference {
+        return Err(Breach::IssuedByVan.into());
+    }
+    Ok(Some(Warning::IssuedByVan { agency: owner, to_be_confirmed: with_reference }))
+}
+
+/// `text` cut to 64 characters, without control characters: it comes from another machine.
+fn shown(text: &str) -> String {
+    text.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,310 @@
+//! The registries of one district, read once and looked up by code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use time::Date;
+
+use super::{
+    AgencyCode, ApplyError, Difference, Kind, OfficerId, PointId, Row, ServiceCode, Table, Version,
+    row::{Address, Device, Holiday, Officer, Service, ServicePoint, Unit, Village},
+};
+use crate::id::{DeviceId, PublicKey, UnitId, VillageCode};
+
+/// The newest table of each kind, and every catalogue that a case may have been opened under.
+#[derive(Clone, Debug, Default)]
+pub struct Registries {
+    tables: BTreeMap<Kind, (Version, Table)>,
+    unreadable: BTreeMap<Kind, BTreeSet<String>>,
+    villages: BTreeMap<VillageCode, Village>,
+    points: BTreeMap<PointId, ServicePoint>,
+    catalogue: Version,
+    catalogues: BTreeMap<Version, BTreeMap<ServiceCode, Service>>,
+    holidays: BTreeMap<Date, Holiday>,
+    units: BTreeMap<UnitId, Unit>,
+    officers: BTreeMap<OfficerId, Officer>,
+    devices: BTreeMap<DeviceId, Device>,
+    addresses: BTreeSet<Address>,
+}
+
+/// A row that this version cannot read. It is kept and passed on, and no lookup finds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnreadableRow<'a> {
+    /// The registry.
+    pub kind: &'a Kind,
+    /// The row's key.
+    pub key: &'a str,
+}
+
+impl Registries {
+    /// Sets a table in place of the one of its kind. A catalogue joins those kept so far.
+    pub fn put(&mut self, table: Table) {
+        let version = table.version();
+        let kind = table.kind().clone();
+        let unreadable = match kind {
+            Kind::Villages => fill(&mut self.villages, &table, |row: &Village| row.code.clone()),
+            Kind::ServicePoints => fill(&mut self.points, &table, |row: &ServicePoint| row.id.clone()),
+            Kind::Services => {
+                self.catalogue = version;
+                self.keep_catalogue(&table)
+            }
+            Kind::Holidays => fill(&mut self.holidays, &table, |row: &Holiday| row.date),
+            Kind::Units => fill(&mut self.units, &table, |row: &Unit| row.unit.clone()),
+            Kind::Officers => fill(&mut self.officers, &table, |row: &Officer| row.id.clone()),
+            Kind::Devices => fill(&mut self.devices, &table, |row: &Device| row.number),
+            Kind::Addresses => {
+                let (rows, unreadable) = read::<Address>(&table);
+                self.addresses = rows.into_iter().collect();
+                unreadable
+            }
+            Kind::Other(_) => BTreeSet::new(),
+        };
+        self.unreadable.insert(kind.clone(), unreadable);
+        self.tables.insert(kind, (version, table));
+    }
+
+    /// Keeps a former catalogue for the cases that were opened under it; the keys of rows that
+    /// could not be read.
+    ///
+    /// # Panics
+    /// The table is no catalogue.
+    pub fn keep_catalogue(&mut self, table: &Table) -> BTreeSet<String> {
+        assert_eq!(table.kind(), &Kind::Services, "only a table of services is a catalogue");
+        let services = self.catalogues.entry(table.version()).or_default();
+        fill(services, table, |row: &Service| row.code.clone())
+    }
+
+    /// Moves a table on; an unknown one starts empty. Returns the table as it is now.
+    ///
+    /// # Errors
+    /// The difference does not fit; nothing has changed.
+    pub fn apply(&mut self, difference: &Difference) -> Result<&Table, ApplyError> {
+        let kind = &difference.kind;
+        let after = match self.tables.get(kind) {
+            Some((_, table)) => table.apply(difference)?,
+            None => Table::new(kind.clone()).apply(difference)?,
+        };
+        self.put(after);
+        Ok(self.table(kind).expect("it was put there just now"))
+    }
+
+    /// The table of a kind; `None` until one came.
+    pub fn table(&self, kind: &Kind) -> Option<&Table> {
+        self.tables.get(kind).map(|(_, table)| table)
+    }
+
+    /// The version of a kind's table; `None` until one came.
+    pub fn version(&self, kind: &Kind) -> Option<Version> {
+        self.tables.get(kind).map(|(version, _)| *version)
+    }
+
+    /// All tables with their versions, unknown kinds included.
+    pub fn tables(&self) -> impl Iterator<Item = (Version, &Table)> {
+        self.tables.values().map(|(version, table)| (*version, table))
+    }
+
+    /// The rows that this version cannot read.
+    pub fn unreadable(&self) -> impl Iterator<Item = UnreadableRow<'_>> {
+        self.unreadable
+            .iter()
+            .flat_map(|(kind, keys)| keys.iter().map(move |key| UnreadableRow { kind, key }))
+    }
+
+    /// A village by its code.
+    pub fn village(&self, code: &VillageCode) -> Option<&Village> {
+        self.villages.get(code)
+    }
+
+    /// All villages by code.
+    pub fn villages(&self) -> impl ExactSizeIterator<Item = &Village> {
+        self.villages.values()
+    }
+
+    /// A service point by its id.
+    pub fn point(&self, id: &str) -> Option<&ServicePoint> {
+        self.points.get(id)
+    }
+
+    /// All service points by id.
+    pub fn points(&self) -> impl ExactSizeIterator<Item = &ServicePoint> {
+        self.points.values()
+    }
+
+    /// The service points of one village.
+    pub fn points_of<'a>(&'a self, village: &'a VillageCode) -> impl Iterator<Item = &'a ServicePoint> {
+        self.points.values().filter(move |point| &point.village == village)
+    }
+
+    /// The version of the newest catalogue, under which new cases are opened; all zeroes before
+    /// there is one.
+    pub fn catalogue(&self) -> Version {
+        self.catalogue
+    }
+
+    /// Whether the catalogue of this version is kept here.
+    pub fn knows_catalogue(&self, version: &Version) -> bool {
+        self.catalogues.contains_key(version)
+    }
+
+    /// A service in the newest catalogue.
+    pub fn service(&self, code: &str) -> Option<&Service> {
+        self.service_at(&self.catalogue, code)
+    }
+
+    /// A service in the catalogue that a case names.
+    pub fn service_at(&self, version: &Version, code: &str) -> Option<&Service> {
+        self.catalogues.get(version)?.get(code)
+    }
+
+    /// All services of the newest catalogue by code.
+    pub fn services(&self) -> impl Iterator<Item = &Service> {
+        self.catalogues.get(&self.catalogue).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The agencies of the newest catalogue, each with its name at its first service.
+    pub fn agencies(&self) -> BTreeMap<&AgencyCode, &str> {
+        let mut agencies = BTreeMap::new();
+        for service in self.services() {
+            agencies.entry(&service.agency_code).or_insert(service.agency.as_str());
+        }
+        agencies
+    }
+
+    /// The holiday on a day.
+    pub fn holiday(&self, date: Date) -> Option<&Holiday> {
+        self.holidays.get(&date)
+    }
+
+    /// All holidays, earliest first.
+    pub fn holidays(&self) -> impl ExactSizeIterator<Item = &Holiday> {
+        self.holidays.values()
+    }
+
+    /// A unit by its code.
+    pub fn unit(&self, unit: &UnitId) -> Option<&Unit> {
+        self.units.get(unit)
+    }
+
+    /// All units by code.
+    pub fn units(&self) -> impl ExactSizeIterator<Item = &Unit> {
+        self.units.values()
+    }
+
+    /// An officer by id.
+    pub fn officer(&self, id: &str) -> Option<&Officer> {
+        self.officers.get(id)
+    }
+
+    /// All officers by id.
+    pub fn officers(&self) -> impl ExactSizeIterator<Item = &Officer> {
+        self.officers.values()
+    }
+
+    /// A device by its number.
+    pub fn device(&self, number: DeviceId) -> Option<&Device> {
+        self.devices.get(&number)
+    }
+
+    /// The device that holds a key.
+    pub fn device_with(&self, key: &PublicKey) -> Option<&Device> {
+        self.devices.values().find(|device| &device.public_key == key)
+    }
+
+    /// All devices by number.
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = &Device> {
+        self.devices.values()
+    }
+
+    /// The hub's addresses, the one to try first leading.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = &Address> {
+        self.addresses.iter()
+    }
+}
+
+/// Reads `table` into `rows`; the keys that could not be read.
+fn fill<K: Ord, R: Row>(rows: &mut BTreeMap<K, R>, table: &Table, key: impl Fn(&R) -> K) -> BTreeSet<String> {
+    let (read, unreadable) = read::<R>(table);
+    *rows = read.into_iter().map(|row| (key(&row), row)).collect();
+    unreadable
+}
+
+fn read<R: Row>(table: &Table) -> (Vec<R>, BTreeSet<String>) {
+    let mut rows = vec![];
+    let mut unreadable = BTreeSet::new();
+    for (key, value) in table.iter() {
+        match serde_json::from_str::<R>(value) {
+            Ok(row) if row.key() == key => rows.push(row),
+            Ok(_) | Err(_) => {
+                unreadable.insert(key.to_owned());
+            }
+        }
+    }
+    (rows, unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::{diff, row::DeviceState};
+
+    fn services(rows: &[(&str, &str)]) -> Table {
+        Table::restore(Kind::Services, rows.iter().map(|(code, mode)| {
+            ((*code).to_owned(), format!(
+                r#"{{"code":"{code}","agency_code":"DUK","agency":"Dinas Dukcapil","name_id":"x","name_en":"x","offline_mode":"{mode}","tariff":"gratis"}}"#
+            ))
+        }))
+    }
+
+    #[test]
+    fn a_case_is_judged_by_the_catalogue_that_it_names() {
+        let mut registries = Registries::default();
+        registries.put(services(&[("DUK-KK", "intake")]));
+        let former = registries.catalogue();
+        registries.put(services(&[("DUK-KK", "full")]));
+        use crate::registry::row::OfflineMode::{Full, Intake};
+        let mode = |version: &Version| registries.service_at(version, "DUK-KK").map(|s| s.offline_mode);
+        assert_eq!((mode(&former), mode(&registries.catalogue())), (Some(Intake), Some(Full)));
+        assert_eq!(registries.services().count(), 1);
+        assert!(!registries.knows_catalogue(&Version([1; 16])));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept_and_named() {
+        let mut registries = Registries::default();
+        registries.put(services(&[("DUK-KK", "intake"), ("DUK-MATI", "by_pigeon")]));
+        let newer = Table::restore("tides".parse().expect("valid"), [("a".to_owned(), "1".to_owned())]);
+        registries.put(newer.clone());
+        assert_eq!(registries.services().count(), 1);
+        let unreadable: Vec<_> = registries.unreadable().map(|row| row.key.to_owned()).collect();
+        assert_eq!(unreadable, ["DUK-MATI"]);
+        assert_eq!(registries.table(&Kind::Services).map(Table::len), Some(2));
+        assert_eq!(registries.table(newer.kind()), Some(&newer));
+    }
+
+    #[test]
+    fn a_difference_moves_a_device_to_lost() {
+        let device = |state| Device {
+            number: DeviceId(7),
+            public_key: PublicKey([7; 32]),
+            unit: "V01".parse().expect("valid"),
+            letter: "A".into(),
+            state,
+        };
+        let empty = Table::new(Kind::Devices);
+        let active = Table::of([device(DeviceState::Active)]).expect("short");
+        let lost = Table::of([device(DeviceState::Lost)]).expect("short");
+        let mut registries = Registries::default();
+        registries.apply(&diff(&empty, &active)).expect("applies");
+        registries.apply(&diff(&active, &lost)).expect("applies");
+        assert_eq!(registries.device_with(&PublicKey([7; 32])).map(|d| d.state), Some(DeviceState::Lost));
+        assert!(registries.apply(&diff(&active, &lost)).is_err());
+        assert_eq!(registries.version(&Kind::Devices), Some(lost.version()));
+    }
+
+    #[test]
+    fn addresses_come_in_their_order() {
+        let address = |order, address: &str| Address { order, address: address.into() };
+        let mut registries = Registries::default();
+        registries.put(Table::of([address(2, "a:1"), address(1, "b:1")]).expect("short"));
+        assert_eq!(registries.addresses().map(|a| a.address.as_str()).collect::<Vec<_>>(), ["b:1", "a:1"]);
+    }
+}

@@ -1,0 +1,321 @@
+//! The index of changes: where each one's bytes are, who wrote it, whether it counts.
+//!
+//! A change waits until its parents are applied; once applied it has an arrival number, in which order
+//! feeds and the read model follow. A refused change keeps its bytes and counts for nothing.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Result, Tx, damaged, id, log, next};
+use crate::{
+    change::Change,
+    document::History,
+    id::{ActorId, ChangeHash, DeviceId, DocumentId, Epoch},
+    wire::batch::{Entry, Origin, Sum},
+};
+
+/// Whether a change counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// A parent, a catalogue or a newer program is missing.
+    Waiting,
+    /// It counts.
+    Applied,
+    /// It is held in quarantine.
+    Refused,
+}
+
+impl State {
+    fn number(self) -> i64 {
+        match self {
+            Self::Waiting => 0,
+            Self::Applied => 1,
+            Self::Refused => 2,
+        }
+    }
+
+    fn of_number(number: i64) -> Self {
+        match number {
+            0 => Self::Waiting,
+            1 => Self::Applied,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// A change as the index knows it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Indexed {
+    /// Its name.
+    pub hash: ChangeHash,
+    /// Its document.
+    pub document: DocumentId,
+    /// Its author's log and the place in it.
+    pub origin: Origin,
+    /// The log here that holds its bytes.
+    pub log: i64,
+    /// The entry in that log.
+    pub entry: u64,
+    /// Whether it counts.
+    pub state: State,
+    /// The running number of its becoming applied.
+    pub arrival: Option<u64>,
+    /// Its own claim of when, in seconds.
+    pub second: u64,
+    /// Whether it has no parents.
+    pub root: bool,
+    /// On a laptop: whether the hub's feed carried or proved it.
+    pub fed: bool,
+}
+
+const COLUMNS: &str =
+    "hash, document, author, epoch, position, log, entry, state, arrival, second, root, fed";
+
+fn indexed(row: &Row<'_>) -> rusqlite::Result<Indexed> {
+    Ok(Indexed {
+        hash: id(row, 0)?,
+        document: id(row, 1)?,
+        origin: Origin { device: DeviceId(row.get(2)?), epoch: id(row, 3)?, index: row.get(4)? },
+        log: row.get(5)?,
+        entry: row.get(6)?,
+        state: State::of_number(row.get(7)?),
+        arrival: row.get(8)?,
+        second: row.get(9)?,
+        root: row.get(10)?,
+        fed: row.get(11)?,
+    })
+}
+
+/// Adds a change to the index; an applied one gets its arrival number and makes its document stale.
+///
+/// # Errors
+/// The store fails.
+pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<()> {
+    let arrival = match change.state {
+        State::Applied => Some(arrive(tx, change.document)?),
+        State::Waiting | State::Refused => None,
+    };
+    tx.prepare_cached(
+        "INSERT INTO change (hash, document, author, epoch, position, log, entry, state, arrival, second, root, fed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    )?
+    .execute(params![
+        change.hash.0,
+        change.document.0,
+        change.origin.device.0,
+        change.origin.epoch.0,
+        change.origin.index,
+        change.log,
+        change.entry,
+        change.state.number(),
+        arrival,
+        change.second,
+        change.root,
+        change.fed
+    ])?;
+    Ok(())
+}
+
+/// Moves a change to another state.
+///
+/// # Errors
+/// The store fails.
+pub fn set_state(tx: Tx<'_>, hash: &ChangeHash, document: DocumentId, state: State) -> Result<()> {
+    let arrival = match state {
+        State::Applied => Some(arrive(tx, document)?),
+        State::Waiting | State::Refused => {
+            mark_stale(tx, document)?;
+            None
+        }
+    };
+    tx.prepare_cached("UPDATE change SET state = ?2, arrival = ?3 WHERE hash = ?1")?
+        .execute(params![hash.0, state.number(), arrival])?;
+    Ok(())
+}
+
+fn arrive(tx: Tx<'_>, document: DocumentId) -> Result<u64> {
+    mark_stale(tx, document)?;
+    next(tx, "arrival")
+}
+
+/// Notes that a document's read model is older than its changes.
+///
+/// # Errors
+/// The store fails.
+pub fn mark_stale(tx: Tx<'_>, document: DocumentId) -> Result<()> {
+    tx.prepare_cached("INSERT OR IGNORE INTO stale (document) VALUES (?1)")?.execute([document.0])?;
+    Ok(())
+}
+
+/// Notes that the hub's feed carried or proved a change.
+///
+/// # Errors
+/// The store fails.
+pub fn set_fed(tx: Tx<'_>, hash: &ChangeHash) -> Result<()> {
+    tx.prepare_cached("UPDATE change SET fed = 1 WHERE hash = ?1")?.execute([hash.0])?;
+    Ok(())
+}
+
+/// Notes that the hub's feed proved every change held of a document.
+///
+/// # Errors
+/// The store fails.
+pub fn set_document_fed(tx: Tx<'_>, document: DocumentId) -> Result<()> {
+    tx.prepare_cached("UPDATE change SET fed = 1 WHERE document = ?1 AND state = 1")?.execute([document.0])?;
+    Ok(())
+}
+
+/// The change named `hash`.
+///
+/// # Errors
+/// The store fails.
+pub fn find(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Indexed>> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM change WHERE hash = ?1"))?
+        .query_row([hash.0], indexed)
+        .optional()?)
+}
+
+/// The changes of a document, applied ones first in order of arrival, then the others.
+///
+/// # Errors
+/// The store fails.
+pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM change WHERE document = ?1 ORDER BY arrival IS NULL, arrival, author, position"
+    ))?;
+    let rows = statement.query_map([document.0], indexed)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The operations of a change.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Change> {
+    match log::entry(tx, change.log, change.entry)? {
+        Entry::Change { change, .. } | Entry::Fed { change, .. } => Ok(change),
+        _ => Err(damaged("change.entry")),
+    }
+}
+
+/// A document's applied changes.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn history(tx: Tx<'_>, document: DocumentId) -> Result<History> {
+    let mut history = History::default();
+    for change in of_document(tx, document)? {
+        if change.state == State::Applied && !history.insert(change.hash, body(tx, &change)?) {
+            return Err(damaged("change.arrival"));
+        }
+    }
+    Ok(history)
+}
+
+/// Applied changes that arrived after `seen`, in order, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn arrived_after(tx: Tx<'_>, seen: u64, limit: usize) -> Result<Vec<Indexed>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM change WHERE arrival > ?1 ORDER BY arrival LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![seen, limit], indexed)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The arrival number of the change applied last, 0 of none.
+///
+/// # Errors
+/// The store fails.
+pub fn newest_arrival(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx.prepare_cached("SELECT coalesce(max(arrival), 0) FROM change WHERE arrival IS NOT NULL")?.query_row(
+        [],
+        |row| row.get(0),
+    )?)
+}
+
+/// Documents in which a change waits.
+///
+/// # Errors
+/// The store fails.
+pub fn waiting_documents(tx: Tx<'_>) -> Result<Vec<DocumentId>> {
+    let mut statement = tx.prepare_cached("SELECT DISTINCT document FROM change WHERE state = 0")?;
+    let rows = statement.query_map([], |row| id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many changes of a device wait.
+///
+/// # Errors
+/// The store fails.
+pub fn waiting_count(tx: Tx<'_>, author: DeviceId) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM change WHERE state = 0 AND author = ?1")?
+        .query_row([author.0], |row| row.get(0))?)
+}
+
+/// How many changes are held that count or wait.
+///
+/// # Errors
+/// The store fails.
+pub fn count(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx.prepare_cached("SELECT count(*) FROM change WHERE state < 2")?.query_row([], |row| row.get(0))?)
+}
+
+/// Every change that counts or waits: its claimed second and hash, for a reconciliation.
+///
+/// # Errors
+/// The store fails.
+pub fn all(tx: Tx<'_>) -> Result<Vec<(u64, ChangeHash)>> {
+    let mut statement = tx.prepare_cached("SELECT second, hash FROM change WHERE state < 2")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, id(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The sum of a document's changes that count.
+///
+/// # Errors
+/// The store fails.
+pub fn document_sum(tx: Tx<'_>, document: DocumentId) -> Result<Sum> {
+    let mut statement = tx.prepare_cached("SELECT hash FROM change WHERE document = ?1 AND state = 1")?;
+    let rows = statement.query_map([document.0], |row| id::<ChangeHash>(row, 0))?;
+    let mut sum = Sum::default();
+    for hash in rows {
+        sum.add(&hash?);
+    }
+    Ok(sum)
+}
+
+/// Who may write as `actor`, if a log has claimed it.
+///
+/// # Errors
+/// The store fails.
+pub fn actor(tx: Tx<'_>, actor: ActorId) -> Result<Option<DeviceId>> {
+    Ok(tx
+        .prepare_cached("SELECT author FROM actor WHERE actor = ?1")?
+        .query_row([actor.0], |row| row.get(0).map(DeviceId))
+        .optional()?)
+}
+
+/// Notes that `author` writes as `actor`; the first claim holds.
+///
+/// # Errors
+/// The store fails.
+pub fn claim_actor(tx: Tx<'_>, actor: ActorId, author: DeviceId) -> Result<()> {
+    tx.prepare_cached("INSERT OR IGNORE INTO actor (actor, author) VALUES (?1, ?2)")?
+        .execute(params![actor.0, author.0])?;
+    Ok(())
+}
+
+/// Own changes of the log of `epoch` from index `from` on, in order.
+///
+/// # Errors
+/// The store fails.
+pub fn of_log(tx: Tx<'_>, author: DeviceId, epoch: Epoch, from: u64) -> Result<Vec<Indexed>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM change WHERE author = ?1 AND epoch = ?2 AND position >= ?3 ORDER BY position"
+    ))?;
+    let rows = statement.query_map(params![author.0, epoch.0, from], indexed)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

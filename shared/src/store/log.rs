@@ -1,0 +1,363 @@
+//! Logs: appending batches, reading entries back, merging what is not yet signed.
+
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Tx, damaged, id};
+use crate::{
+    document,
+    id::{ChangeHash, DeviceId, Epoch},
+    wire::{
+        batch::{self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Body, Chain, Codec, Entry, LogName, Reader},
+        frame::Cursor,
+    },
+};
+
+/// A log in this store: its row and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    /// Key of the row.
+    pub row: i64,
+    /// The log's name.
+    pub name: LogName,
+    /// Its end.
+    pub head: Cursor,
+}
+
+/// The log named `name`, if this store holds a part of it.
+///
+/// # Errors
+/// The store fails.
+pub fn find(tx: Tx<'_>, name: &LogName) -> Result<Option<Log>> {
+    let (reader, reader_epoch) = reader_columns(name);
+    let mut statement = tx.prepare_cached(
+        "SELECT log, head, chain FROM log
+         WHERE author = ?1 AND epoch = ?2 AND reader = ?3 AND reader_epoch = ?4",
+    )?;
+    Ok(statement
+        .query_row(params![name.author.0, name.epoch.0, reader, reader_epoch], |row| {
+            let chain = Chain(row.get(2)?);
+            Ok(Log { row: row.get(0)?, name: *name, head: Cursor { index: row.get(1)?, chain } })
+        })
+        .optional()?)
+}
+
+/// The log named `name`, begun if need be.
+///
+/// # Errors
+/// The store fails.
+pub fn find_or_begin(tx: Tx<'_>, name: &LogName) -> Result<Log> {
+    if let Some(log) = find(tx, name)? {
+        return Ok(log);
+    }
+    let (reader, reader_epoch) = reader_columns(name);
+    tx.execute(
+        "INSERT INTO log (author, epoch, reader, reader_epoch, chain) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![name.author.0, name.epoch.0, reader, reader_epoch, Chain::default().0],
+    )?;
+    Ok(Log { row: tx.last_insert_rowid(), name: *name, head: Cursor::default() })
+}
+
+/// Every log of which this store holds a part.
+///
+/// # Errors
+/// The store fails.
+pub fn all(tx: Tx<'_>) -> Result<Vec<Log>> {
+    let mut statement = tx
+        .prepare("SELECT log, head, chain, author, epoch, reader, reader_epoch FROM log ORDER BY log")?;
+    let rows = statement.query_map([], |row| {
+        let reader: i64 = row.get(5)?;
+        let reader = match u32::try_from(reader) {
+            Ok(device) => Some(Reader { device: DeviceId(device), epoch: id(row, 6)? }),
+            Err(_) => None,
+        };
+        Ok(Log {
+            row: row.get(0)?,
+            name: LogName { author: DeviceId(row.get(3)?), epoch: id(row, 4)?, reader },
+            head: Cursor { index: row.get(1)?, chain: Chain(row.get(2)?) },
+        })
+    })?;
+    Ok(rows.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Appends entries of this machine's own as an unsigned batch and moves `log` to its new end. Each
+/// entry comes with the hash of the change that it holds, if it holds one.
+///
+/// # Errors
+/// The store fails.
+pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let before = log.head;
+    let chain = entries.iter().fold(before.chain, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
+    let Body { codec, bytes } = batch::encode(entries.iter().map(|(entry, _)| entry));
+    let batch = Batch {
+        log: log.name,
+        first: before.index + 1,
+        last: before.index + entries.len() as u64,
+        before: before.chain,
+        chain,
+        codec,
+        body: bytes,
+        signature: Vec::new(),
+    };
+    store(tx, log, &batch)
+}
+
+/// Stores a batch that continues `log`, as it is, and moves `log` to its new end.
+///
+/// # Errors
+/// The store fails.
+pub fn store(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<()> {
+    insert(tx, log.row, batch)?;
+    log.head = Cursor { index: batch.last, chain: batch.chain };
+    tx
+        .prepare_cached("UPDATE log SET head = ?2, chain = ?3 WHERE log = ?1")?
+        .execute(params![log.row, log.head.index, log.head.chain.0])?;
+    Ok(())
+}
+
+fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
+    tx
+        .prepare_cached(
+            "INSERT INTO batch (log, first, last, before, chain, codec, body, signature)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            log,
+            batch.first,
+            batch.last,
+            batch.before.0,
+            batch.chain.0,
+            batch.codec.number(),
+            batch.body,
+            batch.signature
+        ])?;
+    Ok(())
+}
+
+/// The stored batch that holds entry `index`, if there is one.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT first, last, before, chain, codec, body, signature FROM batch
+         WHERE log = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1",
+    )?;
+    let batch = statement
+        .query_row(params![log.row, index], |row| {
+            let codec = Codec::of_number(row.get(4)?);
+            Ok((
+                codec,
+                Batch {
+                    log: log.name,
+                    first: row.get(0)?,
+                    last: row.get(1)?,
+                    before: Chain(row.get(2)?),
+                    chain: Chain(row.get(3)?),
+                    codec: codec.unwrap_or(Codec::Rows),
+                    body: row.get(5)?,
+                    signature: row.get(6)?,
+                },
+            ))
+        })
+        .optional()?;
+    match batch {
+        Some((None, _)) => Err(damaged("batch.codec")),
+        Some((Some(_), batch)) if batch.last >= index => Ok(Some(batch)),
+        _ => Ok(None),
+    }
+}
+
+/// Entry `index` of the log in row `row`.
+///
+/// # Errors
+/// The store fails, or the entry is not there.
+pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
+    let first: u64 = tx
+        .prepare_cached("SELECT first FROM batch WHERE log = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1")?
+        .query_row(params![row, index], |row| row.get(0))
+        .optional()?
+        .ok_or(damaged("batch"))?;
+    let kept = tx.bodies.borrow().get(row, first);
+    let rows = match kept {
+        Some(rows) => rows,
+        None => {
+            // The name is not needed to decode a body.
+            let nameless = LogName { author: DeviceId::HUB, epoch: Epoch::default(), reader: None };
+            let log = Log { row, name: nameless, head: Cursor::default() };
+            let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
+            let rows = Arc::new(batch.rows().map_err(|_| damaged("batch.body"))?);
+            tx.bodies.borrow_mut().keep(row, first, Arc::clone(&rows));
+            rows
+        }
+    };
+    rows.entry((index - first) as usize).map_err(|_| damaged("batch.body"))
+}
+
+/// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
+fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
+    let change = match entry {
+        Entry::Change { change, .. } | Entry::Fed { change, .. } => change,
+        _ => return Ok(None),
+    };
+    let mut statement = tx.prepare_cached(
+        "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
+    )?;
+    let known = statement
+        .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| id(row, 0))
+        .optional()?;
+    match known {
+        Some(hash) => Ok(Some(hash)),
+        None => Ok(Some(document::hash(change).map_err(|_| damaged("batch.body"))?)),
+    }
+}
+
+/// The chain after entry `index`, or `None` where the log does not reach that far.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn chain_at(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Chain>> {
+    if index == 0 {
+        return Ok(Some(Chain::default()));
+    }
+    let Some(batch) = batch_with(tx, log, index)? else { return Ok(None) };
+    if batch.last == index {
+        return Ok(Some(batch.chain));
+    }
+    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
+    let mut chain = batch.before;
+    for (entry, at) in entries.iter().zip(batch.first..=index) {
+        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
+    }
+    Ok(Some(chain))
+}
+
+/// Merges the unsigned batches at the end of `log` into signed ones of up to [`BATCH_BYTES_MAX`], in
+/// place: entries keep their index. `sign` signs a message as the log's author.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
+    let mut statement =
+        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND length(signature) = 0 ORDER BY first")?;
+    let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
+    let Some(&first) = unsigned.first() else { return Ok(()) };
+    let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
+    let mut open: Vec<Entry> = Vec::new();
+    let mut bytes = 0;
+    let mut start = first;
+    for first in unsigned {
+        let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
+        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?.execute(params![log.row, first])?;
+        tx.bodies.borrow_mut().forget(log.row, first);
+        for entry in batch.entries().map_err(|_| damaged("batch.body"))? {
+            let size = batch::entry_bytes(&entry);
+            // Rows compress at least threefold as a rule; what does not is split when it is written.
+            if open.len() >= BATCH_ENTRIES_MAX || (bytes + size) / 3 > BATCH_BYTES_MAX {
+                before = write_signed(tx, log, start, before, &open, &sign)?;
+                start += open.len() as u64;
+                open.clear();
+                bytes = 0;
+            }
+            bytes += size;
+            open.push(entry);
+        }
+    }
+    write_signed(tx, log, start, before, &open, &sign)?;
+    Ok(())
+}
+
+/// Writes `entries` from index `first` as signed batches; returns the chain at their end.
+fn write_signed(
+    tx: Tx<'_>,
+    log: &Log,
+    first: u64,
+    before: Chain,
+    entries: &[Entry],
+    sign: &impl Fn(&[u8]) -> Vec<u8>,
+) -> Result<Chain> {
+    if entries.is_empty() {
+        return Ok(before);
+    }
+    let Body { codec, bytes } = batch::encode(entries);
+    if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
+        let (left, right) = entries.split_at(entries.len() / 2);
+        let middle = write_signed(tx, log, first, before, left, sign)?;
+        return write_signed(tx, log, first + left.len() as u64, middle, right, sign);
+    }
+    let mut chain = before;
+    for (entry, at) in entries.iter().zip(first..) {
+        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
+    }
+    let last = first + entries.len() as u64 - 1;
+    let signature = sign(&Batch::signed_message(&log.name, last, chain));
+    insert(
+        connection,
+        log.row,
+        &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature },
+    )?;
+    Ok(chain)
+}
+
+/// Drops the batches of a feed that its reader has confirmed up to `index`.
+///
+/// # Errors
+/// The store fails.
+pub fn prune(tx: Tx<'_>, log: &Log, index: u64) -> Result<()> {
+    tx
+        .prepare_cached("DELETE FROM batch WHERE log = ?1 AND last <= ?2")?
+        .execute(params![log.row, index])?;
+    Ok(())
+}
+
+/// A batch of which a part is held: its digest, its whole length, and the bytes held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// First 16 bytes of the batch's blake3.
+    pub digest: [u8; 16],
+    /// Bytes of the whole batch.
+    pub total: u64,
+    /// The bytes held.
+    pub bytes: Vec<u8>,
+}
+
+/// The half-received batch of the log in row `log`.
+///
+/// # Errors
+/// The store fails.
+pub fn half(tx: Tx<'_>, log: i64) -> Result<Option<Half>> {
+    Ok(tx
+        .prepare_cached("SELECT digest, total, bytes FROM partial WHERE log = ?1")?
+        .query_row([log], |row| {
+            Ok(Half { digest: row.get(0)?, total: row.get(1)?, bytes: row.get(2)? })
+        })
+        .optional()?)
+}
+
+/// Keeps a half-received batch, or forgets it.
+///
+/// # Errors
+/// The store fails.
+pub fn set_half(tx: Tx<'_>, log: i64, half: Option<&Half>) -> Result<()> {
+    match half {
+        Some(half) => tx
+            .prepare_cached(
+                "INSERT INTO partial (log, digest, total, bytes) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET digest = ?2, total = ?3, bytes = ?4",
+            )?
+            .execute(params![log, half.digest, half.total, half.bytes])?,
+        None => tx.prepare_cached("DELETE FROM partial WHERE log = ?1")?.execute([log])?,
+    };
+    Ok(())
+}
+
+fn reader_columns(name: &LogName) -> (i64, Vec<u8>) {
+    match name.reader {
+        Some(reader) => (reader.device.0.into(), reader.epoch.0.to_vec()),
+        None => (-1, Vec::new()),
+    }
+}

@@ -1,0 +1,179 @@
+//! What was refused: the reason and the place of the bytes; nothing is ever dropped.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Result, Tx, id};
+use crate::{
+    id::{ChangeHash, DeviceId, DocumentId},
+    time::Timestamp,
+    wire::batch::Origin,
+};
+
+/// A refused change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Its document.
+    pub document: DocumentId,
+    /// Who wrote it, and where it stands in that log.
+    pub origin: Origin,
+    /// The rule's stable name.
+    pub rule: String,
+    /// The reason in words.
+    pub reason: String,
+    /// When it was refused, by this machine's clock.
+    pub at: Timestamp,
+}
+
+const COLUMNS: &str = "hash, document, author, epoch, position, rule, reason, at";
+
+fn refused(row: &Row<'_>) -> rusqlite::Result<Refused> {
+    Ok(Refused {
+        hash: id(row, 0)?,
+        document: id(row, 1)?,
+        origin: Origin { device: DeviceId(row.get(2)?), epoch: id(row, 3)?, index: row.get(4)? },
+        rule: row.get(5)?,
+        reason: row.get(6)?,
+        at: Timestamp(row.get(7)?),
+    })
+}
+
+/// Keeps a refusal.
+///
+/// # Errors
+/// The store fails.
+pub fn insert(tx: Tx<'_>, refused: &Refused) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO quarantine (hash, document, author, epoch, position, rule, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        refused.hash.0,
+        refused.document.0,
+        refused.origin.device.0,
+        refused.origin.epoch.0,
+        refused.origin.index,
+        refused.rule,
+        refused.reason,
+        refused.at.0
+    ])?;
+    Ok(())
+}
+
+/// Everything in quarantine, newest first.
+///
+/// # Errors
+/// The store fails.
+pub fn all(tx: Tx<'_>) -> Result<Vec<Refused>> {
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash"))?;
+    let rows = statement.query_map([], refused)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The refusal of one change.
+///
+/// # Errors
+/// The store fails.
+pub fn find(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Refused>> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine WHERE hash = ?1"))?
+        .query_row([hash.0], refused)
+        .optional()?)
+}
+
+/// What was refused in one document.
+///
+/// # Errors
+/// The store fails.
+pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Refused>> {
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine WHERE document = ?1 ORDER BY position"))?;
+    let rows = statement.query_map([document.0], refused)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Refusals of a device's changes that its feed does not carry yet.
+///
+/// # Errors
+/// The store fails.
+pub fn untold(tx: Tx<'_>, author: DeviceId) -> Result<Vec<Refused>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM quarantine WHERE author = ?1 AND told = 0 ORDER BY epoch, position"
+    ))?;
+    let rows = statement.query_map([author.0], refused)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes that the author's feed carries a refusal.
+///
+/// # Errors
+/// The store fails.
+pub fn set_told(tx: Tx<'_>, hash: &ChangeHash) -> Result<()> {
+    tx.prepare_cached("UPDATE quarantine SET told = 1 WHERE hash = ?1")?.execute([hash.0])?;
+    Ok(())
+}
+
+/// Notes that a device's refusals must be told anew: it begins another life.
+///
+/// # Errors
+/// The store fails.
+pub fn tell_again(tx: Tx<'_>, author: DeviceId) -> Result<()> {
+    tx.execute("UPDATE quarantine SET told = 0 WHERE author = ?1", [author.0])?;
+    Ok(())
+}
+
+/// How many changes are held.
+///
+/// # Errors
+/// The store fails.
+pub fn count(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0))?)
+}
+
+/// Bytes that are no valid batch, kept as they came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Debris {
+    /// Running number.
+    pub number: i64,
+    /// Who sent them.
+    pub author: DeviceId,
+    /// What is wrong with them.
+    pub reason: String,
+    /// When they came.
+    pub at: Timestamp,
+    /// How many bytes there are.
+    pub bytes: u64,
+}
+
+/// Keeps bytes that are no valid batch; the same bytes once.
+///
+/// # Errors
+/// The store fails.
+pub fn keep_debris(tx: Tx<'_>, author: DeviceId, reason: &str, at: Timestamp, bytes: &[u8]) -> Result<()> {
+    tx.execute(
+        "INSERT INTO debris (author, reason, at, bytes) SELECT ?1, ?2, ?3, ?4
+         WHERE NOT EXISTS (SELECT 1 FROM debris WHERE author = ?1 AND bytes = ?4)",
+        params![author.0, reason, at.0, bytes],
+    )?;
+    Ok(())
+}
+
+/// All bytes kept that are no valid batch, newest first.
+///
+/// # Errors
+/// The store fails.
+pub fn debris(tx: Tx<'_>) -> Result<Vec<Debris>> {
+    let mut statement =
+        tx.prepare("SELECT debris, author, reason, at, length(bytes) FROM debris ORDER BY debris DESC")?;
+    let rows = statement.query_map([], |row| {
+        Ok(Debris {
+            number: row.get(0)?,
+            author: DeviceId(row.get(1)?),
+            reason: row.get(2)?,
+            at: Timestamp(row.get(3)?),
+            bytes: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

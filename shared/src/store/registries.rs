@@ -1,0 +1,73 @@
+//! Registries in the store: every version that was ever in force, and the hub's signatures.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Result, Tx, damaged, id};
+use crate::registry::{Kind, Registries, Table, Version};
+
+/// Loads the tables in force and every catalogue that a case may name.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn load(tx: Tx<'_>) -> Result<Registries> {
+    let mut registries = Registries::default();
+    let mut statement = tx.prepare("SELECT DISTINCT version FROM registry_row WHERE kind = ?1")?;
+    let catalogues = statement
+        .query_map([Kind::Services.as_str()], |row| id(row, 0))?
+        .collect::<Result<Vec<Version>, _>>()?;
+    for version in catalogues {
+        registries.keep_catalogue(&table(tx, &Kind::Services, version)?);
+    }
+    let mut statement = tx.prepare("SELECT kind, version FROM registry ORDER BY kind")?;
+    let current = statement
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, id(row, 1)?)))?
+        .collect::<Result<Vec<(String, Version)>, _>>()?;
+    for (kind, version) in current {
+        let kind = kind.parse().map_err(|_| damaged("registry.kind"))?;
+        registries.put(table(tx, &kind, version)?);
+    }
+    Ok(registries)
+}
+
+/// A table as it was at a version; empty where that version was never in force here.
+///
+/// # Errors
+/// The store fails.
+pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
+    let mut statement =
+        tx.prepare_cached("SELECT key, value FROM registry_row WHERE kind = ?1 AND version = ?2")?;
+    let rows = statement.query_map(params![kind.as_str(), version.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Table::restore(kind.clone(), rows.collect::<Result<Vec<(String, String)>, _>>()?))
+}
+
+/// Puts a table in force, with the hub's signature over its version.
+///
+/// # Errors
+/// The store fails.
+pub fn put(tx: Tx<'_>, table: &Table, signature: &[u8]) -> Result<()> {
+    let version = table.version();
+    let kind = table.kind().as_str();
+    let mut statement = tx.prepare_cached(
+        "INSERT OR IGNORE INTO registry_row (kind, version, key, value) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (key, value) in table.iter() {
+        statement.execute(params![kind, version.0, key, value])?;
+    }
+    tx.execute(
+        "INSERT INTO registry (kind, version, signature) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET version = ?2, signature = ?3",
+        params![kind, version.0, signature],
+    )?;
+    Ok(())
+}
+
+/// The hub's signature over the version of `kind` in force.
+///
+/// # Errors
+/// The store fails.
+pub fn signature(tx: Tx<'_>, kind: &Kind) -> Result<Option<Vec<u8>>> {
+    Ok(tx
+        .prepare_cached("SELECT signature FROM registry WHERE kind = ?1")?
+        .query_row([kind.as_str()], |row| row.get(0))
+        .optional()?)
+}

@@ -1,0 +1,222 @@
+//! The hub's feed to one device: what changed in its scope, in an order of the hub's own, signed.
+
+use std::collections::BTreeSet;
+
+use super::{scope::Scope, station::Station};
+use crate::{
+    id::{ChangeHash, DeviceId, DocumentId, Epoch, UnitId},
+    identity::Context,
+    registry::{self, Registries, Version},
+    store::{
+        Result, Tx,
+        changes::{self, Indexed, State},
+        feeds::{self, Feed},
+        log::{self, Log},
+        quarantine, read_model, registries,
+    },
+    time::Now,
+    wire::batch::{ENTRY_BYTES_MAX, Entry},
+};
+
+/// Arrivals that are looked at in one go.
+const ARRIVALS_MAX: usize = 500;
+/// Entries that are appended as one unsigned batch.
+const APPEND_ENTRIES: usize = 500;
+
+/// What is newly known of what a device holds.
+pub(super) enum Holdings {
+    /// Nothing new: the feed goes on.
+    AsTold,
+    /// It holds nothing but what it wrote itself in this life.
+    Nothing,
+    /// It holds all of its scope but these.
+    AllBut(BTreeSet<ChangeHash>),
+}
+
+/// The feed of one device, for extending it.
+pub(super) struct Extension<'a> {
+    tx: Tx<'a>,
+    station: &'a Station,
+    registries: &'a Registries,
+    device: DeviceId,
+    epoch: Epoch,
+    scope: Scope,
+    log: Log,
+    feed: Feed,
+    open: Vec<(Entry, Option<ChangeHash>)>,
+}
+
+impl<'a> Extension<'a> {
+    pub(super) fn new(
+        tx: Tx<'a>,
+        station: &'a Station,
+        registries: &'a Registries,
+        (device, epoch, unit): (DeviceId, Epoch, &UnitId),
+        now: Now,
+    ) -> Result<Self> {
+        let log = log::find_or_begin(tx, &station.feed_for(device, epoch))?;
+        let feed = feeds::state(tx, log.row)?;
+        let scope = Scope::of(registries, unit, now.wall);
+        Ok(Self { tx, station, registries, device, epoch, scope, log, feed, open: Vec::new() })
+    }
+
+    /// Writes everything that the device has not been told; a feed begins, or is repaired, by what is
+    /// newly known of the device's holdings.
+    pub(super) fn run(mut self, holdings: &Holdings) -> Result<Log> {
+        read_model::refresh(self.tx)?;
+        self.registries()?;
+        match holdings {
+            Holdings::AsTold => {}
+            Holdings::AllBut(lacks) if self.feed.started => self.repair(lacks)?,
+            Holdings::AllBut(_) | Holdings::Nothing if !self.feed.started => self.begin(holdings)?,
+            Holdings::AllBut(_) | Holdings::Nothing => {}
+        }
+        if self.feed.started {
+            self.arrivals()?;
+            self.expired()?;
+        }
+        self.refusals()?;
+        self.flush()?;
+        feeds::set_state(self.tx, self.log.row, self.feed)?;
+        let station = self.station;
+        log::sign(self.tx, &self.log, |message| {
+            station.key.sign(Context::FeedHead, message).as_bytes().to_vec()
+        })?;
+        Ok(self.log)
+    }
+
+    fn push(&mut self, entry: Entry, hash: Option<ChangeHash>) -> Result<()> {
+        self.open.push((entry, hash));
+        if self.open.len() >= APPEND_ENTRIES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        log::append(self.tx, &mut self.log, &self.open)?;
+        self.open.clear();
+        Ok(())
+    }
+
+    fn registries(&mut self) -> Result<()> {
+        let Some(place) = &self.station.place else { return Ok(()) };
+        let current: Vec<_> = self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
+        for (version, table) in current {
+            let kind = table.kind().as_str().to_owned();
+            let told = feeds::fed_registry(self.tx, self.log.row, &kind)?;
+            let told = told.and_then(|bytes| Version::try_from(bytes.as_slice()).ok());
+            if told == Some(version) {
+                continue;
+            }
+            let base = match told {
+                Some(told) => registries::table(self.tx, table.kind(), told)?,
+                None => registry::Table::new(table.kind().clone()),
+            };
+            let whole = registry::diff(&base, &table);
+            let parts = whole.split(&base, ENTRY_BYTES_MAX / 2).unwrap_or_else(|_| vec![whole]);
+            for part in parts {
+                let message = registry::signed_message(&place.district, &part.kind, &part.to);
+                let signature = self.station.key.sign(Context::Registry, &message).as_bytes().to_vec();
+                let difference = minicbor::to_vec(&part).expect("encoding into memory cannot fail");
+                self.push(Entry::Registry { difference, signature }, None)?;
+            }
+            feeds::set_fed_registry(self.tx, self.log.row, &kind, &version.0)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a feed: every document of the scope enters, with what the device lacks of it.
+    fn begin(&mut self, holdings: &Holdings) -> Result<()> {
+        self.feed.seen = changes::newest_arrival(self.tx)?;
+        self.feed.started = true;
+        for document in read_model::newest_first(self.tx)? {
+            if !self.scope.contains(self.tx, document)? {
+                continue;
+            }
+            let all = changes::of_document(self.tx, document)?;
+            let counted: Vec<_> = all.into_iter().filter(|change| change.state == State::Applied).collect();
+            let held = match holdings {
+                Holdings::AllBut(lacks) => !counted.iter().any(|change| lacks.contains(&change.hash)),
+                Holdings::AsTold | Holdings::Nothing => false,
+            };
+            if held {
+                feeds::enter(self.tx, self.log.row, document)?;
+                let sum = counted.iter().map(|change| &change.hash).collect();
+                self.push(Entry::Enter { document, held: Some(sum) }, None)?;
+            } else {
+                self.enter(document, &counted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn repair(&mut self, lacks: &BTreeSet<ChangeHash>) -> Result<()> {
+        for hash in lacks {
+            let Some(change) = changes::find(self.tx, hash)? else { continue };
+            if change.state != State::Applied {
+                continue;
+            }
+            if feeds::is_entered(self.tx, self.log.row, change.document)? {
+                self.feed_change(&change)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn arrivals(&mut self) -> Result<()> {
+        loop {
+            let arrived = changes::arrived_after(self.tx, self.feed.seen, ARRIVALS_MAX)?;
+            let Some(last) = arrived.last().and_then(|change| change.arrival) else { return Ok(()) };
+            for change in arrived {
+                if feeds::is_entered(self.tx, self.log.row, change.document)? {
+                    self.feed_change(&change)?;
+                } else if self.scope.contains(self.tx, change.document)? {
+                    let all = changes::of_document(self.tx, change.document)?;
+                    let until = change.arrival;
+                    let counted: Vec<_> = all
+                        .into_iter()
+                        .filter(|other| other.state == State::Applied && other.arrival <= until)
+                        .collect();
+                    self.enter(change.document, &counted)?;
+                }
+            }
+            self.feed.seen = last;
+        }
+    }
+
+    fn enter(&mut self, document: DocumentId, counted: &[Indexed]) -> Result<()> {
+        feeds::enter(self.tx, self.log.row, document)?;
+        self.push(Entry::Enter { document, held: None }, None)?;
+        counted.iter().try_for_each(|change| self.feed_change(change))
+    }
+
+    fn feed_change(&mut self, change: &Indexed) -> Result<()> {
+        if change.origin.device == self.device && change.origin.epoch == self.epoch {
+            return Ok(());
+        }
+        let body = changes::body(self.tx, change)?;
+        let entry = Entry::Fed { origin: change.origin, document: change.document, change: body };
+        self.push(entry, Some(change.hash))
+    }
+
+    fn expired(&mut self) -> Result<()> {
+        for document in self.scope.expired(self.tx, self.log.row)? {
+            feeds::leave(self.tx, self.log.row, document)?;
+            self.push(Entry::Leave { document }, None)?;
+        }
+        Ok(())
+    }
+
+    fn refusals(&mut self) -> Result<()> {
+        for refused in quarantine::untold(self.tx, self.device)? {
+            quarantine::set_told(self.tx, &refused.hash)?;
+            let entry = Entry::Refused {
+                origin: refused.origin,
+                document: refused.document,
+                hash: refused.hash,
+                rule: refused.rule,
+                text: refused.reason,
+            };
+            self.push(entry, None)?;
+        }
+        Ok(())
+    }
+}

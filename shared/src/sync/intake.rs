@@ -1,0 +1,450 @@
+//! Letting in what another machine sent: one batch, one transaction.
+//!
+//! Every change is judged by the gate before anything is acknowledged. What is refused is kept with its
+//! reason and stops nothing else; what waits for a parent is looked at again when something of its
+//! document arrives.
+
+use std::collections::BTreeMap;
+
+use super::{
+    gate::{self, Refusal, Verdict},
+    station::Station,
+    writing::second,
+};
+use crate::{
+    change::Change,
+    document::{self, History, authority::{CatalogueAnswer, Writer}},
+    id::{ChangeHash, DeviceId, DocumentId, UnitId},
+    identity::{self, Context, Signature},
+    registry::{self, Difference, Registries},
+    store::{
+        self, StoreError, Tx,
+        changes::{self, Indexed, State},
+        feeds, log, quarantine,
+        quarantine::Refused,
+        registries,
+    },
+    time::Now,
+    wire::batch::{Batch, BatchError, Chain, Entry, Origin},
+};
+
+/// Why a batch is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum IntakeError {
+    /// The store failed; the batch may be sent again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is not the batch that comes next.
+    #[error("the batch does not continue the log")]
+    Discontinuous,
+    /// The bytes hold no entries.
+    #[error("{0}")]
+    Batch(#[from] BatchError),
+    /// The signature does not belong to the log's author.
+    #[error("the signature is not the author's")]
+    Signature,
+    /// The entries do not lead to the chain that was signed.
+    #[error("the entries do not lead to the signed chain")]
+    Chain,
+    /// A change cannot be built.
+    #[error("entry {index} cannot be built")]
+    Build {
+        /// Its index.
+        index: u64,
+    },
+    /// An entry that does not belong into this kind of log.
+    #[error("entry {index} does not belong into this log")]
+    Misplaced {
+        /// Its index.
+        index: u64,
+    },
+    /// A registry's difference that does not fit.
+    #[error("the difference of a registry does not fit")]
+    Registry,
+}
+
+impl IntakeError {
+    /// Whether the sender broke the rules, so that its bytes are kept as evidence.
+    pub(super) fn is_breach(&self) -> bool {
+        !matches!(self, Self::Store(_) | Self::Discontinuous | Self::Registry)
+    }
+}
+
+/// What came of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Changes that were not held before.
+    pub(super) new: u64,
+    /// Changes in the batch.
+    pub(super) changes: u64,
+    /// What was refused: rule and author.
+    pub(super) refused: Vec<(DeviceId, String)>,
+    /// Whether one of this machine's own changes was refused.
+    pub(super) own_refused: bool,
+    /// Whether a registry moved on.
+    pub(super) registries: bool,
+}
+
+/// One batch on its way in.
+pub(super) struct Intake<'a> {
+    tx: Tx<'a>,
+    station: &'a Station,
+    registries: &'a mut Registries,
+    now: Now,
+    histories: BTreeMap<DocumentId, History>,
+    pub(super) tally: Tally,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(tx: Tx<'a>, station: &'a Station, registries: &'a mut Registries, now: Now) -> Self {
+        Self { tx, station, registries, now, histories: BTreeMap::new(), tally: Tally::default() }
+    }
+
+    /// Takes a batch of a device's own log; `key` and `unit` are the device's.
+    pub(super) fn log_batch(
+        &mut self,
+        batch: &Batch,
+        key: &crate::id::PublicKey,
+        unit: &UnitId,
+        feed: Option<i64>,
+    ) -> Result<(), IntakeError> {
+        verify(batch, key, Context::LogHead)?;
+        let mut log = log::find_or_begin(self.tx, &batch.log)?;
+        if batch.last <= log.head.index {
+            return Ok(());
+        }
+        if batch.first != log.head.index + 1 || batch.before != log.head.chain {
+            return Err(IntakeError::Discontinuous);
+        }
+        let entries = hashed(batch)?;
+        log::store(self.tx, &mut log, batch)?;
+        for (index, entry, hash) in entries {
+            match (entry, hash) {
+                (Entry::Change { document, change }, Some(hash)) => {
+                    let origin = Origin { device: batch.log.author, epoch: batch.log.epoch, index };
+                    let own_actor = changes::actor(self.tx, change.actor)? == Some(batch.log.author);
+                    let writer = Writer::Van { device: batch.log.author, unit: unit.clone(), own_actor };
+                    if let Some(feed) = feed
+                        && change.parents.is_empty()
+                    {
+                        feeds::enter(self.tx, feed, document)?;
+                    }
+                    self.admit(document, hash, change, origin, (log.row, index), &writer, false)?;
+                }
+                (Entry::Actor { actor }, _) => changes::claim_actor(self.tx, actor, batch.log.author)?,
+                (Entry::Note { .. }, _) => {}
+                _ => return Err(IntakeError::Misplaced { index }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a batch of the feed that this laptop follows, or, at the hub, of one that a laptop gives back.
+    pub(super) fn feed_batch(
+        &mut self,
+        batch: &Batch,
+        hub: &crate::id::PublicKey,
+        given_back: bool,
+    ) -> Result<(), IntakeError> {
+        verify(batch, hub, Context::FeedHead)?;
+        let mut log = log::find_or_begin(self.tx, &batch.log)?;
+        if !given_back {
+            if batch.last <= log.head.index {
+                return Ok(());
+            }
+            if batch.first != log.head.index + 1 || batch.before != log.head.chain {
+                return Err(IntakeError::Discontinuous);
+            }
+        } else if log::batch_with(self.tx, &log, batch.first)?.is_some() {
+            return Ok(());
+        }
+        let entries = hashed(batch)?;
+        log::store(self.tx, &mut log, batch)?;
+        for (index, entry, hash) in entries {
+            self.feed_entry(log.row, index, entry, hash, given_back)?;
+        }
+        Ok(())
+    }
+
+    fn feed_entry(
+        &mut self,
+        log: i64,
+        index: u64,
+        entry: Entry,
+        hash: Option<ChangeHash>,
+        given_back: bool,
+    ) -> Result<(), IntakeError> {
+        match (entry, hash) {
+            (Entry::Fed { origin, document, change }, Some(hash)) => {
+                let writer = writer_of(origin.device, &change);
+                if given_back {
+                    changes::claim_actor(self.tx, change.actor, origin.device)?;
+                }
+                self.admit(document, hash, change, origin, (log, index), &writer, true)
+            }
+            (_, _) if given_back => Ok(()),
+            (Entry::Enter { document, held }, _) => {
+                feeds::enter(self.tx, feeds::OWN, document)?;
+                if held.is_some() && held == Some(changes::document_sum(self.tx, document)?) {
+                    changes::set_document_fed(self.tx, document)?;
+                }
+                Ok(())
+            }
+            (Entry::Leave { document }, _) => Ok(feeds::leave(self.tx, feeds::OWN, document)?),
+            (Entry::Refused { origin, document, hash, rule, text }, _) => {
+                self.learn_refusal(Refused { hash, document, origin, rule, reason: text, at: self.now.wall })
+            }
+            (Entry::Released { hash }, _) => self.release(&hash),
+            (Entry::Registry { difference, signature }, _) => self.move_registry(&difference, &signature),
+            _ => Err(IntakeError::Misplaced { index }),
+        }
+    }
+
+    /// Judges one change and puts it where it belongs.
+    #[expect(clippy::too_many_arguments, reason = "one change with its place and its writer")]
+    fn admit(
+        &mut self,
+        document: DocumentId,
+        hash: ChangeHash,
+        change: Change,
+        origin: Origin,
+        (log, entry): (i64, u64),
+        writer: &Writer,
+        fed: bool,
+    ) -> Result<(), IntakeError> {
+        self.tally.changes += 1;
+        if let Some(known) = changes::find(self.tx, &hash)? {
+            if fed && !known.fed {
+                changes::set_fed(self.tx, &hash)?;
+            }
+            return Ok(());
+        }
+        self.tally.new += 1;
+        let (state, refusal) = match self.verdict(document, hash, &change, writer)? {
+            Verdict::Accept(_) => (State::Applied, None),
+            Verdict::Wait(_) => (State::Waiting, None),
+            Verdict::Reject(refusal) => (State::Refused, Some(refusal)),
+        };
+        let root = change.parents.is_empty();
+        let indexed = Indexed {
+            hash,
+            document,
+            origin,
+            log,
+            entry,
+            state,
+            arrival: None,
+            second: second(&change),
+            root,
+            fed,
+        };
+        changes::insert(self.tx, &indexed)?;
+        if let Some(refusal) = refusal {
+            self.refuse(&indexed, &refusal)?;
+        }
+        if state == State::Applied {
+            self.history(document)?.insert(hash, change);
+            self.look_again(document)?;
+        }
+        Ok(())
+    }
+
+    fn verdict(
+        &mut self,
+        document: DocumentId,
+        hash: ChangeHash,
+        change: &Change,
+        writer: &Writer,
+    ) -> Result<Verdict, StoreError> {
+        let mut refused = Vec::new();
+        for parent in &change.parents {
+            if changes::find(self.tx, parent)?.is_some_and(|parent| parent.state == State::Refused) {
+                refused.push(*parent);
+            }
+        }
+        if let Some(refusal) = gate::depends_on_refused(change, |parent| refused.contains(parent)) {
+            return Ok(Verdict::Reject(refusal));
+        }
+        self.history(document)?;
+        let history = &self.histories[&document];
+        if let Some(refusal) = gate::equivocation(history, hash, change) {
+            return Ok(Verdict::Reject(refusal));
+        }
+        let registries = &*self.registries;
+        let catalogue = |version: &str, service: &str| catalogue(registries, version, service);
+        Ok(gate::judge(document, change, history, writer, &catalogue))
+    }
+
+    fn history(&mut self, document: DocumentId) -> Result<&mut History, StoreError> {
+        match self.histories.entry(document) {
+            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                Ok(entry.insert(changes::history(self.tx, document)?))
+            }
+        }
+    }
+
+    /// Judges again what waits in a document, until nothing moves.
+    pub(super) fn look_again(&mut self, document: DocumentId) -> Result<(), IntakeError> {
+        loop {
+            let mut moved = false;
+            for waiting in changes::of_document(self.tx, document)? {
+                if waiting.state != State::Waiting {
+                    continue;
+                }
+                let change = changes::body(self.tx, &waiting)?;
+                let own_actor = waiting.fed
+                    || changes::actor(self.tx, change.actor)? == Some(waiting.origin.device);
+                let writer = match writer_of(waiting.origin.device, &change) {
+                    Writer::Van { device, unit, .. } => Writer::Van { device, unit, own_actor },
+                    Writer::Hub => Writer::Hub,
+                };
+                match self.verdict(document, waiting.hash, &change, &writer)? {
+                    Verdict::Wait(_) => {}
+                    Verdict::Accept(_) => {
+                        changes::set_state(self.tx, &waiting.hash, document, State::Applied)?;
+                        self.history(document)?.insert(waiting.hash, change);
+                        moved = true;
+                    }
+                    Verdict::Reject(refusal) => {
+                        changes::set_state(self.tx, &waiting.hash, document, State::Refused)?;
+                        self.refuse(&waiting, &refusal)?;
+                        moved = true;
+                    }
+                }
+            }
+            if !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    fn refuse(&mut self, change: &Indexed, refusal: &Refusal) -> Result<(), StoreError> {
+        self.tally.refused.push((change.origin.device, refusal.code().to_owned()));
+        quarantine::insert(
+            self.tx,
+            &Refused {
+                hash: change.hash,
+                document: change.document,
+                origin: change.origin,
+                rule: refusal.code().to_owned(),
+                reason: refusal.to_string(),
+                at: self.now.wall,
+            },
+        )
+    }
+
+    /// The hub refused a change of this laptop: the document goes on without it and its dependants.
+    fn learn_refusal(&mut self, refused: Refused) -> Result<(), IntakeError> {
+        let document = refused.document;
+        quarantine::insert(self.tx, &refused)?;
+        self.tally.refused.push((refused.origin.device, refused.rule.clone()));
+        self.tally.own_refused = true;
+        let all = changes::of_document(self.tx, document)?;
+        let mut gone = vec![refused.hash];
+        for change in &all {
+            let depends = changes::body(self.tx, change)?.parents.iter().any(|parent| gone.contains(parent));
+            if depends {
+                gone.push(change.hash);
+            }
+            if (depends || change.hash == refused.hash) && change.state != State::Refused {
+                changes::set_state(self.tx, &change.hash, document, State::Refused)?;
+                if depends {
+                    let dependant = Refused { hash: change.hash, origin: change.origin, ..refused.clone() };
+                    quarantine::insert(self.tx, &dependant)?;
+                }
+            }
+        }
+        self.histories.remove(&document);
+        Ok(())
+    }
+
+    fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
+        if let Some(change) = changes::find(self.tx, hash)?
+            && change.state == State::Refused
+        {
+            changes::set_state(self.tx, hash, change.document, State::Waiting)?;
+            self.tx.execute("DELETE FROM quarantine WHERE hash = ?1", [hash.0]).map_err(StoreError::from)?;
+            self.histories.remove(&change.document);
+            self.look_again(change.document)?;
+        }
+        Ok(())
+    }
+
+    fn move_registry(&mut self, difference: &[u8], signature: &[u8]) -> Result<(), IntakeError> {
+        let Some(place) = &self.station.place else { return Err(IntakeError::Registry) };
+        let difference: Difference = minicbor::decode(difference).map_err(|_| IntakeError::Registry)?;
+        let message = registry::signed_message(&place.district, &difference.kind, &difference.to);
+        let signed = Signature::try_from(signature).map_err(|_| IntakeError::Signature)?;
+        identity::verify(&place.hub_key, Context::Registry, &message, &signed)
+            .map_err(|_| IntakeError::Signature)?;
+        let base = registries::table(self.tx, &difference.kind, difference.from)?;
+        let table = base.apply(&difference).map_err(|_| IntakeError::Registry)?;
+        registries::put(self.tx, &table, signature)?;
+        self.registries.put(table);
+        self.tally.registries = true;
+        for document in changes::waiting_documents(self.tx)? {
+            self.look_again(document)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whose change the hub says this is; laptops trust the hub for authorship.
+fn writer_of(device: DeviceId, change: &Change) -> Writer {
+    if device == DeviceId::HUB {
+        return Writer::Hub;
+    }
+    let unit = document::authority::root_text(change, "unit").and_then(|unit| unit.parse().ok());
+    let unknown = || "X".parse().expect("a valid unit");
+    Writer::Van { device, unit: unit.unwrap_or_else(unknown), own_actor: true }
+}
+
+/// What a version of the catalogue says of a service.
+pub(super) fn catalogue(registries: &Registries, version: &str, service: &str) -> CatalogueAnswer {
+    let Ok(version) = version.parse() else { return CatalogueAnswer::UnknownVersion };
+    if !registries.knows_catalogue(&version) {
+        return CatalogueAnswer::UnknownVersion;
+    }
+    registries.service_at(&version, service).map_or(CatalogueAnswer::UnknownService, |service| {
+        CatalogueAnswer::Service {
+            agency: service.agency_code.to_string(),
+            full: service.offline_mode == registry::OfflineMode::Full,
+        }
+    })
+}
+
+fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result<(), IntakeError> {
+    let signature =
+        Signature::try_from(batch.signature.as_slice()).map_err(|_| IntakeError::Signature)?;
+    let message = Batch::signed_message(&batch.log, batch.last, batch.chain);
+    identity::verify(key, context, &message, &signature).map_err(|_| IntakeError::Signature)
+}
+
+/// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
+fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
+    let mut chain: Chain = batch.before;
+    let mut entries = Vec::new();
+    for (entry, index) in batch.entries()?.into_iter().zip(batch.first..) {
+        let hash = match &entry {
+            Entry::Change { change, .. } | Entry::Fed { change, .. } => {
+                Some(document::hash(change).map_err(|_| IntakeError::Build { index })?)
+            }
+            _ => None,
+        };
+        chain = chain.after(&entry, hash.as_ref());
+        entries.push((index, entry, hash));
+    }
+    if chain == batch.chain { Ok(entries) } else { Err(IntakeError::Chain) }
+}
+
+/// The number under which arrivals are counted is part of a store's facts; rebuilt with the index.
+pub(super) fn forget_index(tx: Tx<'_>) -> Result<(), StoreError> {
+    tx.execute_batch(
+        "DELETE FROM change; DELETE FROM actor; DELETE FROM stale; DELETE FROM person_row;
+         DELETE FROM case_row; DELETE FROM visit_row; DELETE FROM text_document;
+         DELETE FROM text_index; DELETE FROM counter WHERE name = 'arrival';",
+    )?;
+    let _: Option<Vec<u8>> = store::fact(tx, "epoch")?;
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! One connection: what was said on it and what may be sent. Pure state, no store.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Channel, Event, Output, PeerId, Role};
+use crate::{
+    id::{ChangeHash, DeviceId, Epoch, PublicKey, UnitId},
+    store::log::Half,
+    time::Tick,
+    wire::{
+        batch::{Batch, LogName},
+        frame::{Cursor, DATA_BYTES_MAX, Frame, FrameReader, Partial},
+    },
+};
+
+/// Bytes of batches that may be under way before the receiver has stored any of them.
+pub const CREDIT_BYTES: u64 = 256 * 1024;
+/// How long a new connection may take to say its first words, in milliseconds.
+pub const HELLO_MILLISECONDS: u64 = 10_000;
+
+/// How far a connection has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Parent: waits for `Hello` or `Enrol`.
+    Greeting,
+    /// Child: has said `Enrol` and waits for `Enrolled`.
+    Enrolling,
+    /// Child: has said `Hello` and waits for `Welcome`.
+    Asking,
+    /// Both know of each other.
+    Linked,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) peer: PeerId,
+    pub(super) role: Role,
+    pub(super) key: PublicKey,
+    pub(super) exporter: [u8; 32],
+    pub(super) phase: Phase,
+    /// Until when the first words must have come.
+    pub(super) deadline: Option<Tick>,
+    /// The device at the other end and its life; the hub is device 0.
+    pub(super) device: DeviceId,
+    pub(super) epoch: Epoch,
+    pub(super) unit: Option<UnitId>,
+    /// What the peer's newest receipt of ours covers.
+    pub(super) receipted: u64,
+    readers: BTreeMap<Channel, FrameReader>,
+    /// The batch that comes in, and of which log.
+    pub(super) incoming: Option<(LogName, Half)>,
+    pub(super) sending: Sending,
+    /// Parent: `CaughtUp` as said last. Child: as heard last.
+    pub(super) caught_up: Option<(u64, u64)>,
+    /// Whether a reconciliation is under way, and what the child was found to lack so far.
+    pub(super) reconciling: bool,
+    pub(super) lacks: Vec<ChangeHash>,
+    pub(super) reconciler: Option<super::reconcile::Reconciler>,
+    /// Child: `Settled` was told.
+    pub(super) settled: bool,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) covered: u64,
+    pub(super) quarantined: u64,
+}
+
+/// What goes out on the batch stream.
+#[derive(Debug, Default)]
+pub(super) struct Sending {
+    /// The log that is sent, and the entry that comes next; nothing is sent before it is known.
+    pub(super) log: Option<(LogName, u64)>,
+    /// Batches of other logs that go first.
+    pub(super) returns: VecDeque<Batch>,
+    current: Option<Current>,
+    pub(super) credit: u64,
+}
+
+#[derive(Debug)]
+struct Current {
+    log: LogName,
+    digest: [u8; 16],
+    bytes: Vec<u8>,
+    offset: usize,
+    begun: bool,
+}
+
+impl Session {
+    pub(super) fn new(peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32], now: Tick) -> Self {
+        Self {
+            peer,
+            role,
+            key,
+            exporter,
+            phase: Phase::Greeting,
+            deadline: Some(now.after(HELLO_MILLISECONDS)),
+            device: DeviceId::HUB,
+            epoch: Epoch::default(),
+            unit: None,
+            receipted: 0,
+            readers: BTreeMap::new(),
+            incoming: None,
+            sending: Sending::default(),
+            caught_up: None,
+            reconciling: false,
+            lacks: Vec::new(),
+            reconciler: None,
+            settled: false,
+            sent: 0,
+            received: 0,
+            covered: 0,
+            quarantined: 0,
+        }
+    }
+
+    /// Takes bytes of a stream; [`Session::poll`] until it has no frame left.
+    pub(super) fn push(&mut self, channel: Channel, bytes: &[u8]) {
+        self.readers.entry(channel).or_default().push(bytes);
+    }
+
+    /// The next whole frame of `channel`.
+    pub(super) fn poll(&mut self, channel: Channel) -> Result<Option<Frame>, crate::wire::frame::FrameError> {
+        self.readers.entry(channel).or_default().poll()
+    }
+
+    /// `frame` on the control stream.
+    pub(super) fn say(&self, frame: &Frame) -> Output {
+        Output::Send { peer: self.peer, channel: Channel::Control, bytes: frame.to_bytes() }
+    }
+
+    /// How far the hand-over has come; `left` changes remain to send.
+    pub(super) fn progress(&self, left: u64) -> Output {
+        Output::Event(Event::Progress {
+            peer: self.peer,
+            sent: self.sent,
+            received: self.received,
+            receipted: self.covered,
+            left,
+        })
+    }
+}
+
+impl Sending {
+    /// Whether a batch is half sent.
+    pub(super) fn is_busy(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Begins to send a batch, from the byte that the receiver lacks.
+    pub(super) fn begin(&mut self, batch: &Batch, held: Option<Partial>) {
+        let bytes = batch.to_bytes();
+        let digest = digest(&bytes);
+        let offset = held
+            .filter(|held| held.digest == digest)
+            .map_or(0, |held| usize::try_from(held.held).unwrap_or(0).min(bytes.len()));
+        self.current = Some(Current { log: batch.log, digest, bytes, offset, begun: false });
+    }
+
+    /// The next bytes for the batch stream, as far as credit goes.
+    pub(super) fn poll(&mut self) -> Option<Vec<u8>> {
+        let current = self.current.as_mut()?;
+        if !current.begun {
+            current.begun = true;
+            return Some(
+                Frame::BatchStart {
+                    log: current.log,
+                    digest: current.digest,
+                    total: current.bytes.len() as u64,
+                    offset: current.offset as u64,
+                }
+                .to_bytes(),
+            );
+        }
+        let left = current.bytes.len() - current.offset;
+        let size = left.min(DATA_BYTES_MAX).min(usize::try_from(self.credit).unwrap_or(usize::MAX));
+        if left == 0 {
+            self.current = None;
+            return None;
+        }
+        if size == 0 {
+            return None;
+        }
+        let data = current.bytes[current.offset..current.offset + size].to_vec();
+        current.offset += size;
+        self.credit -= size as u64;
+        Some(Frame::BatchData(data).to_bytes())
+    }
+}
+
+/// First 16 bytes of a batch's blake3.
+pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
+    let mut head = [0; 16];
+    head.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+    head
+}
+
+/// Whether `cursor` is the head of a log that ends in `head`.
+pub(super) fn is_head(cursor: &Cursor, head: &Cursor) -> bool {
+    cursor.index == head.index && cursor.chain == head.chain
+}

@@ -1,0 +1,191 @@
+//! Who this machine is: its key, the life of its database, where it belongs. Facts of the store.
+
+use crate::{
+    id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
+    identity::{Entropy, Key},
+    store::{self, Result, Store, Tx, damaged},
+    wire::batch::{LogName, Reader},
+};
+
+/// Who this machine is.
+#[derive(Debug)]
+pub struct Station {
+    /// Its key.
+    pub key: Key,
+    /// This life of its database.
+    pub epoch: Epoch,
+    /// Whether it is a hub.
+    pub hub: bool,
+    /// Where it belongs; `None` of a laptop that is not enrolled yet.
+    pub place: Option<Place>,
+    /// The life of the hub whose feed is followed.
+    pub feed_epoch: Option<Epoch>,
+}
+
+/// Where a machine belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its number; 0 of the hub.
+    pub device: DeviceId,
+    /// The district of every document made here.
+    pub district: DistrictCode,
+    /// Its unit; `None` of a hub.
+    pub unit: Option<UnitId>,
+    /// Its letter in slip numbers; empty of a hub.
+    pub letter: String,
+    /// The hub's key.
+    pub hub_key: PublicKey,
+    /// The hub's name.
+    pub hub_name: String,
+    /// Where the hub is reached, `HOST:PORT` each.
+    pub addresses: Vec<String>,
+}
+
+impl Station {
+    /// Reads who this machine is; `None` of an empty store.
+    ///
+    /// # Errors
+    /// The store fails or is damaged.
+    pub fn load(tx: Tx<'_>) -> Result<Option<Self>> {
+        let Some(seed) = store::fact(tx, "seed")? else { return Ok(None) };
+        let seed: [u8; 32] = seed.try_into().map_err(|_| damaged("fact.seed"))?;
+        let epoch = store::fact(tx, "epoch")?.ok_or(damaged("fact.epoch"))?;
+        let feed_epoch = store::fact(tx, "feed_epoch")?
+            .map(|bytes| Epoch::try_from(bytes.as_slice()).map_err(|_| damaged("fact.feed_epoch")))
+            .transpose()?;
+        Ok(Some(Self {
+            key: Key::from_seed(seed),
+            epoch: Epoch::try_from(epoch.as_slice()).map_err(|_| damaged("fact.epoch"))?,
+            hub: store::fact(tx, "hub")?.is_some(),
+            place: Place::load(tx)?,
+            feed_epoch,
+        }))
+    }
+
+    /// Makes a machine: a key and a first life; a hub also gets its place.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn create(
+        store: &mut Store,
+        entropy: &mut Entropy<'_>,
+        hub: Option<(DistrictCode, String)>,
+    ) -> Result<Self> {
+        let key = Key::generate(entropy);
+        let epoch = random_epoch(entropy);
+        let place = hub.map(|(district, hub_name)| Place {
+            device: DeviceId::HUB,
+            district,
+            unit: None,
+            letter: String::new(),
+            hub_key: key.public(),
+            hub_name,
+            addresses: Vec::new(),
+        });
+        store.commit(|tx| {
+            store::set_fact(tx, "seed", key.seed())?;
+            store::set_fact(tx, "epoch", &epoch.0)?;
+            if let Some(place) = &place {
+                store::set_fact(tx, "hub", b"1")?;
+                place.save(tx)?;
+            }
+            Ok::<_, store::StoreError>(())
+        })?;
+        Ok(Self { key, epoch, hub: place.is_some(), place, feed_epoch: None })
+    }
+
+    /// This machine's own log.
+    pub fn log(&self) -> LogName {
+        LogName { author: self.device(), epoch: self.epoch, reader: None }
+    }
+
+    /// The feed that a hub of this life writes for a device.
+    pub fn feed_for(&self, device: DeviceId, epoch: Epoch) -> LogName {
+        LogName { author: DeviceId::HUB, epoch: self.epoch, reader: Some(Reader { device, epoch }) }
+    }
+
+    /// The feed that this laptop follows, from a hub of life `hub_epoch`.
+    pub fn own_feed(&self, hub_epoch: Epoch) -> LogName {
+        let reader = Reader { device: self.device(), epoch: self.epoch };
+        LogName { author: DeviceId::HUB, epoch: hub_epoch, reader: Some(reader) }
+    }
+
+    /// Its number; 0 before it is enrolled, and of a hub.
+    pub fn device(&self) -> DeviceId {
+        self.place.as_ref().map_or(DeviceId::HUB, |place| place.device)
+    }
+}
+
+impl Place {
+    fn load(tx: Tx<'_>) -> Result<Option<Self>> {
+        let Some(bytes) = store::fact(tx, "place")? else { return Ok(None) };
+        let (device, district, unit, letter, hub_key, hub_name, addresses) =
+            minicbor::decode(&bytes).map_err(|_| damaged("fact.place"))?;
+        Ok(Some(Self { device, district, unit, letter, hub_key, hub_name, addresses }))
+    }
+
+    /// Keeps where this machine belongs.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn save(&self, tx: Tx<'_>) -> Result<()> {
+        let fields = (
+            self.device,
+            &self.district,
+            &self.unit,
+            &self.letter,
+            self.hub_key,
+            &self.hub_name,
+            &self.addresses,
+        );
+        let bytes = minicbor::to_vec(fields).expect("encoding into memory cannot fail");
+        store::set_fact(tx, "place", &bytes)
+    }
+}
+
+/// Draws the name of a new life.
+pub fn random_epoch(entropy: &mut Entropy<'_>) -> Epoch {
+    let mut bytes = [0; 16];
+    entropy(&mut bytes);
+    Epoch(bytes)
+}
+
+/// What this life of the process writes as: drawn at the first edit, never stored for reuse.
+#[derive(Debug, Default)]
+pub struct Life {
+    actor: Option<ActorId>,
+    claimed: bool,
+    documents: u64,
+}
+
+impl Life {
+    /// The actor, drawn now if need be.
+    pub fn actor(&mut self, entropy: &mut Entropy<'_>) -> ActorId {
+        *self.actor.get_or_insert_with(|| {
+            let mut bytes = [0; 16];
+            entropy(&mut bytes);
+            ActorId(bytes)
+        })
+    }
+
+    /// The id of a new document.
+    pub fn document(&mut self, kind: Kind, entropy: &mut Entropy<'_>) -> DocumentId {
+        let prefix = crate::document::authority::id_prefix(self.actor(entropy));
+        self.documents += 1;
+        DocumentId::new(prefix, kind, self.documents)
+    }
+
+    /// The actor, if it was drawn and no log entry claims it yet.
+    pub(super) fn unclaimed(&self) -> Option<ActorId> {
+        self.actor.filter(|_| !self.claimed)
+    }
+
+    pub(super) fn set_claimed(&mut self, claimed: bool) {
+        self.claimed = claimed;
+    }
+
+    /// Begins another life: a fresh actor at the next edit.
+    pub(super) fn renew(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,567 @@
+//! A batch: consecutive entries of one log, encoded once, signed at its end, stored as it came.
+
+use minicbor::{Decode, Encode};
+
+use crate::{
+    change::{Change, OPERATIONS_MAX, PARENTS_MAX, PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX},
+    id::{ActorId, ChangeHash, DeviceId, DocumentId, Epoch},
+};
+
+/// Encoded bytes that a batch is filled to.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// Encoded bytes that a received batch may have: one entry may overshoot the mark.
+pub const BATCH_BYTES_RECEIVED_MAX: usize = 2 * BATCH_BYTES_MAX;
+/// Entries that a batch may hold.
+pub const BATCH_ENTRIES_MAX: usize = 4_096;
+/// Bytes that a batch's entries may inflate to.
+pub const BATCH_INFLATED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one entry in row form.
+pub const ENTRY_BYTES_MAX: usize = 60 * 1024;
+/// Below this many bytes a batch is not worth compressing.
+const COMPRESS_BYTES_MIN: usize = 256;
+
+/// Which log: a device's own, or the hub's feed to one device.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+pub struct LogName {
+    /// Who writes it and signs it.
+    #[n(0)]
+    pub author: DeviceId,
+    /// The author's life in which it was begun.
+    #[n(1)]
+    pub epoch: Epoch,
+    /// For a feed: the device, and its life, that it is written for.
+    #[n(2)]
+    pub reader: Option<Reader>,
+}
+
+/// Whom a feed is for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+pub struct Reader {
+    /// The device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Its life.
+    #[n(1)]
+    pub epoch: Epoch,
+}
+
+/// The running digest of a log: `chain_n = blake3(chain_{n-1}, kind, entry_n)[..16]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Chain(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
+
+/// Who wrote a change that a feed carries, and where in the author's log it stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
+pub struct Origin {
+    /// The author.
+    #[n(0)]
+    pub device: DeviceId,
+    /// The author's life.
+    #[n(1)]
+    pub epoch: Epoch,
+    /// Position in the author's log, from 1.
+    #[n(2)]
+    pub index: u64,
+}
+
+/// One entry of a log.
+#[derive(Clone, PartialEq, Debug, Encode, Decode)]
+pub enum Entry {
+    /// A change that the log's author made.
+    #[n(0)]
+    Change {
+        /// The document.
+        #[n(0)]
+        document: DocumentId,
+        /// The operations.
+        #[n(1)]
+        change: Change,
+    },
+    /// From here on the author writes changes as this actor.
+    #[n(1)]
+    Actor {
+        /// The actor.
+        #[n(0)]
+        actor: ActorId,
+    },
+    /// A signed statement of the author: a seal, a custody note.
+    #[n(2)]
+    Note {
+        /// What is stated, by a number that newer versions add to.
+        #[n(0)]
+        about: u32,
+        /// The statement.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// A change whose operations were removed by an erasure; its hash keeps the chain whole.
+    #[n(3)]
+    Erased {
+        /// The erased document.
+        #[n(0)]
+        document: DocumentId,
+        /// The change that stood here.
+        #[n(1)]
+        hash: ChangeHash,
+    },
+    /// Feed: another author's change.
+    #[n(10)]
+    Fed {
+        /// Who wrote it.
+        #[n(0)]
+        origin: Origin,
+        /// The document.
+        #[n(1)]
+        document: DocumentId,
+        /// The operations.
+        #[n(2)]
+        change: Change,
+    },
+    /// Feed: the document is in the reader's scope from here on.
+    #[n(11)]
+    Enter {
+        /// The document.
+        #[n(0)]
+        document: DocumentId,
+        /// Present where the reader holds all its changes already: the sum that proves it.
+        #[n(1)]
+        held: Option<Sum>,
+    },
+    /// Feed: the document is out of the reader's scope from here on.
+    #[n(12)]
+    Leave {
+        /// The document.
+        #[n(0)]
+        document: DocumentId,
+    },
+    /// Feed: a change of the reader is held in quarantine.
+    #[n(13)]
+    Refused {
+        /// Where it stands.
+        #[n(0)]
+        origin: Origin,
+        /// The document.
+        #[n(1)]
+        document: DocumentId,
+        /// The change.
+        #[n(2)]
+        hash: ChangeHash,
+        /// The rule's stable name.
+        #[n(3)]
+        rule: String,
+        /// The reason in words.
+        #[n(4)]
+        text: String,
+    },
+    /// Feed: a change was let out of quarantine.
+    #[n(14)]
+    Released {
+        /// The change.
+        #[n(0)]
+        hash: ChangeHash,
+    },
+    /// Feed: row differences of a registry, with the hub's signature over the version they lead to.
+    #[n(15)]
+    Registry {
+        /// The encoded difference.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        difference: Vec<u8>,
+        /// The hub's signature.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        signature: Vec<u8>,
+    },
+}
+
+/// A sum of change hashes, order-free: equal sets have equal sums.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Encode, Decode)]
+pub struct Sum {
+    /// First 16 bytes of every hash, added modulo 2^128.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    sum: [u8; 16],
+    /// How many hashes.
+    #[n(1)]
+    pub count: u64,
+}
+
+impl Sum {
+    /// Adds one hash.
+    pub fn add(&mut self, hash: &ChangeHash) {
+        self.combine(hash, u128::wrapping_add);
+        self.count = self.count.wrapping_add(1);
+    }
+
+    fn combine(&mut self, hash: &ChangeHash, operation: fn(u128, u128) -> u128) {
+        let mut head = [0; 16];
+        head.copy_from_slice(&hash.0[..16]);
+        self.sum = operation(u128::from_be_bytes(self.sum), u128::from_be_bytes(head)).to_be_bytes();
+    }
+}
+
+impl<'a> FromIterator<&'a ChangeHash> for Sum {
+    fn from_iter<I: IntoIterator<Item = &'a ChangeHash>>(hashes: I) -> Self {
+        let mut sum = Self::default();
+        for hash in hashes {
+            sum.add(hash);
+        }
+        sum
+    }
+}
+
+impl Chain {
+    /// The chain after `entry`. `hash` is the change's hash where the entry holds a change: the chain
+    /// binds hashes, so that an entry may later be erased.
+    pub fn after(self, entry: &Entry, hash: Option<&ChangeHash>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0);
+        match (entry, hash) {
+            (Entry::Change { document, .. }, Some(hash)) | (Entry::Erased { document, hash }, _) => {
+                hasher.update(b"change").update(&document.0).update(&hash.0);
+            }
+            (Entry::Fed { origin, document, .. }, Some(hash)) => {
+                hasher.update(b"fed").update(&row(origin)).update(&document.0).update(&hash.0);
+            }
+            _ => {
+                hasher.update(b"entry").update(&row(entry));
+            }
+        }
+        let mut head = [0; 16];
+        head.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        Self(head)
+    }
+}
+
+/// How a batch's entries are encoded. A stored batch names it, so that old ones stay readable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Codec {
+    /// One row after the other.
+    #[n(0)]
+    Rows,
+    /// Rows, compressed by zstd.
+    #[n(1)]
+    RowsZstd,
+}
+
+impl Codec {
+    /// The number that a store keeps.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Rows => 0,
+            Self::RowsZstd => 1,
+        }
+    }
+
+    /// The codec of a stored number.
+    pub fn of_number(number: i64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Rows),
+            1 => Some(Self::RowsZstd),
+            _ => None,
+        }
+    }
+}
+
+/// Consecutive entries of one log, as they travel and are stored.
+#[derive(Clone, PartialEq, Debug, Encode, Decode)]
+pub struct Batch {
+    /// The log.
+    #[n(0)]
+    pub log: LogName,
+    /// Index of the first entry, from 1.
+    #[n(1)]
+    pub first: u64,
+    /// Index of the last entry.
+    #[n(2)]
+    pub last: u64,
+    /// The chain before the first entry.
+    #[n(3)]
+    pub before: Chain,
+    /// The chain after the last entry.
+    #[n(4)]
+    pub chain: Chain,
+    /// How `body` is encoded.
+    #[n(5)]
+    pub codec: Codec,
+    /// The entries.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub body: Vec<u8>,
+    /// The author's Ed25519 signature over [`Batch::signed_message`]; empty on a batch that never left
+    /// its author.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+}
+
+impl Batch {
+    /// What the author signs: the log's name, the last index and the chain there.
+    pub fn signed_message(log: &LogName, last: u64, chain: Chain) -> Vec<u8> {
+        let mut message = row(log);
+        message.extend_from_slice(&last.to_be_bytes());
+        message.extend_from_slice(&chain.0);
+        message
+    }
+
+    /// Encodes the batch for the wire.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        row(self)
+    }
+
+    /// Reads a batch from the wire, its entries still encoded.
+    ///
+    /// # Errors
+    /// The bytes are no batch, or over a limit.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, BatchError> {
+        if bytes.len() > BATCH_BYTES_RECEIVED_MAX {
+            return Err(BatchError::Bytes { found: bytes.len(), limit: BATCH_BYTES_RECEIVED_MAX });
+        }
+        let batch: Self = minicbor::decode(bytes).map_err(|_| BatchError::Malformed)?;
+        let count = batch.last.checked_sub(batch.first).and_then(|n| n.checked_add(1));
+        match count {
+            Some(count) if batch.first > 0 && count <= BATCH_ENTRIES_MAX as u64 => Ok(batch),
+            _ => Err(BatchError::Range { first: batch.first, last: batch.last }),
+        }
+    }
+
+    /// Decodes the entries.
+    ///
+    /// # Errors
+    /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
+    pub fn entries(&self) -> Result<Vec<Entry>, BatchError> {
+        let rows = self.rows()?;
+        (0..rows.len()).map(|position| rows.entry(position)).collect()
+    }
+
+    /// Inflates the body and finds where each entry begins.
+    ///
+    /// # Errors
+    /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
+    pub fn rows(&self) -> Result<Rows, BatchError> {
+        let bytes = match self.codec {
+            Codec::Rows => self.body.clone(),
+            Codec::RowsZstd => zstd::bulk::decompress(&self.body, BATCH_INFLATED_BYTES_MAX)
+                .map_err(|_| BatchError::Malformed)?,
+        };
+        let mut ends = Vec::new();
+        let mut decoder = minicbor::Decoder::new(&bytes);
+        let mut start = 0;
+        for _ in self.first..=self.last {
+            decoder.skip().map_err(|_| BatchError::Malformed)?;
+            let end = decoder.position();
+            if end - start > ENTRY_BYTES_MAX {
+                return Err(BatchError::Bytes { found: end - start, limit: ENTRY_BYTES_MAX });
+            }
+            ends.push(end);
+            start = end;
+        }
+        if start != bytes.len() {
+            return Err(BatchError::Malformed);
+        }
+        Ok(Rows { bytes, ends })
+    }
+}
+
+/// A batch's body, inflated: entries are decoded one at a time.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Rows {
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Decodes the entry at `position`, from 0.
+    ///
+    /// # Errors
+    /// There is none, it is malformed, or its change is over a limit.
+    pub fn entry(&self, position: usize) -> Result<Entry, BatchError> {
+        let end = *self.ends.get(position).ok_or(BatchError::Malformed)?;
+        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let entry = minicbor::decode(&self.bytes[start..end]).map_err(|_| BatchError::Malformed)?;
+        if let Entry::Change { change, .. } | Entry::Fed { change, .. } = &entry {
+            limits(change)?;
+        }
+        Ok(entry)
+    }
+}
+
+/// The parts of a batch before it is signed: [`encode`]'s result.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Body {
+    /// How `bytes` is encoded.
+    pub codec: Codec,
+    /// The entries.
+    pub bytes: Vec<u8>,
+}
+
+/// Encodes entries, compressed where that makes them smaller.
+pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Body {
+    let mut rows = Vec::new();
+    for entry in entries {
+        rows.extend_from_slice(&row(entry));
+    }
+    if rows.len() >= COMPRESS_BYTES_MIN
+        && let Ok(bytes) = zstd::bulk::compress(&rows, 9)
+        && bytes.len() < rows.len()
+    {
+        return Body { codec: Codec::RowsZstd, bytes };
+    }
+    Body { codec: Codec::Rows, bytes: rows }
+}
+
+/// Bytes of an entry in row form, before compression.
+pub fn entry_bytes(entry: &Entry) -> usize {
+    row(entry).len()
+}
+
+fn row<T: Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("encoding into memory cannot fail")
+}
+
+fn limits(change: &Change) -> Result<(), BatchError> {
+    let over = |found: usize, limit: usize| {
+        if found > limit { Err(BatchError::Count { found, limit }) } else { Ok(()) }
+    };
+    over(change.operations.len(), OPERATIONS_MAX)?;
+    over(change.parents.len(), PARENTS_MAX)?;
+    let mut total = 0;
+    for operation in &change.operations {
+        over(operation.predecessors.len(), PREDECESSORS_MAX)?;
+        total += operation.predecessors.len();
+    }
+    over(total, PREDECESSORS_TOTAL_MAX)
+}
+
+/// Why bytes are no batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BatchError {
+    /// The bytes follow no known form.
+    #[error("the bytes are not a batch")]
+    Malformed,
+    /// Too many bytes.
+    #[error("{found} bytes where {limit} are allowed")]
+    Bytes {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// Too many parts of a change.
+    #[error("{found} parts of a change where {limit} are allowed")]
+    Count {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        limit: usize,
+    },
+    /// First and last index do not name a range within the limit.
+    #[error("entries {first} to {last} are no range of at most {BATCH_ENTRIES_MAX}")]
+    Range {
+        /// The first index.
+        first: u64,
+        /// The last index.
+        last: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        change::{Action, Key, Object, Operation, Scalar},
+        id::Kind,
+        time::Timestamp,
+    };
+
+    fn change(text: &str) -> Change {
+        Change {
+            actor: ActorId([3; 16]),
+            sequence: 1,
+            first_operation: 1,
+            time: Timestamp(1_700_000_000_000),
+            schema: 1,
+            parents: vec![],
+            operations: vec![Operation {
+                object: Object::Root,
+                key: Key::Map("name".into()),
+                insert: false,
+                action: Action::Put(Scalar::Str(text.into())),
+                predecessors: vec![],
+            }],
+        }
+    }
+
+    fn batch(entries: &[Entry]) -> Batch {
+        let Body { codec, bytes } = encode(entries);
+        Batch {
+            log: LogName { author: DeviceId(4), epoch: Epoch([9; 16]), reader: None },
+            first: 1,
+            last: entries.len() as u64,
+            before: Chain::default(),
+            chain: Chain([1; 16]),
+            codec,
+            body: bytes,
+            signature: vec![0; 64],
+        }
+    }
+
+    fn entries() -> Vec<Entry> {
+        let mut entries = vec![Entry::Actor { actor: ActorId([3; 16]) }];
+        entries.extend((0..40).map(|n| Entry::Change {
+            document: DocumentId::new([1; 10], Kind::Person, n),
+            change: change(&format!("Ala'ang {n}")),
+        }));
+        entries
+    }
+
+    #[test]
+    fn a_batch_reads_back_as_written() {
+        for entries in [entries(), vec![Entry::Actor { actor: ActorId([3; 16]) }]] {
+            let batch = batch(&entries);
+            let read = Batch::of_bytes(&batch.to_bytes()).expect("reads");
+            assert_eq!(read, batch);
+            assert_eq!(read.entries().expect("decodes"), entries);
+        }
+    }
+
+    #[test]
+    fn no_prefix_and_no_flipped_bit_panics() {
+        let bytes = batch(&entries()).to_bytes();
+        for end in 0..bytes.len() {
+            assert!(Batch::of_bytes(&bytes[..end]).is_err());
+        }
+        for at in 0..bytes.len() * 8 {
+            let mut mutant = bytes.clone();
+            mutant[at / 8] ^= 1 << (at % 8);
+            if let Ok(batch) = Batch::of_bytes(&mutant) {
+                drop(batch.entries());
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_inflates() {
+        let mut bomb = batch(&entries());
+        bomb.codec = Codec::RowsZstd;
+        bomb.body = zstd::bulk::compress(&vec![0; BATCH_INFLATED_BYTES_MAX + 1], 19).expect("compresses");
+        assert_eq!(bomb.entries(), Err(BatchError::Malformed));
+    }
+
+    #[test]
+    fn the_chain_binds_kind_document_and_hash() {
+        let entry =
+            Entry::Change { document: DocumentId::new([1; 10], Kind::Person, 1), change: change("a") };
+        let hash = ChangeHash([5; 32]);
+        let chain = Chain::default().after(&entry, Some(&hash));
+        let Entry::Change { document, .. } = entry.clone() else { unreachable!("made above") };
+        assert_eq!(chain, Chain::default().after(&Entry::Erased { document, hash }, None));
+        assert_ne!(chain, Chain::default().after(&entry, Some(&ChangeHash([6; 32]))));
+    }
+}
