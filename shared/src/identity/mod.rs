@@ -7,7 +7,7 @@
 pub mod ticket;
 pub mod tls;
 
-use std::{array::TryFromSliceError, fmt};
+use std::fmt;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
@@ -62,17 +62,10 @@ impl Context {
 #[cbor(transparent)]
 pub struct Signature(#[cbor(with = "minicbor::bytes")] pub [u8; 64]);
 
-impl Signature {
-    /// The 64 bytes.
-    pub const fn as_bytes(&self) -> &[u8; 64] {
-        &self.0
-    }
-}
-
 impl TryFrom<&[u8]> for Signature {
-    type Error = TryFromSliceError;
+    type Error = std::array::TryFromSliceError;
 
-    fn try_from(bytes: &[u8]) -> Result<Self, TryFromSliceError> {
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
         bytes.try_into().map(Self)
     }
 }
