@@ -5,12 +5,17 @@
 //! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
 //! disk; [`sync`] brings two machines to the same.
 
+pub mod born;
 pub mod change;
 pub mod document;
 pub mod geo;
 pub mod id;
 pub mod identity;
+pub mod name;
+pub mod nik;
+pub mod phone;
 pub mod registry;
+pub mod slip;
 pub mod store;
 pub mod sync;
 pub mod time;

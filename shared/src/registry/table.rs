@@ -18,6 +18,14 @@ pub(super) const VALUE_BYTES_MAX: usize = 32 * 1024;
 #[cbor(transparent)]
 pub struct Version(#[cbor(with = "minicbor::bytes")] pub [u8; 16]);
 
+impl TryFrom<&[u8]> for Version {
+    type Error = std::array::TryFromSliceError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
+        bytes.try_into().map(Self)
+    }
+}
+
 /// One registry. Keys are unique and ascending; values are canonical JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Table {

@@ -127,8 +127,11 @@ pub fn set_state(tx: Tx<'_>, hash: &ChangeHash, document: DocumentId, state: Sta
             None
         }
     };
-    tx.prepare_cached("UPDATE change SET state = ?2, arrival = ?3 WHERE hash = ?1")?
-        .execute(params![hash.0, state.number(), arrival])?;
+    tx.prepare_cached("UPDATE change SET state = ?2, arrival = ?3 WHERE hash = ?1")?.execute(params![
+        hash.0,
+        state.number(),
+        arrival
+    ])?;
     Ok(())
 }
 
@@ -160,7 +163,8 @@ pub fn set_fed(tx: Tx<'_>, hash: &ChangeHash) -> Result<()> {
 /// # Errors
 /// The store fails.
 pub fn set_document_fed(tx: Tx<'_>, document: DocumentId) -> Result<()> {
-    tx.prepare_cached("UPDATE change SET fed = 1 WHERE document = ?1 AND state = 1")?.execute([document.0])?;
+    tx.prepare_cached("UPDATE change SET fed = 1 WHERE document = ?1 AND state = 1")?
+        .execute([document.0])?;
     Ok(())
 }
 
@@ -229,10 +233,9 @@ pub fn arrived_after(tx: Tx<'_>, seen: u64, limit: usize) -> Result<Vec<Indexed>
 /// # Errors
 /// The store fails.
 pub fn newest_arrival(tx: Tx<'_>) -> Result<u64> {
-    Ok(tx.prepare_cached("SELECT coalesce(max(arrival), 0) FROM change WHERE arrival IS NOT NULL")?.query_row(
-        [],
-        |row| row.get(0),
-    )?)
+    Ok(tx
+        .prepare_cached("SELECT coalesce(max(arrival), 0) FROM change WHERE arrival IS NOT NULL")?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// Documents in which a change waits.
@@ -255,21 +258,28 @@ pub fn waiting_count(tx: Tx<'_>, author: DeviceId) -> Result<u64> {
         .query_row([author.0], |row| row.get(0))?)
 }
 
-/// How many changes are held that count or wait.
+/// How many changes are held that count or wait, but for those that `author` wrote in `epoch`.
 ///
 /// # Errors
 /// The store fails.
-pub fn count(tx: Tx<'_>) -> Result<u64> {
-    Ok(tx.prepare_cached("SELECT count(*) FROM change WHERE state < 2")?.query_row([], |row| row.get(0))?)
+pub fn count_but(tx: Tx<'_>, author: DeviceId, epoch: Epoch) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM change WHERE state < 2 AND NOT (author = ?1 AND epoch = ?2)")?
+        .query_row(params![author.0, epoch.0], |row| row.get(0))?)
 }
 
-/// Every change that counts or waits: its claimed second and hash, for a reconciliation.
+/// Every change that counts or waits, with its claimed second, for a reconciliation; of those that
+/// `author` wrote in `epoch` only up to position `until`.
 ///
 /// # Errors
 /// The store fails.
-pub fn all(tx: Tx<'_>) -> Result<Vec<(u64, ChangeHash)>> {
-    let mut statement = tx.prepare_cached("SELECT second, hash FROM change WHERE state < 2")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, id(row, 1)?)))?;
+pub fn all_but(tx: Tx<'_>, author: DeviceId, epoch: Epoch, until: u64) -> Result<Vec<(u64, ChangeHash)>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT second, hash FROM change
+         WHERE state < 2 AND NOT (author = ?1 AND epoch = ?2 AND position > ?3)",
+    )?;
+    let rows =
+        statement.query_map(params![author.0, epoch.0, until], |row| Ok((row.get(0)?, id(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

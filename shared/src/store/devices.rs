@@ -172,8 +172,7 @@ pub fn letter(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Option<u32>>
 /// # Errors
 /// The store fails.
 pub fn letters(tx: Tx<'_>, device: DeviceId) -> Result<Vec<(u32, Epoch)>> {
-    let mut statement =
-        tx.prepare("SELECT ordinal, epoch FROM letter WHERE device = ?1 ORDER BY ordinal")?;
+    let mut statement = tx.prepare("SELECT ordinal, epoch FROM letter WHERE device = ?1 ORDER BY ordinal")?;
     let rows = statement.query_map([device.0], |row| Ok((row.get(0)?, id(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -183,9 +182,11 @@ pub fn letters(tx: Tx<'_>, device: DeviceId) -> Result<Vec<(u32, Epoch)>> {
 /// # Errors
 /// The store fails.
 pub fn free_letter(tx: Tx<'_>, unit: &UnitId) -> Result<u32> {
-    Ok(tx.query_row("SELECT coalesce(max(ordinal) + 1, 0) FROM letter WHERE unit = ?1", [unit.as_str()], |row| {
-        row.get(0)
-    })?)
+    Ok(tx.query_row(
+        "SELECT coalesce(max(ordinal) + 1, 0) FROM letter WHERE unit = ?1",
+        [unit.as_str()],
+        |row| row.get(0),
+    )?)
 }
 
 /// Gives a letter.

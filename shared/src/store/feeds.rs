@@ -118,8 +118,9 @@ pub fn fingerprint(
            AND CASE WHEN change.author = ?3 AND change.epoch = ?4 THEN change.position <= ?5
                     ELSE change.arrival <= ?2 END",
     )?;
-    let rows = statement
-        .query_map(params![feed, seen, reader.0, reader_epoch.0, receipted], |row| id::<ChangeHash>(row, 0))?;
+    let rows = statement.query_map(params![feed, seen, reader.0, reader_epoch.0, receipted], |row| {
+        id::<ChangeHash>(row, 0)
+    })?;
     let mut sum = Sum::default();
     for hash in rows {
         sum.add(&hash?);

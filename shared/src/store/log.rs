@@ -9,7 +9,9 @@ use crate::{
     document,
     id::{ChangeHash, DeviceId, Epoch},
     wire::{
-        batch::{self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Body, Chain, Codec, Entry, LogName, Reader},
+        batch::{
+            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Body, Chain, Codec, Entry, LogName, Reader,
+        },
         frame::Cursor,
     },
 };
@@ -64,8 +66,8 @@ pub fn find_or_begin(tx: Tx<'_>, name: &LogName) -> Result<Log> {
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Log>> {
-    let mut statement = tx
-        .prepare("SELECT log, head, chain, author, epoch, reader, reader_epoch FROM log ORDER BY log")?;
+    let mut statement =
+        tx.prepare("SELECT log, head, chain, author, epoch, reader, reader_epoch FROM log ORDER BY log")?;
     let rows = statement.query_map([], |row| {
         let reader: i64 = row.get(5)?;
         let reader = match u32::try_from(reader) {
@@ -113,28 +115,29 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
 pub fn store(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<()> {
     insert(tx, log.row, batch)?;
     log.head = Cursor { index: batch.last, chain: batch.chain };
-    tx
-        .prepare_cached("UPDATE log SET head = ?2, chain = ?3 WHERE log = ?1")?
-        .execute(params![log.row, log.head.index, log.head.chain.0])?;
+    tx.prepare_cached("UPDATE log SET head = ?2, chain = ?3 WHERE log = ?1")?.execute(params![
+        log.row,
+        log.head.index,
+        log.head.chain.0
+    ])?;
     Ok(())
 }
 
 fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
-    tx
-        .prepare_cached(
-            "INSERT INTO batch (log, first, last, before, chain, codec, body, signature)
+    tx.prepare_cached(
+        "INSERT INTO batch (log, first, last, before, chain, codec, body, signature)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
-            log,
-            batch.first,
-            batch.last,
-            batch.before.0,
-            batch.chain.0,
-            batch.codec.number(),
-            batch.body,
-            batch.signature
-        ])?;
+    )?
+    .execute(params![
+        log,
+        batch.first,
+        batch.last,
+        batch.before.0,
+        batch.chain.0,
+        batch.codec.number(),
+        batch.body,
+        batch.signature
+    ])?;
     Ok(())
 }
 
@@ -236,6 +239,17 @@ pub fn chain_at(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Chain>> {
     Ok(Some(chain))
 }
 
+/// Index of the last entry that is signed, 0 of none.
+///
+/// # Errors
+/// The store fails.
+pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
+    let first: Option<u64> = tx
+        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND length(signature) = 0")?
+        .query_row([log.row], |row| row.get(0))?;
+    Ok(first.map_or(log.head.index, |first| first - 1))
+}
+
 /// Merges the unsigned batches at the end of `log` into signed ones of up to [`BATCH_BYTES_MAX`], in
 /// place: entries keep their index. `sign` signs a message as the log's author.
 ///
@@ -252,7 +266,8 @@ pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()
     let mut start = first;
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
-        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?.execute(params![log.row, first])?;
+        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
+            .execute(params![log.row, first])?;
         tx.bodies.borrow_mut().forget(log.row, first);
         for entry in batch.entries().map_err(|_| damaged("batch.body"))? {
             let size = batch::entry_bytes(&entry);
@@ -295,11 +310,7 @@ fn write_signed(
     }
     let last = first + entries.len() as u64 - 1;
     let signature = sign(&Batch::signed_message(&log.name, last, chain));
-    insert(
-        connection,
-        log.row,
-        &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature },
-    )?;
+    insert(tx, log.row, &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature })?;
     Ok(chain)
 }
 
@@ -308,9 +319,7 @@ fn write_signed(
 /// # Errors
 /// The store fails.
 pub fn prune(tx: Tx<'_>, log: &Log, index: u64) -> Result<()> {
-    tx
-        .prepare_cached("DELETE FROM batch WHERE log = ?1 AND last <= ?2")?
-        .execute(params![log.row, index])?;
+    tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND last <= ?2")?.execute(params![log.row, index])?;
     Ok(())
 }
 
@@ -332,9 +341,7 @@ pub struct Half {
 pub fn half(tx: Tx<'_>, log: i64) -> Result<Option<Half>> {
     Ok(tx
         .prepare_cached("SELECT digest, total, bytes FROM partial WHERE log = ?1")?
-        .query_row([log], |row| {
-            Ok(Half { digest: row.get(0)?, total: row.get(1)?, bytes: row.get(2)? })
-        })
+        .query_row([log], |row| Ok(Half { digest: row.get(0)?, total: row.get(1)?, bytes: row.get(2)? }))
         .optional()?)
 }
 

@@ -8,6 +8,7 @@
 pub mod changes;
 pub mod devices;
 pub mod feeds;
+pub mod journal;
 pub mod log;
 pub mod quarantine;
 pub mod read_model;
@@ -16,7 +17,7 @@ pub mod registries;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -38,6 +39,7 @@ const BODIES_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    path: PathBuf,
     bodies: RefCell<Bodies>,
 }
 
@@ -155,7 +157,7 @@ impl Store {
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.set_prepared_statement_cache_capacity(128);
         migrate(&mut connection)?;
-        Ok(Self { connection, bodies: RefCell::default() })
+        Ok(Self { connection, path: path.to_owned(), bodies: RefCell::default() })
     }
 
     /// Runs `work` in one transaction, durable when this returns `Ok`; nothing of it is kept otherwise.
@@ -186,12 +188,17 @@ impl Store {
         Tx { connection: &self.connection, bodies: &self.bodies }
     }
 
+    /// Where the store is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Copies the whole store into a new file at `path`, while it is in use.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn backup(&self, path: &Path) -> Result<()> {
-        self.connection.backup("main", path, None)?;
+        self.connection.backup("main", path, None::<fn(rusqlite::backup::Progress)>)?;
         Ok(())
     }
 
@@ -260,8 +267,7 @@ pub fn fact(tx: Tx<'_>, name: &str) -> Result<Option<Vec<u8>>> {
 /// # Errors
 /// The store fails.
 pub fn set_fact(tx: Tx<'_>, name: &str, value: &[u8]) -> Result<()> {
-    tx
-        .prepare_cached("INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
+    tx.prepare_cached("INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2")?
         .execute(params![name, value])?;
     Ok(())
 }
@@ -278,6 +284,19 @@ pub fn next(tx: Tx<'_>, name: &str) -> Result<u64> {
         )?
         .query_row([name], |row| row.get(0))?;
     Ok(value as u64)
+}
+
+/// Lifts the counter `name` to at least `floor`.
+///
+/// # Errors
+/// The store fails.
+pub fn set_counter_floor(tx: Tx<'_>, name: &str, floor: u64) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO counter (name, value) VALUES (?1, ?2)
+         ON CONFLICT DO UPDATE SET value = max(value, ?2)",
+    )?
+    .execute(params![name, floor])?;
+    Ok(())
 }
 
 /// Reads a 16- or 32-byte identifier from a column.

@@ -66,7 +66,8 @@ pub fn insert(tx: Tx<'_>, refused: &Refused) -> Result<()> {
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Refused>> {
-    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash"))?;
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash"))?;
     let rows = statement.query_map([], refused)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -87,8 +88,8 @@ pub fn find(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Refused>> {
 /// # Errors
 /// The store fails.
 pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Refused>> {
-    let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine WHERE document = ?1 ORDER BY position"))?;
+    let mut statement = tx
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine WHERE document = ?1 ORDER BY position"))?;
     let rows = statement.query_map([document.0], refused)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -36,8 +36,36 @@ pub fn load(tx: Tx<'_>) -> Result<Registries> {
 pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
     let mut statement =
         tx.prepare_cached("SELECT key, value FROM registry_row WHERE kind = ?1 AND version = ?2")?;
-    let rows = statement.query_map(params![kind.as_str(), version.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows =
+        statement.query_map(params![kind.as_str(), version.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Table::restore(kind.clone(), rows.collect::<Result<Vec<(String, String)>, _>>()?))
+}
+
+/// Keeps the rows of a table's version.
+///
+/// # Errors
+/// The store fails.
+pub fn keep(tx: Tx<'_>, table: &Table) -> Result<()> {
+    let version = table.version();
+    let mut statement = tx.prepare_cached(
+        "INSERT OR IGNORE INTO registry_row (kind, version, key, value) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (key, value) in table.iter() {
+        statement.execute(params![table.kind().as_str(), version.0, key, value])?;
+    }
+    Ok(())
+}
+
+/// Forgets the rows of a version that was never in force: a part of the way to another.
+///
+/// # Errors
+/// The store fails.
+pub fn forget(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
+    tx.execute(
+        "DELETE FROM registry_row WHERE kind = ?1 AND version = ?2",
+        params![kind.as_str(), version.0],
+    )?;
+    Ok(())
 }
 
 /// Puts a table in force, with the hub's signature over its version.
@@ -45,18 +73,11 @@ pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
 /// # Errors
 /// The store fails.
 pub fn put(tx: Tx<'_>, table: &Table, signature: &[u8]) -> Result<()> {
-    let version = table.version();
-    let kind = table.kind().as_str();
-    let mut statement = tx.prepare_cached(
-        "INSERT OR IGNORE INTO registry_row (kind, version, key, value) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (key, value) in table.iter() {
-        statement.execute(params![kind, version.0, key, value])?;
-    }
+    keep(tx, table)?;
     tx.execute(
         "INSERT INTO registry (kind, version, signature) VALUES (?1, ?2, ?3)
          ON CONFLICT DO UPDATE SET version = ?2, signature = ?3",
-        params![kind, version.0, signature],
+        params![table.kind().as_str(), table.version().0, signature],
     )?;
     Ok(())
 }

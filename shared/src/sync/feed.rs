@@ -79,9 +79,7 @@ impl<'a> Extension<'a> {
         self.flush()?;
         feeds::set_state(self.tx, self.log.row, self.feed)?;
         let station = self.station;
-        log::sign(self.tx, &self.log, |message| {
-            station.key.sign(Context::FeedHead, message).as_bytes().to_vec()
-        })?;
+        log::sign(self.tx, &self.log, |message| station.key.sign(Context::FeedHead, message).0.to_vec())?;
         Ok(self.log)
     }
 
@@ -98,7 +96,8 @@ impl<'a> Extension<'a> {
 
     fn registries(&mut self) -> Result<()> {
         let Some(place) = &self.station.place else { return Ok(()) };
-        let current: Vec<_> = self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
+        let current: Vec<_> =
+            self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
         for (version, table) in current {
             let kind = table.kind().as_str().to_owned();
             let told = feeds::fed_registry(self.tx, self.log.row, &kind)?;
@@ -112,11 +111,12 @@ impl<'a> Extension<'a> {
             };
             let whole = registry::diff(&base, &table);
             let parts = whole.split(&base, ENTRY_BYTES_MAX / 2).unwrap_or_else(|_| vec![whole]);
-            for part in parts {
+            for (index, part) in parts.iter().enumerate() {
+                let last = index + 1 == parts.len();
                 let message = registry::signed_message(&place.district, &part.kind, &part.to);
-                let signature = self.station.key.sign(Context::Registry, &message).as_bytes().to_vec();
-                let difference = minicbor::to_vec(&part).expect("encoding into memory cannot fail");
-                self.push(Entry::Registry { difference, signature }, None)?;
+                let signature = self.station.key.sign(Context::Registry, &message).0.to_vec();
+                let difference = minicbor::to_vec(part).expect("encoding into memory cannot fail");
+                self.push(Entry::Registry { difference, signature, last }, None)?;
             }
             feeds::set_fed_registry(self.tx, self.log.row, &kind, &version.0)?;
         }

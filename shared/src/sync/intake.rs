@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     change::Change,
-    document::{self, History, authority::{CatalogueAnswer, Writer}},
+    document::{
+        self, History,
+        authority::{CatalogueAnswer, Writer},
+    },
     id::{ChangeHash, DeviceId, DocumentId, UnitId},
     identity::{self, Context, Signature},
     registry::{self, Difference, Registries},
@@ -67,6 +70,14 @@ impl IntakeError {
     /// Whether the sender broke the rules, so that its bytes are kept as evidence.
     pub(super) fn is_breach(&self) -> bool {
         !matches!(self, Self::Store(_) | Self::Discontinuous | Self::Registry)
+    }
+
+    /// As a failure of the store, where nothing came from outside.
+    pub(super) fn into_store(self) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            _ => store::damaged("change"),
+        }
     }
 }
 
@@ -195,7 +206,9 @@ impl<'a> Intake<'a> {
                 self.learn_refusal(Refused { hash, document, origin, rule, reason: text, at: self.now.wall })
             }
             (Entry::Released { hash }, _) => self.release(&hash),
-            (Entry::Registry { difference, signature }, _) => self.move_registry(&difference, &signature),
+            (Entry::Registry { difference, signature, last }, _) => {
+                self.move_registry(&difference, &signature, last)
+            }
             _ => Err(IntakeError::Misplaced { index }),
         }
     }
@@ -293,8 +306,8 @@ impl<'a> Intake<'a> {
                     continue;
                 }
                 let change = changes::body(self.tx, &waiting)?;
-                let own_actor = waiting.fed
-                    || changes::actor(self.tx, change.actor)? == Some(waiting.origin.device);
+                let own_actor =
+                    waiting.fed || changes::actor(self.tx, change.actor)? == Some(waiting.origin.device);
                 let writer = match writer_of(waiting.origin.device, &change) {
                     Writer::Van { device, unit, .. } => Writer::Van { device, unit, own_actor },
                     Writer::Hub => Writer::Hub,
@@ -371,15 +384,22 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn move_registry(&mut self, difference: &[u8], signature: &[u8]) -> Result<(), IntakeError> {
+    fn move_registry(&mut self, difference: &[u8], signature: &[u8], last: bool) -> Result<(), IntakeError> {
         let Some(place) = &self.station.place else { return Err(IntakeError::Registry) };
         let difference: Difference = minicbor::decode(difference).map_err(|_| IntakeError::Registry)?;
         let message = registry::signed_message(&place.district, &difference.kind, &difference.to);
         let signed = Signature::try_from(signature).map_err(|_| IntakeError::Signature)?;
-        identity::verify(&place.hub_key, Context::Registry, &message, &signed)
+        identity::verify(place.hub_key, Context::Registry, &message, &signed)
             .map_err(|_| IntakeError::Signature)?;
         let base = registries::table(self.tx, &difference.kind, difference.from)?;
         let table = base.apply(&difference).map_err(|_| IntakeError::Registry)?;
+        registries::keep(self.tx, &table)?;
+        if self.registries.version(&difference.kind) != Some(difference.from) {
+            registries::forget(self.tx, &difference.kind, difference.from)?;
+        }
+        if !last {
+            return Ok(());
+        }
         registries::put(self.tx, &table, signature)?;
         self.registries.put(table);
         self.tally.registries = true;
@@ -409,16 +429,15 @@ pub(super) fn catalogue(registries: &Registries, version: &str, service: &str) -
     registries.service_at(&version, service).map_or(CatalogueAnswer::UnknownService, |service| {
         CatalogueAnswer::Service {
             agency: service.agency_code.to_string(),
-            full: service.offline_mode == registry::OfflineMode::Full,
+            full: service.offline_mode == registry::row::OfflineMode::Full,
         }
     })
 }
 
 fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result<(), IntakeError> {
-    let signature =
-        Signature::try_from(batch.signature.as_slice()).map_err(|_| IntakeError::Signature)?;
+    let signature = Signature::try_from(batch.signature.as_slice()).map_err(|_| IntakeError::Signature)?;
     let message = Batch::signed_message(&batch.log, batch.last, batch.chain);
-    identity::verify(key, context, &message, &signature).map_err(|_| IntakeError::Signature)
+    identity::verify(*key, context, &message, &signature).map_err(|_| IntakeError::Signature)
 }
 
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
@@ -436,15 +455,4 @@ fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, Intake
         entries.push((index, entry, hash));
     }
     if chain == batch.chain { Ok(entries) } else { Err(IntakeError::Chain) }
-}
-
-/// The number under which arrivals are counted is part of a store's facts; rebuilt with the index.
-pub(super) fn forget_index(tx: Tx<'_>) -> Result<(), StoreError> {
-    tx.execute_batch(
-        "DELETE FROM change; DELETE FROM actor; DELETE FROM stale; DELETE FROM person_row;
-         DELETE FROM case_row; DELETE FROM visit_row; DELETE FROM text_document;
-         DELETE FROM text_index; DELETE FROM counter WHERE name = 'arrival';",
-    )?;
-    let _: Option<Vec<u8>> = store::fact(tx, "epoch")?;
-    Ok(())
 }

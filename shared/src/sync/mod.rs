@@ -12,7 +12,9 @@
 //! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
 //! made after the transaction that makes it true.
 
+pub mod custody;
 pub mod enrolment;
+mod exchange;
 mod feed;
 pub mod gate;
 mod intake;
@@ -25,7 +27,10 @@ pub mod writing;
 
 pub use replica::Replica;
 
-use crate::{id::{DeviceId, PublicKey}, time::Timestamp};
+use crate::{
+    id::{DeviceId, PublicKey},
+    time::Timestamp,
+};
 
 /// A connection's number, given by the driver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

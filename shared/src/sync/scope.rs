@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Days that a case stays in scope after it ended.
-pub const CLOSED_DAYS: i64 = 14;
+pub(super) const CLOSED_DAYS: i64 = 14;
 
 /// What a unit's devices hold.
 #[derive(Debug)]

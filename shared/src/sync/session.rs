@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Bytes of batches that may be under way before the receiver has stored any of them.
-pub const CREDIT_BYTES: u64 = 256 * 1024;
+pub(super) const CREDIT_BYTES: u64 = 256 * 1024;
 /// How long a new connection may take to say its first words, in milliseconds.
-pub const HELLO_MILLISECONDS: u64 = 10_000;
+pub(super) const HELLO_MILLISECONDS: u64 = 10_000;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,16 @@ pub(super) struct Session {
     pub(super) device: DeviceId,
     pub(super) epoch: Epoch,
     pub(super) unit: Option<UnitId>,
-    /// What the peer's newest receipt of ours covers.
+    /// Child: what the newest receipt covers. Parent: what the child's newest receipt covers.
     pub(super) receipted: u64,
+    /// Parent: the head of the child's log as it said.
+    pub(super) announced: u64,
+    /// Parent: whether the child's log continues what is held.
+    pub(super) accepts: bool,
+    /// Parent: the feed's entry that the child holds last.
+    pub(super) feed_at: u64,
+    /// The part of our next batch that the peer holds.
+    pub(super) resume: Option<Partial>,
     readers: BTreeMap<Channel, FrameReader>,
     /// The batch that comes in, and of which log.
     pub(super) incoming: Option<(LogName, Half)>,
@@ -57,8 +65,8 @@ pub(super) struct Session {
     pub(super) reconciling: bool,
     pub(super) lacks: Vec<ChangeHash>,
     pub(super) reconciler: Option<super::reconcile::Reconciler>,
-    /// Child: `Settled` was told.
-    pub(super) settled: bool,
+    /// Child: the feed's and the log's end at which `Settled` was told last.
+    pub(super) settled: Option<(u64, u64)>,
     pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) covered: u64,
@@ -98,6 +106,10 @@ impl Session {
             epoch: Epoch::default(),
             unit: None,
             receipted: 0,
+            announced: 0,
+            accepts: role == Role::Child,
+            feed_at: 0,
+            resume: None,
             readers: BTreeMap::new(),
             incoming: None,
             sending: Sending::default(),
@@ -105,7 +117,7 @@ impl Session {
             reconciling: false,
             lacks: Vec::new(),
             reconciler: None,
-            settled: false,
+            settled: None,
             sent: 0,
             received: 0,
             covered: 0,

@@ -2,8 +2,11 @@
 
 use crate::{
     id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
-    identity::{Entropy, Key},
-    store::{self, Result, Store, Tx, damaged},
+    identity::{Context, Entropy, Key},
+    store::{
+        self, Result, Store, Tx, damaged,
+        log::{self, Log},
+    },
     wire::batch::{LogName, Reader},
 };
 
@@ -110,6 +113,14 @@ impl Station {
         LogName { author: DeviceId::HUB, epoch: hub_epoch, reader: Some(reader) }
     }
 
+    /// Signs what is unsigned at the end of this machine's own log.
+    ///
+    /// # Errors
+    /// The store fails or is damaged.
+    pub fn sign_log(&self, tx: Tx<'_>, log: &Log) -> Result<()> {
+        log::sign(tx, log, |message| self.key.sign(Context::LogHead, message).0.to_vec())
+    }
+
     /// Its number; 0 before it is enrolled, and of a hub.
     pub fn device(&self) -> DeviceId {
         self.place.as_ref().map_or(DeviceId::HUB, |place| place.device)
@@ -178,6 +189,11 @@ impl Life {
     /// The actor, if it was drawn and no log entry claims it yet.
     pub(super) fn unclaimed(&self) -> Option<ActorId> {
         self.actor.filter(|_| !self.claimed)
+    }
+
+    /// Whether an actor was drawn.
+    pub(super) fn has_written(&self) -> bool {
+        self.actor.is_some()
     }
 
     pub(super) fn set_claimed(&mut self, claimed: bool) {

@@ -169,6 +169,9 @@ pub enum Entry {
         /// The hub's signature.
         #[cbor(n(1), with = "minicbor::bytes")]
         signature: Vec<u8>,
+        /// Whether the version that it leads to is in force; a long difference comes in parts.
+        #[n(2)]
+        last: bool,
     },
 }
 

@@ -1,0 +1,78 @@
+//! Custody: which cases have arrived, by stored proof alone.
+
+use serde::Serialize;
+
+use crate::{
+    id::DeviceId,
+    store::{Result, Tx},
+    time::Timestamp,
+};
+
+/// Every case of this laptop in exactly one of four states, and the verdict of what a wipe would lose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Custody {
+    /// Cases of which something is nowhere but here.
+    pub on_laptop: u64,
+    /// Cases that another laptop or a bundle holds too.
+    pub carried: u64,
+    /// Cases that the hub holds, by its receipt or its feed.
+    pub at_hub: u64,
+    /// Cases that the hub holds and an agency has accepted.
+    pub accepted: u64,
+    /// The oldest change that is nowhere but here: seconds since 1970, as it claims.
+    pub oldest_unsent: Option<u64>,
+    /// Changes that are nowhere but here.
+    pub unsent: u64,
+    /// Drafts of this laptop.
+    pub drafts: u64,
+    /// Whether a wipe would lose nothing.
+    pub safe_to_wipe: bool,
+}
+
+/// Changes of this laptop that no stored receipt covers and no feed has brought.
+const OPEN: &str = "SELECT change.document, change.second FROM change
+     LEFT JOIN receipt ON receipt.epoch = change.epoch
+     WHERE change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0)";
+
+/// Counts the custody of every case.
+///
+/// # Errors
+/// The store fails.
+pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
+    let (unsent, oldest_unsent) = tx
+        .prepare_cached(&format!("SELECT count(*), min(second) FROM ({OPEN})"))?
+        .query_row([device.0], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<u64>>(1)?)))?;
+    let (on_laptop, accepted, all) = tx
+        .prepare_cached(&format!(
+            "WITH open AS (SELECT DISTINCT document FROM ({OPEN})),
+                  held AS (SELECT accepted, document IN open OR applicant IN open OR subject IN open OR visit IN open
+                                  AS here FROM case_row)
+             SELECT coalesce(sum(here), 0), coalesce(sum(accepted AND NOT here), 0), count(*) FROM (
+                 SELECT accepted, coalesce(here, 0) AS here FROM held)"
+        ))?
+        .query_row([device.0], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
+        })?;
+    let drafts = tx
+        .prepare_cached(
+            "SELECT count(*) FROM case_row WHERE state = 'draft' AND EXISTS (
+                 SELECT 1 FROM change WHERE change.document = case_row.document AND change.root = 1
+                                        AND change.author = ?1)",
+        )?
+        .query_row([device.0], |row| row.get::<_, u64>(0))?;
+    Ok(Custody {
+        on_laptop,
+        carried: 0,
+        at_hub: all - on_laptop - accepted,
+        accepted,
+        oldest_unsent,
+        unsent,
+        drafts,
+        safe_to_wipe: unsent == 0 && drafts == 0,
+    })
+}
+
+/// A moment that is written as seconds.
+pub fn moment(seconds: u64) -> Timestamp {
+    Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000).saturating_mul(1_000))
+}
