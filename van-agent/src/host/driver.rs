@@ -330,6 +330,7 @@ mod tests {
         outputs: Vec<Output>,
         seen: std_mpsc::Sender<Input>,
         received: usize,
+        echoes: bool,
     }
 
     impl Owned for Talker {
@@ -346,12 +347,13 @@ mod tests {
                         let reason = "as asked".to_owned();
                         self.outputs
                             .insert(0, Output::Close { peer: *peer, code: CloseCode::RetryLater, reason });
-                    } else if bytes.starts_with(b"hello") || channel == &Channel::Batch {
+                    } else if self.echoes {
                         let bytes = bytes.iter().map(u8::to_ascii_uppercase).collect();
                         self.outputs.push(Output::Send { peer: *peer, channel: *channel, bytes });
                     }
                 }
-                Input::Connected { .. } | Input::Disconnected { .. } | Input::Timeout => {}
+                Input::Connected { .. } => self.echoes = true,
+                Input::Disconnected { .. } | Input::Timeout => {}
             }
             drop(self.seen.send(input));
         }
@@ -375,7 +377,7 @@ mod tests {
     impl Party {
         fn new() -> Self {
             let (sender, seen) = std_mpsc::channel();
-            let talker = Talker { outputs: Vec::new(), seen: sender, received: 0 };
+            let talker = Talker { outputs: Vec::new(), seen: sender, received: 0, echoes: false };
             Self { owner: Owner::spawn(talker, Clock::start(), drop).unwrap(), seen }
         }
 

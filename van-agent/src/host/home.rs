@@ -119,14 +119,14 @@ pub struct Lock {
 }
 
 impl Home {
-    /// Opens the home at `folder`, making it, for its owner alone, where there is none.
+    /// Opens the home at `folder`, making it where there is none; a new or empty one is for its owner alone.
     ///
     /// # Errors
     /// The folder cannot be made, or is none.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, HomeError> {
         let folder = folder.into();
         let made = match fs::metadata(&folder) {
-            Ok(found) if found.is_dir() => Ok(()),
+            Ok(found) if found.is_dir() => adopt_folder(&folder),
             Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => make_private_folder(&folder),
             Err(error) => Err(error),
@@ -252,6 +252,17 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
+/// Makes an empty folder private; one in use keeps the rights that somebody gave it.
+fn adopt_folder(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if fs::read_dir(folder)?.next().is_none() {
+        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    }
+    #[cfg(not(unix))]
+    fs::read_dir(folder)?;
+    Ok(())
+}
+
 /// For the owner alone, where the system knows owners; elsewhere the folder's own rights hold.
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
@@ -324,6 +335,8 @@ mod tests {
     fn files_are_whole_private_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path().join("deep/home")).unwrap();
+        fs::create_dir(folder.path().join("given")).unwrap();
+        let given = Home::open(folder.path().join("given")).unwrap();
         let mut draw = |bytes: &mut [u8]| bytes.fill(7);
         assert_eq!(home.secret::<32>(Item::Key).unwrap(), None);
         assert_eq!(home.secret_or_new::<32>(Item::Key, &mut draw).unwrap(), [7; 32]);
@@ -331,11 +344,13 @@ mod tests {
         home.write(Item::Key, &[1; 31]).unwrap();
         assert!(matches!(home.secret::<32>(Item::Key), Err(HomeError::Damaged { found: 31, .. })));
         assert!(Home::open(home.path(Item::Key)).is_err());
+        assert_eq!(given.read(Item::Head).unwrap(), None);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-            assert_eq!((mode(home.folder()), mode(&home.path(Item::Key))), (0o700, 0o600));
+            assert_eq!((mode(home.folder()), mode(given.folder())), (0o700, 0o700));
+            assert_eq!(mode(&home.path(Item::Key)), 0o600);
         }
     }
 }

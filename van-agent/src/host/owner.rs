@@ -357,7 +357,7 @@ mod tests {
                 for call in self.kept.drain(..) {
                     call.reply.done(json!(self.ticks));
                 }
-                self.events.push(Output::Event(Event::Settled { peer: PeerId(0) }));
+                self.events.push(Output::Event(Event::Enrolled { peer: PeerId(0) }));
             }
         }
 
@@ -383,7 +383,7 @@ mod tests {
         let (call, mut answers) = Call::new(json!("when"));
         owner.handle().call_blocking(call).unwrap();
         assert_eq!(answers.next_blocking(), Some(Answer::Ok(json!(5))));
-        assert_eq!(events.recv().unwrap(), Event::Settled { peer: PeerId(0) });
+        assert_eq!(events.recv().unwrap(), Event::Enrolled { peer: PeerId(0) });
         let handle = owner.handle().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         assert_eq!(runtime.block_on(handle.run(|ticker, _| ticker.ticks)), Ok(5));
