@@ -200,11 +200,13 @@ pub fn may_make(document: DocumentId, actor: ActorId) -> bool {
 
 /// The text that `change` puts at `key` of the root.
 pub fn root_text<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
-    change.operations.iter().find_map(|operation| match (&operation.object, &operation.key, &operation.action) {
-        (Object::Root, Key::Map(found), Action::Put(Scalar::Str(text))) if found == key => {
-            Some(text.as_str())
+    change.operations.iter().find_map(|operation| {
+        match (&operation.object, &operation.key, &operation.action) {
+            (Object::Root, Key::Map(found), Action::Put(Scalar::Str(text))) if found == key => {
+                Some(text.as_str())
+            }
+            _ => None,
         }
-        _ => None,
     })
 }
 

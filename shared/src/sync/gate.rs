@@ -20,6 +20,7 @@ mod tests;
 pub use limits::TEXT_BYTES_MAX;
 pub use refusal::{Limit, Refusal, RefusalNote};
 
+pub use crate::document::authority::{Breach, Catalogue, CatalogueAnswer, Warning, Writer};
 use crate::{
     change::{COUNTER_MAX, Change, ChangeHash},
     document::{
@@ -30,7 +31,6 @@ use crate::{
     id::{DocumentId, hex},
     time::{TIMESTAMP_MAX, Timestamp},
 };
-pub use crate::document::authority::{Breach, Catalogue, CatalogueAnswer, Warning, Writer};
 
 /// Actors that may have written one document.
 pub const ACTORS_MAX: usize = 256;

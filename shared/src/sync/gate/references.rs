@@ -64,7 +64,11 @@ fn check_predecessors(seen: Seen<'_>, operation: &Operation, index: usize) -> Re
             value && before.object == operation.object && stands_at(before, *id, &operation.key)
         })
     };
-    if operation.predecessors.iter().all(right) { Ok(()) } else { Err(Refusal::Predecessor { operation: index }) }
+    if operation.predecessors.iter().all(right) {
+        Ok(())
+    } else {
+        Err(Refusal::Predecessor { operation: index })
+    }
 }
 
 /// Whether what `before`, named `id`, wrote stands at `key` of its object.
@@ -74,7 +78,10 @@ fn stands_at(before: &Operation, id: OperationId, key: &Key) -> bool {
 
 fn check_effect(seen: Seen<'_>, operation: &Operation, index: usize) -> Result<(), Refusal> {
     let is_counter = |id: &OperationId| {
-        matches!(seen.operation(*id, index).map(|before| &before.action), Some(Action::Put(Scalar::Counter(_))))
+        matches!(
+            seen.operation(*id, index).map(|before| &before.action),
+            Some(Action::Put(Scalar::Counter(_)))
+        )
     };
     match operation.action {
         Action::Put(_) | Action::MakeMap | Action::MakeList => Ok(()),
