@@ -4,11 +4,15 @@
 //! past.
 
 pub mod authority;
+mod build;
 pub mod history;
+#[cfg(test)]
+pub(crate) mod oracle;
 pub mod schema;
 pub mod seen;
 pub mod status;
 
+pub use build::{BuildError, DecodeError, build, hash, of_automerge};
 pub use history::{History, Past};
 pub use status::State;
 
