@@ -14,7 +14,7 @@ use crate::{
     document::{
         schema::{self, Entry, Keys, Shape, Writes, key},
         seen::Seen,
-        status::State,
+        state::State,
     },
     id::{ActorId, DeviceId, DocumentId, Kind, UnitId},
 };

@@ -88,6 +88,27 @@ impl History {
         hashes.copied().find(|hash| self.changes[hash].sequence == sequence)
     }
 
+    /// Who had seen what, for comparing many changes.
+    pub fn ancestry(&self) -> Ancestry {
+        let mut actors: BTreeMap<ActorId, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<ChangeHash, Seen> = BTreeMap::new();
+        for (hash, change) in self.iter() {
+            let next = actors.len();
+            let own = *actors.entry(change.actor).or_insert(next);
+            let mut clock: Vec<u64> = Vec::new();
+            for parent in change.parents.iter().filter_map(|parent| seen.get(parent)) {
+                clock.resize(clock.len().max(parent.clock.len()), 0);
+                for (mine, theirs) in clock.iter_mut().zip(&parent.clock) {
+                    *mine = (*mine).max(*theirs);
+                }
+            }
+            clock.resize(clock.len().max(own + 1), 0);
+            clock[own] = clock[own].max(change.sequence);
+            seen.insert(*hash, Seen { actor: own, sequence: change.sequence, clock });
+        }
+        Ancestry { seen }
+    }
+
     /// Everything reachable from `parents`, or `None` where one of them is not here.
     pub fn past(&self, parents: &[ChangeHash]) -> Option<Past<'_>> {
         if !parents.iter().all(|parent| self.changes.contains_key(parent)) {
@@ -107,6 +128,28 @@ impl History {
     }
 }
 
+/// The causal order of a document's changes, by each one's highest sequence seen of every actor.
+#[derive(Debug, Clone, Default)]
+pub struct Ancestry {
+    seen: BTreeMap<ChangeHash, Seen>,
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    actor: usize,
+    sequence: u64,
+    /// Highest sequence seen, own included, by the actor's index.
+    clock: Vec<u64>,
+}
+
+impl Ancestry {
+    /// Whether the writer of `newer` had seen `older`; a change is not older than itself.
+    pub fn is_older(&self, older: &ChangeHash, newer: &ChangeHash) -> bool {
+        let (Some(before), Some(after)) = (self.seen.get(older), self.seen.get(newer)) else { return false };
+        older != newer && after.clock.get(before.actor).is_some_and(|sequence| *sequence >= before.sequence)
+    }
+}
+
 /// What one change had seen: every answer depends on it and on nothing that came later.
 #[derive(Debug)]
 pub struct Past<'a> {
@@ -116,6 +159,11 @@ pub struct Past<'a> {
 }
 
 impl<'a> Past<'a> {
+    /// The history that this is a part of.
+    pub fn history(&self) -> &'a History {
+        self.history
+    }
+
     /// Whether the change named `hash` had been seen.
     pub fn contains(&self, hash: &ChangeHash) -> bool {
         match &self.members {

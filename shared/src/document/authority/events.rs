@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Breach, Catalogue, CatalogueAnswer, Denial, Warning, Writer, map_place, root_text, shown};
 use crate::{
     change::{Action, Scalar},
-    document::{schema::key, seen::Seen, status::State},
+    document::{schema::key, seen::Seen, state::State},
     id::{ActorId, hex},
 };
 

@@ -1,0 +1,179 @@
+//! What a person must decide: concurrent values of which none may silently win.
+//!
+//! Identity fields, and whom a case is about, keep every side. A blank's serial that two writers
+//! gave one case is an alarm. States clash where authority settles nothing. All else merges. To
+//! resolve a conflict is to write over it: an ordinary change with a reason, which can be undone.
+
+use serde::Serialize;
+
+use super::{
+    Life,
+    schema::key,
+    view::{Content, Value, View},
+};
+use crate::{
+    change::Scalar,
+    id::{ActorId, ChangeHash, Kind},
+    time::Timestamp,
+};
+
+/// Concurrent values of one field.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Conflict {
+    /// The key of the field.
+    pub field: &'static str,
+    /// Why it needs a person.
+    pub sort: Sort,
+    /// All sides, ascending: the last one is shown meanwhile.
+    pub sides: Vec<Side>,
+}
+
+/// Why a conflict needs a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// Who somebody is.
+    Identity,
+    /// Where the case stands, and authority does not tell.
+    Status,
+    /// Which numbered blank was used.
+    Blank,
+}
+
+/// One side of a conflict.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Side {
+    /// What it says.
+    pub value: String,
+    /// Who wrote it.
+    pub actor: ActorId,
+    /// In which change.
+    pub change: ChangeHash,
+    /// When, as claimed.
+    pub time: Timestamp,
+}
+
+const IDENTITY: [&str; 6] = [key::NIK, key::NAME, key::BORN, key::SEX, key::MOTHER, key::FATHER];
+const PARTIES: [&str; 2] = [key::APPLICANT, key::SUBJECT];
+
+/// The conflicts of a document that a person must decide.
+pub fn conflicts(kind: Kind, view: &View<'_>) -> Vec<Conflict> {
+    match kind {
+        Kind::Person => differing(view, &IDENTITY, Sort::Identity).collect(),
+        Kind::Case => differing(view, &PARTIES, Sort::Identity)
+            .chain(differing(view, &[key::BLANK], Sort::Blank))
+            .chain(clash(view))
+            .collect(),
+        Kind::Visit => Vec::new(),
+    }
+}
+
+fn differing<'v>(
+    view: &'v View<'_>,
+    fields: &'v [&'static str],
+    sort: Sort,
+) -> impl Iterator<Item = Conflict> + use<'v> {
+    fields.iter().filter_map(move |field| {
+        let values = view.root().values(field);
+        let sides: Vec<Side> = values.iter().map(|value| side(view, value, shown(value))).collect();
+        let differ = sides.windows(2).any(|pair| pair[0].value != pair[1].value);
+        differ.then_some(Conflict { field, sort, sides })
+    })
+}
+
+fn clash(view: &View<'_>) -> Option<Conflict> {
+    let life = Life::read(view);
+    let sides = life.clash.iter().map(|&index| {
+        let event = &life.events[index];
+        let time = view.history().get(&event.change).map_or(Timestamp(0), |change| change.time);
+        Side { value: event.state.to_string(), actor: event.actor, change: event.change, time }
+    });
+    let sides: Vec<Side> = sides.collect();
+    (!sides.is_empty()).then_some(Conflict { field: key::STATUS, sort: Sort::Status, sides })
+}
+
+fn side(view: &View<'_>, value: &Value<'_>, shown: String) -> Side {
+    let time = view.change(value).map_or(Timestamp(0), |change| change.time);
+    Side { value: shown, actor: value.operation.actor, change: value.change, time }
+}
+
+/// A value as a person reads it.
+fn shown(value: &Value<'_>) -> String {
+    match value.content {
+        Content::Scalar(Scalar::Str(text)) => text.clone(),
+        Content::Scalar(Scalar::Boolean(value)) => value.to_string(),
+        Content::Scalar(Scalar::Int(value)) => value.to_string(),
+        Content::Counter(value) => value.to_string(),
+        Content::Scalar(
+            Scalar::Null
+            | Scalar::Uint(_)
+            | Scalar::F64(_)
+            | Scalar::Bytes(_)
+            | Scalar::Timestamp(_)
+            | Scalar::Counter(_),
+        )
+        | Content::Map
+        | Content::List => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{
+        Edit, Field, History, NewEvent, State,
+        case::tests::{OTHER, VAN, recorded, save},
+        field::set,
+        person,
+    };
+
+    /// Two concurrent amendments of one field.
+    fn amend(kind: Kind, history: &mut History, field: Field, here: &str, there: &str) {
+        let mut ours = Edit::open(kind, history, VAN).expect("it opens");
+        let mut theirs = Edit::open(kind, history, OTHER).expect("it opens");
+        set(&mut ours, field, here, None).expect("allowed");
+        set(&mut theirs, field, there, None).expect("allowed");
+        save(&mut ours, history);
+        save(&mut theirs, history);
+    }
+
+    fn fields(kind: Kind, history: &History) -> Vec<&'static str> {
+        conflicts(kind, &View::of(history)).iter().map(|conflict| conflict.field).collect()
+    }
+
+    #[test]
+    fn an_identity_keeps_both_sides_until_a_person_decides() {
+        let mut history = person::tests::recorded();
+        amend(Kind::Person, &mut history, Field::Name, "Oa Mate", "O'a Mate Bria");
+        amend(Kind::Person, &mut history, Field::Phone, "081234567891", "081234567892");
+        amend(Kind::Person, &mut history, Field::Mother, "Bete", "Bete");
+        let found = conflicts(Kind::Person, &View::of(&history));
+        assert_eq!(fields(Kind::Person, &history), ["name"]);
+        let sides: Vec<_> = found[0].sides.iter().map(|side| (side.value.as_str(), side.actor)).collect();
+        assert_eq!(sides, [("Oa Mate", VAN), ("O'a Mate Bria", OTHER)]);
+
+        let mut edit = Edit::open(Kind::Person, &history, VAN).expect("it opens");
+        set(&mut edit, Field::Name, "Oa Mate", Some("as on the card")).expect("allowed");
+        save(&mut edit, &mut history);
+        assert_eq!(fields(Kind::Person, &history), [""; 0]);
+    }
+
+    #[test]
+    fn a_case_has_conflicts_of_subject_blank_and_status() {
+        let mut history = recorded();
+        let (one, other) = ("01010101010101010101020000000007", "01010101010101010101020000000008");
+        amend(Kind::Case, &mut history, Field::Subject, one, other);
+        amend(Kind::Case, &mut history, Field::Blank, "A1", "A2");
+        amend(Kind::Case, &mut history, Field::Notes, "here", "there");
+        let mut ours = Edit::open(Kind::Case, &history, VAN).expect("it opens");
+        let mut theirs = Edit::open(Kind::Case, &history, OTHER).expect("it opens");
+        NewEvent::new(State::HandedOver, Timestamp(1)).write(&mut ours).expect("allowed");
+        NewEvent::new(State::HandedOver, Timestamp(2)).write(&mut theirs).expect("allowed");
+        save(&mut ours, &mut history);
+        save(&mut theirs, &mut history);
+        assert_eq!(fields(Kind::Case, &history), ["subject", "blank", "status"]);
+        let json = serde_json::to_value(conflicts(Kind::Case, &View::of(&history))).expect("plain values");
+        assert_eq!(json[2]["sort"], "status");
+        assert_eq!(json[2]["sides"][1]["value"], "handed_over");
+    }
+}
