@@ -2,6 +2,7 @@
 //! automerge itself are in the `tests` crate.)
 
 mod authority;
+mod edits;
 
 use super::*;
 use crate::{
