@@ -174,11 +174,11 @@ impl Edit {
     ///
     /// # Errors
     /// The schema does not allow it there.
-    pub fn put(&mut self, path: &[&str], value: Scalar) -> Result<(), EditError> {
+    pub fn put(&mut self, path: &[&str], value: &Scalar) -> Result<(), EditError> {
         let (key, entry) = self.rule(path)?;
-        check(key, entry.shape, &value)?;
+        check(key, entry.shape, value)?;
         let object = self.container(path)?;
-        let value = scalar_to(&value);
+        let value = scalar_to(value);
         self.run(|edit| {
             let standing = edit.document.get_all(&object, key)?;
             if let [(automerge::Value::Scalar(alone), _)] = standing.as_slice()
@@ -188,6 +188,11 @@ impl Edit {
             }
             if !standing.is_empty() && entry.writes != Writes::Free {
                 return Ok(Err(EditError::Standing { key: key.to_owned() }));
+            }
+            // automerge would only delete the losers where the winner is written again: another
+            // person's concurrent decision would then beat this one unseen.
+            if standing.len() > 1 {
+                edit.document.delete(&object, key)?;
             }
             edit.document.put(&object, key, value).map(Ok)
         })?
@@ -405,6 +410,7 @@ fn check(key: &str, shape: Shape, value: &Scalar) -> Result<(), EditError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::View;
 
     const HERE: ActorId = ActorId([1; 16]);
     const THERE: ActorId = ActorId([2; 16]);
@@ -422,8 +428,8 @@ mod tests {
     fn person() -> History {
         let mut history = History::default();
         let mut edit = Edit::create(Kind::Person, HERE);
-        edit.put(&["district"], text("53.02")).expect("allowed");
-        edit.put(&["name"], text("Nahak")).expect("allowed");
+        edit.put(&["district"], &text("53.02")).expect("allowed");
+        edit.put(&["name"], &text("Nahak")).expect("allowed");
         edit.make(&["reasons"]).expect("allowed");
         save(&mut edit, &mut history).expect("something was written");
         history
@@ -434,11 +440,11 @@ mod tests {
         let mut history = person();
         assert_eq!(history.len(), 1);
         let mut edit = Edit::open(Kind::Person, &history, THERE).expect("it opens");
-        edit.put(&["name"], text("Nahak")).expect("allowed");
+        edit.put(&["name"], &text("Nahak")).expect("allowed");
         edit.delete(&["phone"]).expect("allowed");
         assert_eq!(save(&mut edit, &mut history), None);
-        edit.put(&["name"], text("Nahak Bria")).expect("allowed");
-        edit.put(&["reasons", "name"], text("as on the card")).expect("allowed");
+        edit.put(&["name"], &text("Nahak Bria")).expect("allowed");
+        edit.put(&["reasons", "name"], &text("as on the card")).expect("allowed");
         let hash = save(&mut edit, &mut history).expect("something was written");
         assert_eq!(history.heads(), [hash]);
         assert_eq!(history.get(&hash).map(|change| change.operations.len()), Some(2));
@@ -449,16 +455,33 @@ mod tests {
         let mut history = person();
         let mut here = Edit::open(Kind::Person, &history, HERE).expect("it opens");
         let mut there = Edit::open(Kind::Person, &history, THERE).expect("it opens");
-        here.put(&["name"], text("Bria")).expect("allowed");
-        there.put(&["name"], text("Nahak B.")).expect("allowed");
+        here.put(&["name"], &text("Bria")).expect("allowed");
+        there.put(&["name"], &text("Nahak B.")).expect("allowed");
         save(&mut here, &mut history);
         save(&mut there, &mut history);
         assert_eq!(history.heads().len(), 2);
         let mut edit = Edit::open(Kind::Person, &history, HERE).expect("it opens");
         let winner = edit.text(&["name"]).expect("a name");
-        edit.put(&["name"], Scalar::Str(winner)).expect("allowed");
+        edit.put(&["name"], &Scalar::Str(winner)).expect("allowed");
         let hash = save(&mut edit, &mut history).expect("the same value settles too");
         assert_eq!(history.get(&hash).map(|change| change.operations[0].predecessors.len()), Some(2));
+        assert_eq!(View::of(&history).root().values("name").len(), 1);
+    }
+
+    #[test]
+    fn two_concurrent_decisions_of_one_conflict_are_a_conflict() {
+        let mut history = person();
+        for sides in [["Bria", "Nahak B."], ["Bria", "Nahak B."]] {
+            let mut edits =
+                [HERE, THERE].map(|actor| Edit::open(Kind::Person, &history, actor).expect("it opens"));
+            for (edit, side) in edits.iter_mut().zip(sides) {
+                edit.put(&["name"], &text(side)).expect("allowed");
+                save(edit, &mut history);
+            }
+            let view = View::of(&history);
+            let values: Vec<_> = view.root().values("name").iter().filter_map(|value| value.text()).collect();
+            assert_eq!(values, sides);
+        }
     }
 
     #[test]
@@ -466,12 +489,12 @@ mod tests {
         let history = person();
         let mut edit = Edit::open(Kind::Person, &history, HERE).expect("it opens");
         let long = "x".repeat(schema::NAME_BYTES_MAX + 1);
-        assert!(matches!(edit.put(&["slip"], text("x")), Err(EditError::NoPlace { .. })));
-        assert!(matches!(edit.put(&["name"], Scalar::Int(1)), Err(EditError::Shape { .. })));
-        assert!(matches!(edit.put(&["name"], text(&long)), Err(EditError::TooLong { bytes: 201, .. })));
-        assert!(matches!(edit.put(&["district"], text("53.03")), Err(EditError::Fixed { .. })));
+        assert!(matches!(edit.put(&["slip"], &text("x")), Err(EditError::NoPlace { .. })));
+        assert!(matches!(edit.put(&["name"], &Scalar::Int(1)), Err(EditError::Shape { .. })));
+        assert!(matches!(edit.put(&["name"], &text(&long)), Err(EditError::TooLong { bytes: 201, .. })));
+        assert!(matches!(edit.put(&["district"], &text("53.03")), Err(EditError::Fixed { .. })));
         assert!(matches!(edit.make(&["reasons"]), Err(EditError::Fixed { .. })));
-        assert!(matches!(edit.put(&["not_same", "x"], text("y")), Err(EditError::NoContainer { .. })));
+        assert!(matches!(edit.put(&["not_same", "x"], &text("y")), Err(EditError::NoContainer { .. })));
         assert!(matches!(edit.commit(Timestamp(-1), 1), Err(CommitError::Time)));
     }
 

@@ -26,11 +26,13 @@ pub(super) fn run(steps: &[Step]) -> AutoCommit {
         let (actor, kind, at, value) = *step;
         if kind >= 10 {
             commit(&mut actors[actor], index);
-            let mut other = actors[(actor + 1 + at % (ACTORS - 1)) % ACTORS].clone();
+            let other = (actor + 1 + at % (ACTORS - 1)) % ACTORS;
+            commit(&mut actors[other], index);
+            let mut other = actors[other].clone();
             actors[actor].merge(&mut other).expect("they merge");
         } else {
             edit(&mut actors[actor], kind, at, value);
-            if value % 2 == 0 {
+            if value.is_multiple_of(2) {
                 commit(&mut actors[actor], index);
             }
         }
@@ -60,7 +62,8 @@ fn commit(document: &mut AutoCommit, time: usize) {
 
 fn edit(document: &mut AutoCommit, kind: u8, at: usize, value: u8) {
     let key = ["a", "b", "c", "d"][at];
-    let object = if value % 3 == 0 { child(document, key, ObjType::Map).unwrap_or(ROOT) } else { ROOT };
+    let object =
+        if value.is_multiple_of(3) { child(document, key, ObjType::Map).unwrap_or(ROOT) } else { ROOT };
     match kind {
         0 | 1 => document.put(&object, key, i64::from(value % 5)).expect("a key"),
         2 => document.put(&object, key, format!("text {}", value % 4)).expect("a key"),
@@ -84,7 +87,7 @@ fn edit_list(document: &mut AutoCommit, key: &str, kind: u8, value: u8) {
     let index = usize::from(value) % (length + 1);
     if kind == 8 || length == 0 {
         document.insert(&list, index, i64::from(value)).expect("an index");
-    } else if value % 2 == 0 {
+    } else if value.is_multiple_of(2) {
         document.put(&list, index % length, i64::from(value)).expect("an index");
     } else {
         document.delete(&list, index % length).expect("an index");

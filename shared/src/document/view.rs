@@ -143,6 +143,8 @@ impl Replaced {
             Action::Put(Scalar::Counter(start)) => {
                 Content::Counter(start.wrapping_add(self.added.get(&id).copied().unwrap_or(0)))
             }
+            // An increment beside a counter replaces what is none.
+            _ if self.added.contains_key(&id) => return None,
             Action::Put(scalar) => Content::Scalar(scalar),
             Action::MakeMap => Content::Map,
             Action::MakeList => Content::List,
