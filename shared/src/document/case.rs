@@ -351,7 +351,7 @@ fn ticks(root: MapView<'_>) -> (Vec<String>, BTreeMap<String, String>) {
 
 fn witnesses(root: MapView<'_>) -> Vec<String> {
     let elements = root.list(key::WITNESSES).iter();
-    elements.filter_map(|values| values.last()?.text().map(str::to_owned)).collect()
+    elements.filter_map(|element| element.values.last()?.text().map(str::to_owned)).collect()
 }
 
 fn attachments(root: MapView<'_>) -> BTreeMap<String, Attachment> {

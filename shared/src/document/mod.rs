@@ -1,8 +1,8 @@
 //! Cases, persons and visits: the only place that knows automerge and the keys in a document.
 //!
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
-//! past; [`schema`] says which keys there are; [`View`] reads without automerge; [`Edit`] makes the
-//! next change with it. [`case`], [`person`] and [`visit`] are the typed forms, [`field`] is what a
+//! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
+//! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
@@ -17,6 +17,7 @@ pub mod edit;
 pub mod export;
 pub mod field;
 pub mod history;
+pub mod materialise;
 mod moment;
 #[cfg(test)]
 pub(crate) mod oracle;

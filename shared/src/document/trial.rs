@@ -1,12 +1,17 @@
-//! Random concurrent edits by several actors on automerge itself, for the tests.
+//! Random concurrent edits by several actors on automerge itself, and the comparison of what we read
+//! with what it reads, for the tests.
 
 use automerge::{
-    AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value as Theirs,
     transaction::{CommitOptions, Transactable},
 };
 use proptest::prelude::*;
 
-use crate::document::{History, of_automerge};
+use crate::document::{
+    History, View,
+    build::{of_automerge, scalar_to},
+    view::{Content, MapView, Value},
+};
 
 /// Who does what, with which key or index and which value.
 pub(super) type Step = (usize, u8, usize, u8);
@@ -54,6 +59,54 @@ pub(super) fn history(document: &mut AutoCommit) -> History {
         assert!(history.insert(hash, ours), "parents come first");
     }
     history
+}
+
+/// That both read the same values, the same conflicts and the same order of elements.
+pub(super) fn assert_same(view: &View<'_>, theirs: &AutoCommit) {
+    assert_map(&view.root(), theirs, &ROOT);
+}
+
+fn assert_values(ours: &[Value<'_>], theirs: &[(Theirs<'_>, ObjId)]) {
+    assert_eq!(ours.len(), theirs.len(), "{ours:?} {theirs:?}");
+    for (our, (their, id)) in ours.iter().zip(theirs) {
+        let ObjId::Id(counter, actor, _) = id else { panic!("a value has an id") };
+        assert_eq!((our.operation.counter, &our.operation.actor.0[..]), (*counter, actor.to_bytes()));
+        match (our.content, their) {
+            (Content::Scalar(scalar), Theirs::Scalar(their)) => assert_eq!(scalar_to(scalar), **their),
+            (Content::Counter(value), Theirs::Scalar(their)) => assert_eq!(their.as_i64(), Some(value)),
+            (Content::Map, Theirs::Object(ObjType::Map)) | (Content::List, Theirs::Object(ObjType::List)) => {
+            }
+            (ours, theirs) => panic!("{ours:?} is not {theirs:?}"),
+        }
+    }
+}
+
+fn assert_below(view: &View<'_>, value: &Value<'_>, theirs: &AutoCommit, id: &ObjId) {
+    match value.content {
+        Content::Map => {
+            let map = view.root().open(value).expect("a map");
+            assert_map(&map, theirs, id);
+        }
+        Content::List => {
+            let elements = view.root().elements(value);
+            assert_eq!(elements.len(), theirs.length(id));
+            for (index, element) in elements.iter().enumerate() {
+                assert_values(&element.values, &theirs.get_all(id, index).expect("an element"));
+            }
+        }
+        Content::Scalar(_) | Content::Counter(_) => {}
+    }
+}
+
+fn assert_map(map: &MapView<'_>, theirs: &AutoCommit, object: &ObjId) {
+    assert!(map.keys().eq(theirs.keys(object)));
+    for key in map.keys() {
+        let all = theirs.get_all(object, key).expect("a key");
+        assert_values(map.values(key), &all);
+        for (value, (_, id)) in map.values(key).iter().zip(&all) {
+            assert_below(map.view(), value, theirs, id);
+        }
+    }
 }
 
 fn commit(document: &mut AutoCommit, time: usize) {
