@@ -136,7 +136,7 @@ pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
-fn actor_to(actor: ActorId) -> automerge::ActorId {
+pub(super) fn actor_to(actor: ActorId) -> automerge::ActorId {
     automerge::ActorId::from(actor.0)
 }
 
