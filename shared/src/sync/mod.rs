@@ -18,6 +18,8 @@ mod exchange;
 mod feed;
 pub mod gate;
 mod intake;
+#[cfg(test)]
+mod pair;
 mod reconcile;
 pub mod replica;
 mod scope;
