@@ -12,13 +12,17 @@
 //! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
 //! made after the transaction that makes it true.
 
+mod batches;
 pub mod custody;
 pub mod enrolment;
 mod exchange;
 mod feed;
 pub mod gate;
+mod greeting;
 mod intake;
+mod receipts;
 mod reconcile;
+mod repair;
 pub mod replica;
 mod scope;
 mod session;
