@@ -6,6 +6,9 @@ use super::{
 };
 use crate::{store::StoreError, time::Now, wire::Frame};
 
+/// Bytes of one stream that may wait for the rest of their frame, or for the greeting.
+const HELD_BYTES_MAX: usize = 2 * CREDIT_BYTES as usize;
+
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
@@ -24,11 +27,23 @@ pub(super) fn protocol(reason: impl Into<String>) -> Fault {
 }
 
 impl Replica {
-    /// Takes bytes of a stream.
+    /// Takes bytes of a stream. Bytes of a batch can overtake the greeting: they wait until it is done.
     pub(super) fn received(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        session.push(channel, bytes);
+        if session.push(channel, bytes) > HELD_BYTES_MAX {
+            self.close(peer, CloseCode::Limit, "more bytes at once than allowed".to_owned());
+            return;
+        }
+        for channel in [Channel::Control, Channel::Batch] {
+            self.frames(now, peer, channel, bytes);
+        }
+    }
+
+    fn frames(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
         while let Some(session) = self.sessions.get_mut(&peer) {
+            if channel == Channel::Batch && session.phase != Phase::Linked {
+                return;
+            }
             let outcome = match session.poll(channel) {
                 Ok(None) => return,
                 Ok(Some(frame)) => self.frame(now, peer, channel, frame),
@@ -70,15 +85,10 @@ impl Replica {
         let (role, phase) = (session.role, session.phase);
         match (role, phase, channel, frame) {
             (_, _, _, Frame::Skipped(_)) => Ok(()),
-            (
-                _,
-                Phase::Linked | Phase::Asking,
-                Channel::Batch,
-                Frame::BatchStart { log, digest, total, offset },
-            ) => self.batch_start(peer, log, digest, total, offset),
-            (_, Phase::Linked | Phase::Asking, Channel::Batch, Frame::BatchData(data)) => {
-                self.batch_data(now, peer, &data)
+            (_, Phase::Linked, Channel::Batch, Frame::BatchStart { log, digest, total, offset }) => {
+                self.batch_start(peer, log, digest, total, offset)
             }
+            (_, Phase::Linked, Channel::Batch, Frame::BatchData(data)) => self.batch_data(now, peer, &data),
             (_, _, Channel::Batch, _) => Err(protocol("that frame does not belong on the batch stream")),
             (Role::Parent, Phase::Greeting, _, Frame::Enrol(enrol)) => self.take_enrol(now, peer, &enrol),
             (Role::Parent, Phase::Greeting | Phase::Linked, _, Frame::Hello(hello)) => {

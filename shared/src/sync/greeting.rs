@@ -37,12 +37,13 @@ impl Replica {
             self.outputs.push_back(output);
             return;
         }
-        if let Err(error) = self.hello(now, peer) {
+        if let Err(error) = self.hello(now, peer, false) {
             self.fail(peer, error);
         }
     }
 
-    pub(super) fn hello(&mut self, now: Now, peer: PeerId) -> Result<(), Fault> {
+    /// Says hello; `again` on a connection where the hub still holds back batches of an earlier life.
+    pub(super) fn hello(&mut self, now: Now, peer: PeerId, again: bool) -> Result<(), Fault> {
         if self.station.place.is_none() {
             return Err(protocol("this laptop is not enrolled: run `van-agent enroll TICKET`"));
         }
@@ -52,7 +53,7 @@ impl Replica {
             let receipt = devices::receipt(tx, own.epoch)?;
             let receipted = receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             // Signed batches may be under way from an earlier connection; unsigned ones never were.
-            let resting = log::signed_head(tx, &log)? <= receipted;
+            let resting = !again && log::signed_head(tx, &log)? <= receipted;
             self.station.sign_log(tx, &log)?;
             Ok::<_, StoreError>((log, receipt, resting))
         })?;
@@ -134,7 +135,7 @@ impl Replica {
         self.store.commit(|tx| place.save(tx))?;
         self.station.place = Some(place);
         self.event(Event::Enrolled { peer });
-        self.hello(now, peer)
+        self.hello(now, peer, false)
     }
 
     pub(super) fn take_hello(&mut self, now: Now, peer: PeerId, hello: &Hello) -> Result<(), Fault> {
@@ -285,7 +286,7 @@ impl Replica {
             let forked = diverged || welcome.verdict == LogVerdict::Forked;
             self.event(Event::Rewound { peer, forked });
             self.begin_life()?;
-            return self.hello(now, peer);
+            return self.hello(now, peer, true);
         }
         self.follow(&welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
