@@ -452,6 +452,16 @@ pub fn people_of_nik(tx: Tx<'_>, nik: &str) -> Result<Vec<PersonRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The documents that `twin` stands for, its own included.
+///
+/// # Errors
+/// The store fails.
+pub fn people_of_twin(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
+    let mut statement = tx.prepare_cached(&format!("{PERSON} WHERE twin = ?1 ORDER BY document"))?;
+    let rows = statement.query_map([twin.0], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The person that was recorded under the caller's own name `reference`.
 ///
 /// # Errors

@@ -14,6 +14,7 @@
 
 pub mod custody;
 pub mod enrolment;
+pub mod examine;
 mod exchange;
 mod feed;
 pub mod gate;
