@@ -27,6 +27,8 @@ use crate::{
 
 /// Changes of one device that may wait before it gets no more credit.
 const WAITING_MAX: u64 = 1_000;
+/// Bytes of one stream that may wait for the rest of their frame, or for the greeting.
+const HELD_BYTES_MAX: usize = 2 * CREDIT_BYTES as usize;
 /// Half a batch is kept on disk each time that this many more bytes of it have come.
 const HALF_BYTES: usize = 32 * 1024;
 
@@ -61,12 +63,13 @@ impl Replica {
             self.outputs.push_back(output);
             return;
         }
-        if let Err(error) = self.hello(now, peer) {
+        if let Err(error) = self.hello(now, peer, false) {
             self.fail(peer, error);
         }
     }
 
-    fn hello(&mut self, now: Now, peer: PeerId) -> Result<(), Fault> {
+    /// Says hello; `again` on a connection where the hub still holds back batches of an earlier life.
+    fn hello(&mut self, now: Now, peer: PeerId, again: bool) -> Result<(), Fault> {
         if self.station.place.is_none() {
             return Err(protocol("this laptop is not enrolled: run `van-agent enroll TICKET`"));
         }
@@ -76,7 +79,7 @@ impl Replica {
             let receipt = devices::receipt(tx, own.epoch)?;
             let receipted = receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             // Signed batches may be under way from an earlier connection; unsigned ones never were.
-            let resting = log::signed_head(tx, &log)? <= receipted;
+            let resting = !again && log::signed_head(tx, &log)? <= receipted;
             self.station.sign_log(tx, &log)?;
             Ok::<_, StoreError>((log, receipt, resting))
         })?;
@@ -122,11 +125,23 @@ impl Replica {
         Ok(())
     }
 
-    /// Takes bytes of a stream.
+    /// Takes bytes of a stream. Bytes of a batch can overtake the greeting: they wait until it is done.
     pub(super) fn received(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
         let Some(session) = self.sessions.get_mut(&peer) else { return };
-        session.push(channel, bytes);
+        if session.push(channel, bytes) > HELD_BYTES_MAX {
+            self.close(peer, CloseCode::Limit, "more bytes at once than allowed".to_owned());
+            return;
+        }
+        for channel in [Channel::Control, Channel::Batch] {
+            self.frames(now, peer, channel, bytes);
+        }
+    }
+
+    fn frames(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
         while let Some(session) = self.sessions.get_mut(&peer) {
+            if channel == Channel::Batch && session.phase != Phase::Linked {
+                return;
+            }
             let outcome = match session.poll(channel) {
                 Ok(None) => return,
                 Ok(Some(frame)) => self.frame(now, peer, channel, frame),
@@ -162,15 +177,10 @@ impl Replica {
         let (role, phase) = (session.role, session.phase);
         match (role, phase, channel, frame) {
             (_, _, _, Frame::Skipped(_)) => Ok(()),
-            (
-                _,
-                Phase::Linked | Phase::Asking,
-                Channel::Batch,
-                Frame::BatchStart { log, digest, total, offset },
-            ) => self.batch_start(peer, log, digest, total, offset),
-            (_, Phase::Linked | Phase::Asking, Channel::Batch, Frame::BatchData(data)) => {
-                self.batch_data(now, peer, &data)
+            (_, Phase::Linked, Channel::Batch, Frame::BatchStart { log, digest, total, offset }) => {
+                self.batch_start(peer, log, digest, total, offset)
             }
+            (_, Phase::Linked, Channel::Batch, Frame::BatchData(data)) => self.batch_data(now, peer, &data),
             (_, _, Channel::Batch, _) => Err(protocol("that frame does not belong on the batch stream")),
             (Role::Parent, Phase::Greeting, _, Frame::Enrol(enrol)) => self.take_enrol(now, peer, &enrol),
             (Role::Parent, Phase::Greeting | Phase::Linked, _, Frame::Hello(hello)) => {
@@ -251,7 +261,7 @@ impl Replica {
         self.store.commit(|tx| place.save(tx))?;
         self.station.place = Some(place);
         self.event(Event::Enrolled { peer });
-        self.hello(now, peer)
+        self.hello(now, peer, false)
     }
 
     fn take_hello(&mut self, now: Now, peer: PeerId, hello: &Hello) -> Result<(), Fault> {
@@ -402,7 +412,7 @@ impl Replica {
             let forked = diverged || welcome.verdict == LogVerdict::Forked;
             self.event(Event::Rewound { peer, forked });
             self.begin_life()?;
-            return self.hello(now, peer);
+            return self.hello(now, peer, true);
         }
         self.follow(&welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };

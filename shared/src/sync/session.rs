@@ -125,9 +125,9 @@ impl Session {
         }
     }
 
-    /// Takes bytes of a stream; [`Session::poll`] until it has no frame left.
-    pub(super) fn push(&mut self, channel: Channel, bytes: &[u8]) {
-        self.readers.entry(channel).or_default().push(bytes);
+    /// Takes bytes of a stream; [`Session::poll`] until it has no frame left. Returns how many bytes wait.
+    pub(super) fn push(&mut self, channel: Channel, bytes: &[u8]) -> usize {
+        self.readers.entry(channel).or_default().push(bytes)
     }
 
     /// The next whole frame of `channel`.

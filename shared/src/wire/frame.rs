@@ -345,13 +345,15 @@ pub struct FrameReader {
 }
 
 impl FrameReader {
-    /// Takes the next bytes of the stream; [`FrameReader::poll`] until it has no frame left.
-    pub fn push(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes of the stream; [`FrameReader::poll`] until it has no frame left. Returns how
+    /// many bytes wait for the rest of their frame.
+    pub fn push(&mut self, bytes: &[u8]) -> usize {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
         self.buffer.extend_from_slice(bytes);
+        self.buffer.len()
     }
 
     /// The next whole frame.
