@@ -28,6 +28,17 @@ pub struct Findings {
     pub rebuilt: Option<u64>,
 }
 
+impl Findings {
+    /// Every problem, in a line each.
+    pub fn problems(&self) -> Vec<String> {
+        let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
+        let logs = self.logs.iter().map(|line| format!("A log: {line}"));
+        let slips = self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
+        let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
+        integrity.chain(logs).chain(slips).chain(lacks).collect()
+    }
+}
+
 impl Hub {
     /// Examines the store; with `rebuild` builds the caches anew first.
     ///
@@ -48,10 +59,7 @@ impl Hub {
             entries,
             rebuilt,
         };
-        findings.ok = findings.integrity.is_empty()
-            && findings.logs.is_empty()
-            && findings.doubled_slips.is_empty()
-            && findings.lacks.is_empty();
+        findings.ok = findings.problems().is_empty();
         Ok(findings)
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod quarantine;
 mod status;
 
+pub(crate) use self::backup::private_file;
 pub use self::{
     doctor::Findings,
     status::{DeviceStatus, Status},
@@ -305,7 +306,8 @@ pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn nothing_here(folder: &Path) -> anyhow::Error {
+/// There is no hub in `folder`.
+pub(crate) fn nothing_here(folder: &Path) -> anyhow::Error {
     Failure::new(format!("no hub is set up in {}", folder.display()))
         .next("set one up with `hub-server init --district CODE`, or name its folder with --home")
         .into()

@@ -14,7 +14,7 @@ use crate::{
     },
     wire::{
         batch::{Batch, Chain, Entry, LogName},
-        frame::{Hello, Receipt},
+        frame::Receipt,
     },
 };
 
@@ -121,18 +121,16 @@ pub fn lacks(tx: Tx<'_>) -> Result<Vec<Lack>> {
 }
 
 impl Replica {
-    /// Keeps the receipt that a laptop shows where it proves more than is here. Its signature was checked.
-    pub(super) fn keep_proof(&mut self, device: DeviceId, hello: &Hello) -> Result<()> {
-        let Some(receipt) = hello.receipt.as_ref().filter(|receipt| receipt.device == device) else {
-            return Ok(());
-        };
-        let name = LogName { author: device, epoch: receipt.epoch, reader: None };
+    /// Keeps a sound receipt that a laptop shows, where it proves more than is here.
+    pub(super) fn keep_proof(&mut self, receipt: &Receipt) -> Result<()> {
+        let Receipt { device, epoch, cursor, .. } = receipt;
+        let name = LogName { author: *device, epoch: *epoch, reader: None };
         let held = log::find(self.store.reader(), &name)?.map_or(0, |log| log.head.index);
-        if receipt.cursor.index <= held {
+        if cursor.index <= held {
             return Ok(());
         }
         let proof = minicbor::to_vec(receipt).expect("encoding into memory cannot fail");
-        self.store.commit(|tx| store::set_fact(tx, &format!("proven/{device}/{}", receipt.epoch), &proof))
+        self.store.commit(|tx| store::set_fact(tx, &format!("proven/{device}/{epoch}"), &proof))
     }
 }
 
