@@ -1,19 +1,19 @@
 // Opens exported automerge files with the official library and compares what it sees with what we meant.
 //
 // usage: node compat.mjs FOLDER
-// FOLDER holds NAME.automerge beside NAME.json: {"heads": ["hex", ...], "values": {...}}.
-// Numbers are compared as numbers; a timestamp is expected as {"timestamp": milliseconds}; counters as
-// {"counter": n}; bytes as {"bytes": "hex"}. A map must have exactly the expected keys.
+// FOLDER holds NAME.automerge beside NAME.json: {"heads": ["hex", ...], "values": {...}}, as
+// `case export --format automerge` and `--format json` write them. A timestamp is expected as its UTC time to
+// the second, or as {"timestamp": milliseconds}; bytes as hex. A map must have exactly the expected keys.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as Automerge from "@automerge/automerge";
 
-/** A value of a document in the form that JSON can hold. */
+/** A value of a document in the form that JSON can hold; a timestamp stays a Date. */
 function plain(value) {
-  if (value instanceof Date) return { timestamp: value.getTime() };
-  if (value instanceof Uint8Array) return { bytes: Buffer.from(value).toString("hex") };
-  if (value instanceof Automerge.Counter) return { counter: value.value };
+  if (value instanceof Date) return value;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("hex");
+  if (value instanceof Automerge.Counter) return value.value;
   if (Automerge.isImmutableString?.(value)) return value.val;
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "bigint") return Number(value);
@@ -26,6 +26,13 @@ function plain(value) {
 /** Where two plain values differ first, as a sentence; nothing if they are equal. */
 function difference(expected, found, path = "document") {
   const isMap = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+  if (found instanceof Date) {
+    const [seen, wanted] =
+      typeof expected === "string"
+        ? [found.toISOString().replace(/\.\d+Z$/, "Z"), expected]
+        : [found.getTime(), expected?.timestamp];
+    return seen === wanted ? undefined : `${path} is ${seen}, expected ${JSON.stringify(expected)}`;
+  }
   if (isMap(expected) && isMap(found)) {
     for (const key of new Set([...Object.keys(expected), ...Object.keys(found)])) {
       if (!(key in expected)) return `${path}.${key} is not expected`;

@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("wire", &["change"]),
     ("identity", &[]),
     ("registry", &[]),
-    ("store", &["change", "wire"]),
+    ("store", &["change", "document", "wire", "registry"]),
     ("sync", &["change", "document", "wire", "identity", "registry", "store"]),
 ];
 

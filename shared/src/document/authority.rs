@@ -5,16 +5,18 @@
 //! speaks for an agency, except where a van issues for a service that ends in the village or with
 //! that agency's own reference. A breach condemns the change, whoever carried it.
 
+mod events;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    change::{Action, Change, Key, Object, Operation, Scalar},
+    change::{Action, Change, Key, Object, Operation, OperationId, Scalar},
     document::{
         schema::{self, Entry, Keys, Shape, Writes, key},
         seen::Seen,
-        status::State,
+        state::State,
     },
-    id::{ActorId, DeviceId, DocumentId, Kind, UnitId, hex},
+    id::{ActorId, DeviceId, DocumentId, Kind, UnitId},
 };
 
 /// Who wrote a change, as its signature proves.
@@ -228,7 +230,7 @@ pub fn check(
         warnings.extend(other_unit(seen.change, writer));
     }
     if kind == Kind::Case {
-        check_events(seen, writer, catalogue, &mut warnings)?;
+        events::check(seen, writer, catalogue, &mut warnings)?;
     }
     Ok(warnings)
 }
@@ -236,6 +238,7 @@ pub fn check(
 fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach> {
     let creates = seen.change.parents.is_empty();
     let mut taken = Taken::default();
+    let mut ticks = BTreeSet::new();
     for (index, operation) in seen.change.operations.iter().enumerate() {
         let Some(place) = seen.place(index) else { continue };
         let Some(entry) = schema::rule(kind, &place.path) else { continue };
@@ -246,8 +249,7 @@ fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach>
         if place.element {
             continue;
         }
-        if let Some(inner) = whole_map(kind, &place.path)
-            && inner
+        if is_in_whole_map(kind, &place.path)
             && !matches!(operation.object, Object::Made(id) if seen.is_own(id))
         {
             return Err(Breach::WrittenWhole { key: name() });
@@ -258,13 +260,36 @@ fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach>
             Writes::GrowOnly if !fresh => return Err(Breach::GrowsOnly { key: name() }),
             Writes::FirstChange | Writes::GrowOnly | Writes::Free => {}
         }
-        if operation.action == Action::Delete
-            && let [key::TICKS, requirement] = place.path[..]
-        {
-            return Err(Breach::TickDeleted { requirement: shown(requirement) });
+        if operation.action == Action::Delete && place.path[0] == key::TICKS {
+            ticks.extend(map_place(operation));
         }
     }
-    Ok(())
+    check_ticks(seen, &ticks)
+}
+
+/// Whether a value is left standing at each of the ticks where the change deletes one: automerge
+/// settles concurrent values by deleting all but the one that is wanted.
+fn check_ticks(seen: Seen<'_>, ticks: &BTreeSet<(Object, &str)>) -> Result<(), Breach> {
+    if ticks.is_empty() {
+        return Ok(());
+    }
+    let mut put: BTreeMap<OperationId, (Object, &str)> = BTreeMap::new();
+    let mut replaced: BTreeSet<OperationId> = BTreeSet::new();
+    for change in seen.past.iter().map(|(_, change)| change).chain([seen.change]) {
+        for (index, operation) in change.operations.iter().enumerate() {
+            let Some(place) = map_place(operation).filter(|place| ticks.contains(place)) else { continue };
+            if operation.action != Action::Delete {
+                put.insert(change.operation_id(index), place);
+            }
+            replaced.extend(&operation.predecessors);
+        }
+    }
+    put.retain(|id, _| !replaced.contains(id));
+    let standing: BTreeSet<_> = put.into_values().collect();
+    match ticks.difference(&standing).next() {
+        Some((_, requirement)) => Err(Breach::TickDeleted { requirement: shown(requirement) }),
+        None => Ok(()),
+    }
 }
 
 /// The places that had been written, as far as they matter: those that are written only once.
@@ -296,14 +321,10 @@ fn map_place(operation: &Operation) -> Option<(Object, &str)> {
     }
 }
 
-/// Whether the map that holds the last key of `path` is written only by the change that made it;
-/// `None` for the root.
-fn whole_map(kind: Kind, path: &[&str]) -> Option<bool> {
-    let (_, map) = path.split_last()?;
-    match schema::rule(kind, map)?.shape {
-        Shape::Map(inner) => Some(inner.whole),
-        Shape::Text { .. } | Shape::Int { .. } | Shape::Timestamp | Shape::Boolean | Shape::List(_) => None,
-    }
+/// Whether the map that holds the last key of `path` is written only by the change that made it.
+fn is_in_whole_map(kind: Kind, path: &[&str]) -> bool {
+    let map = path.split_last().and_then(|(_, map)| schema::rule(kind, map));
+    matches!(map.map(|entry| entry.shape), Some(Shape::Map(inner)) if inner.whole)
 }
 
 /// Whether everything that only the first change may write is there.
@@ -327,182 +348,6 @@ fn other_unit(change: &Change, writer: &Writer) -> Option<Warning> {
     let Writer::Van { unit, .. } = writer else { return None };
     let named = root_text(change, key::UNIT)?;
     (named != unit.as_str()).then(|| Warning::OtherUnit { named: shown(named) })
-}
-
-/// A status event, as the change writes it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Event<'a> {
-    state: Option<&'a str>,
-    at: bool,
-    agency: Option<&'a str>,
-    reference: Option<&'a str>,
-    confirm: bool,
-}
-
-fn check_events(
-    seen: Seen<'_>,
-    writer: &Writer,
-    catalogue: Catalogue<'_>,
-    warnings: &mut Vec<Warning>,
-) -> Result<(), Denial> {
-    let events = events(seen);
-    if events.is_empty() {
-        return Ok(());
-    }
-    let mut before = states_before(seen);
-    let mut owned = Vec::new();
-    for (name, event) in &events {
-        let state = check_event(name, event, seen.change.actor)?;
-        check_state(state, event, &before, writer)?;
-        if matches!(state, State::Issued | State::Rejected) {
-            owned.push(event);
-        }
-        before.insert(state);
-    }
-    for event in owned {
-        warnings.extend(check_owner(seen, event, writer, catalogue)?);
-    }
-    Ok(())
-}
-
-/// The events that the change makes, in its order.
-fn events<'a>(seen: Seen<'a>) -> Vec<(&'a str, Event<'a>)> {
-    let mut events: Vec<(&str, Event<'_>)> = Vec::new();
-    let mut positions = BTreeMap::new();
-    for index in 0..seen.change.operations.len() {
-        let Some(place) = seen.place(index) else { continue };
-        let action = &seen.change.operations[index].action;
-        match (&place.path[..], action) {
-            ([key::STATUS, name], Action::MakeMap) => {
-                positions.insert(*name, events.len());
-                events.push((name, Event::default()));
-            }
-            ([key::STATUS, name, field], Action::Put(value)) => {
-                if let Some(&position) = positions.get(name) {
-                    set(&mut events[position].1, field, value);
-                }
-            }
-            _ => {}
-        }
-    }
-    events
-}
-
-fn set<'a>(event: &mut Event<'a>, field: &str, value: &'a Scalar) {
-    match (field, value) {
-        (key::STATE, Scalar::Str(text)) => event.state = Some(text),
-        (key::AT, Scalar::Timestamp(_)) => event.at = true,
-        (key::AGENCY, Scalar::Str(text)) => event.agency = Some(text),
-        (key::REFERENCE, Scalar::Str(text)) => event.reference = Some(text),
-        (key::CONFIRM, Scalar::Boolean(confirm)) => event.confirm = *confirm,
-        _ => {}
-    }
-}
-
-/// The states that the case had had, as far as the author had seen.
-fn states_before(seen: Seen<'_>) -> BTreeSet<State> {
-    let mut states = BTreeSet::new();
-    for (_, change) in seen.past.iter() {
-        for operation in &change.operations {
-            let Action::Put(Scalar::Str(text)) = &operation.action else { continue };
-            let Ok(state) = text.parse() else { continue };
-            if map_place(operation).is_some_and(|(_, name)| name == key::STATE)
-                && seen.place_of(operation, 0).is_some_and(|place| place.path[0] == key::STATUS)
-            {
-                states.insert(state);
-            }
-        }
-    }
-    states
-}
-
-fn check_event(name: &str, event: &Event<'_>, actor: ActorId) -> Result<State, Breach> {
-    let number_and_writer = name.rsplit_once('-').is_some_and(|(number, writer)| {
-        number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) && writer == hex(&actor.0[..2])
-    });
-    if !number_and_writer {
-        return Err(Breach::EventKey { event: shown(name) });
-    }
-    let incomplete = |key| Breach::EventIncomplete { event: shown(name), key };
-    let text = event.state.ok_or_else(|| incomplete(key::STATE))?;
-    if !event.at {
-        return Err(incomplete(key::AT));
-    }
-    text.parse().map_err(|_| Breach::UnknownState { text: shown(text) })
-}
-
-/// Whether `writer` may set `state` after the states `before`, as far as no catalogue is needed.
-fn check_state(
-    state: State,
-    event: &Event<'_>,
-    before: &BTreeSet<State>,
-    writer: &Writer,
-) -> Result<(), Breach> {
-    let hub = *writer == Writer::Hub;
-    // The hub may confirm, after the hand-over, what a van issued to be confirmed.
-    let final_allows = state == State::Closed || (hub && state == State::Issued);
-    if before.contains(&State::HandedOver) && !final_allows {
-        return Err(Breach::AfterHandOver { state });
-    }
-    match state {
-        State::Draft
-        | State::Received
-        | State::Complete
-        | State::Incomplete
-        | State::WaitingForNetwork
-        | State::Loaded
-        | State::WithCollector
-        | State::HandedOver
-        | State::Closed
-        | State::Cancelled => Ok(()),
-        State::Ready if hub || before.contains(&State::Loaded) => Ok(()),
-        State::Ready => Err(Breach::NotLoaded),
-        State::Issued if !hub => Ok(()),
-        State::Forwarded
-        | State::InProcess
-        | State::Returned
-        | State::Issued
-        | State::Rejected
-        | State::IssuedByDefault => {
-            if !hub {
-                return Err(Breach::HubState { state });
-            }
-            if event.agency.is_none_or(str::is_empty) {
-                return Err(Breach::AgencyMissing { state });
-            }
-            Ok(())
-        }
-    }
-}
-
-/// Whether the agency that owns the service stands behind *issued* or *rejected*.
-fn check_owner(
-    seen: Seen<'_>,
-    event: &Event<'_>,
-    writer: &Writer,
-    catalogue: Catalogue<'_>,
-) -> Result<Option<Warning>, Denial> {
-    let with_reference = event.reference.is_some_and(|text| !text.is_empty()) && event.confirm;
-    let first = seen.past.iter().next().map_or(seen.change, |(_, change)| change);
-    let version = root_text(first, key::CATALOGUE).unwrap_or_default();
-    let service = root_text(first, key::SERVICE).unwrap_or_default();
-    let (owner, full) = match catalogue(version, service) {
-        CatalogueAnswer::UnknownVersion => return Err(Denial::UnknownCatalogue(version.to_owned())),
-        CatalogueAnswer::UnknownService => {
-            return Err(Breach::UnknownService { service: shown(service) }.into());
-        }
-        CatalogueAnswer::Service { agency, full } => (agency, full),
-    };
-    if let Some(found) = event.agency.filter(|found| *found != owner) {
-        return Err(Breach::OtherAgency { found: shown(found), owner }.into());
-    }
-    if *writer == Writer::Hub {
-        return Ok(None);
-    }
-    if !full && !with_reference {
-        return Err(Breach::IssuedByVan.into());
-    }
-    Ok(Some(Warning::IssuedByVan { agency: owner, to_be_confirmed: with_reference }))
 }
 
 /// `text` cut to 64 characters, without control characters: it comes from another machine.

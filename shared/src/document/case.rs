@@ -249,16 +249,16 @@ impl New<'_> {
             (key::COMPANION, self.companion),
         ];
         put_texts(edit, &texts)?;
-        edit.put(&[key::STARTED], Scalar::Timestamp(self.started))?;
+        edit.put(&[key::STARTED], &Scalar::Timestamp(self.started))?;
         if let Some(ended) = self.ended {
-            edit.put(&[key::ENDED], Scalar::Timestamp(ended))?;
+            edit.put(&[key::ENDED], &Scalar::Timestamp(ended))?;
         }
-        edit.put(&[key::OFFSET], Scalar::Int(self.offset_minutes.into()))?;
+        edit.put(&[key::OFFSET], &Scalar::Int(self.offset_minutes.into()))?;
         if let Some(position) = self.position {
             put_position(edit, position)?;
         }
         if let Some(consent) = self.consent {
-            edit.put(&[key::CONSENT], Scalar::Boolean(consent))?;
+            edit.put(&[key::CONSENT], &Scalar::Boolean(consent))?;
         }
         for container in
             [key::WITNESSES, key::STATUS, key::TICKS, key::WARNINGS, key::ATTACHMENTS, key::REASONS]
@@ -284,7 +284,7 @@ impl New<'_> {
 /// # Errors
 /// Its name is too long, or the document is no case.
 pub fn tick(edit: &mut Edit, requirement: &str) -> Result<(), EditError> {
-    edit.put(&[key::TICKS, requirement], Scalar::Str(String::new()))
+    edit.put(&[key::TICKS, requirement], &Scalar::Str(String::new()))
 }
 
 /// Takes a requirement away again. Somebody's concurrent tick wins.
@@ -295,7 +295,7 @@ pub fn untick(edit: &mut Edit, requirement: &str, reason: &str) -> Result<(), Ed
     if reason.trim().is_empty() {
         return Err(EditError::Shape { key: requirement.to_owned() });
     }
-    edit.put(&[key::TICKS, requirement], Scalar::Str(reason.to_owned()))
+    edit.put(&[key::TICKS, requirement], &Scalar::Str(reason.to_owned()))
 }
 
 /// Stores a warning; one of the same code that stands already stays.
@@ -307,13 +307,13 @@ pub fn warn(edit: &mut Edit, code: &str, words: &str) -> Result<(), EditError> {
         return Ok(());
     }
     let end = words.floor_char_boundary(super::schema::TEXT_BYTES_MAX);
-    edit.put(&[key::WARNINGS, code], Scalar::Str(words[..end].to_owned()))
+    edit.put(&[key::WARNINGS, code], &Scalar::Str(words[..end].to_owned()))
 }
 
 pub(super) fn put_texts(edit: &mut Edit, texts: &[(&str, Option<&str>)]) -> Result<(), EditError> {
     for (key, text) in texts {
         if let Some(text) = text {
-            edit.put(&[key], Scalar::Str((*text).to_owned()))?;
+            edit.put(&[key], &Scalar::Str((*text).to_owned()))?;
         }
     }
     Ok(())
@@ -321,8 +321,8 @@ pub(super) fn put_texts(edit: &mut Edit, texts: &[(&str, Option<&str>)]) -> Resu
 
 pub(super) fn put_position(edit: &mut Edit, position: Position) -> Result<(), EditError> {
     let (latitude, longitude) = position.micro();
-    edit.put(&[key::LATITUDE], Scalar::Int(latitude))?;
-    edit.put(&[key::LONGITUDE], Scalar::Int(longitude))
+    edit.put(&[key::LATITUDE], &Scalar::Int(latitude))?;
+    edit.put(&[key::LONGITUDE], &Scalar::Int(longitude))
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(map: MapView<'_>, key: &str) -> Option<T> {
@@ -351,7 +351,7 @@ fn ticks(root: MapView<'_>) -> (Vec<String>, BTreeMap<String, String>) {
 
 fn witnesses(root: MapView<'_>) -> Vec<String> {
     let elements = root.list(key::WITNESSES).iter();
-    elements.filter_map(|values| values.last()?.text().map(str::to_owned)).collect()
+    elements.filter_map(|element| element.values.last()?.text().map(str::to_owned)).collect()
 }
 
 fn attachments(root: MapView<'_>) -> BTreeMap<String, Attachment> {

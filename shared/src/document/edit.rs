@@ -1,67 +1,70 @@
-//! Makes the next change of a document with automerge.
+//! Makes the next change of a document.
 //!
-//! One [`Edit`] is one open document; [`Edit::commit`] ends one save by the user. **Invariants:**
-//! every write is held against the schema first, so that no change made here is refused for its
-//! form; a value that stands already is not written again; writing over concurrent values settles
-//! them. An edit that failed within automerge is thrown away: the changes are the truth.
+//! One [`Edit`] is one open document; [`Edit::commit`] ends one save by the user. The operations are
+//! written here as automerge would write them, with one difference: whoever writes over concurrent
+//! values replaces all of them, the winner too, so that two people who settle one conflict
+//! concurrently and differently see a conflict again.
+//!
+//! **Invariants:** every write is held against the schema first, so that no change made here is
+//! refused for its form; a value that stands alone already is not written again.
 
-use automerge::{
-    AutoCommit, Automerge, ObjId, ObjType, ROOT, ReadDoc,
-    transaction::{CommitOptions, Transactable},
-};
+use std::collections::BTreeMap;
 
 use super::{
-    BuildError, DecodeError, History,
-    build::{actor_to, build, guarded, of_automerge, scalar_to},
+    BuildError, History,
+    materialise::{self, OpenError},
     schema::{self, Shape, Writes},
+    view::{Content, Value, View},
 };
 use crate::{
-    change::{Change, Scalar},
+    change::{
+        Action, COUNTER_MAX, Change, Key, OPERATIONS_MAX, Object, Operation, OperationId, PARENTS_MAX,
+        PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX, Scalar,
+    },
     id::{ActorId, ChangeHash, Kind},
     time::{TIMESTAMP_MAX, Timestamp},
 };
 
 /// An open document.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Edit {
     kind: Kind,
     actor: ActorId,
-    document: AutoCommit,
-    /// Whether the next change is the one that makes the document.
-    is_new: bool,
+    /// Parents of the next change, ascending.
+    heads: Vec<ChangeHash>,
+    /// The next change's number among the actor's.
+    sequence: u64,
+    /// Counter of the next change's first operation.
+    first_operation: u64,
+    operations: Vec<Operation>,
+    maps: BTreeMap<Object, BTreeMap<String, Vec<Standing>>>,
+    lists: BTreeMap<Object, Vec<Slot>>,
 }
 
-/// Why a document cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A change cannot be built.
-    #[error("change {} cannot be built", .change.short())]
-    Build {
-        /// Which.
-        change: ChangeHash,
-        /// Why.
-        #[source]
-        source: BuildError,
-    },
-    /// A change builds to another hash than it is filed under.
-    #[error("change {} has another hash than it is filed under", .change.short())]
-    Hash {
-        /// The name it is filed under.
-        change: ChangeHash,
-    },
-    /// automerge refuses the changes or its own file of them.
-    #[error("automerge refuses the document")]
-    Refused(#[source] Box<automerge::AutomergeError>),
-    /// The file of the document has other heads than its changes.
-    #[error("the document does not survive being saved and loaded")]
-    Heads,
-    /// automerge broke down.
-    #[error("automerge cannot open the document")]
-    Panicked,
+/// One of the values that stand at a place.
+#[derive(Debug, Clone)]
+struct Standing {
+    id: OperationId,
+    what: What,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum What {
+    Scalar(Scalar),
+    Map,
+    List,
+}
+
+/// An element of a list.
+#[derive(Debug, Clone)]
+struct Slot {
+    id: OperationId,
+    /// The operations whose values stand there, ascending.
+    standing: Vec<OperationId>,
 }
 
 /// Why something cannot be written into a document.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// The schema has no such place.
     #[error("a {kind:?} has no {path}", path = .path.join("/"))]
@@ -111,48 +114,77 @@ pub enum EditError {
         /// The last key.
         key: String,
     },
-    /// automerge refuses.
-    #[error("automerge refuses the edit")]
-    Refused(#[source] Box<automerge::AutomergeError>),
-    /// automerge broke down.
-    #[error("automerge cannot make the edit")]
-    Panicked,
 }
 
 /// Why an edit did not become a change.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
     /// The time is before 1970 or after the year 287,000.
     #[error("the time of the change is out of range")]
     Time,
-    /// automerge broke down, or made no change of a commit.
-    #[error("automerge cannot make the change")]
-    Panicked,
-    /// The change cannot be said in operations.
-    #[error("the change cannot be said in operations")]
-    Decode(#[source] DecodeError),
-    /// The operations do not give the change back.
-    #[error("the operations do not give the change back")]
-    Differs,
+    /// One save holds more than one change may.
+    #[error("too much for one save: save in parts")]
+    TooLarge,
+    /// The document has reached its last operation.
+    #[error("the document is full")]
+    Full,
+    /// The change cannot be built.
+    #[error("the change cannot be built")]
+    Build(#[from] BuildError),
 }
 
 impl Edit {
     /// Begins a document.
     pub fn create(kind: Kind, actor: ActorId) -> Self {
-        Self { kind, actor, document: AutoCommit::new().with_actor(actor_to(actor)), is_new: true }
+        Self {
+            kind,
+            actor,
+            heads: Vec::new(),
+            sequence: 1,
+            first_operation: 1,
+            operations: Vec::new(),
+            maps: BTreeMap::from([(Object::Root, BTreeMap::new())]),
+            lists: BTreeMap::new(),
+        }
     }
 
-    /// Opens a document to continue it as `actor`, after proving that it survives being saved and
-    /// loaded.
+    /// Opens a document to continue it as `actor`, after [`materialise::check`].
     ///
     /// # Errors
-    /// automerge cannot hold the changes; nothing else is touched.
+    /// automerge cannot hold the document; nothing is touched.
     pub fn open(kind: Kind, history: &History, actor: ActorId) -> Result<Self, OpenError> {
-        if history.is_empty() {
-            return Ok(Self::create(kind, actor));
+        materialise::check(history)?;
+        Ok(Self::open_checked(kind, history, actor))
+    }
+
+    /// As [`Edit::open`], of a document that automerge is known to hold.
+    pub fn open_checked(kind: Kind, history: &History, actor: ActorId) -> Self {
+        let view = View::of(history);
+        let changes = || history.iter().map(|(_, change)| change);
+        let own = changes().filter(|change| change.actor == actor).map(|change| change.sequence);
+        let maps = view.maps().map(|(object, map)| {
+            let map = map
+                .iter()
+                .map(|(key, values)| ((*key).to_owned(), values.iter().map(Standing::of).collect()));
+            (object, map.collect())
+        });
+        let lists = view.lists().map(|(object, elements)| {
+            let slots = elements.iter().map(|element| Slot {
+                id: element.id,
+                standing: element.values.iter().map(|value| value.operation).collect(),
+            });
+            (object, slots.collect())
+        });
+        Self {
+            kind,
+            actor,
+            heads: history.heads(),
+            sequence: own.max().unwrap_or(0) + 1,
+            first_operation: changes().map(Change::last_operation).max().unwrap_or(0) + 1,
+            operations: Vec::new(),
+            maps: maps.collect(),
+            lists: lists.collect(),
         }
-        let (_, document) = materialise(history)?;
-        Ok(Self { kind, actor, document: document.with_actor(actor_to(actor)), is_new: false })
     }
 
     /// The kind of document.
@@ -167,30 +199,33 @@ impl Edit {
 
     /// Whether the next change is the one that makes the document.
     pub fn is_new(&self) -> bool {
-        self.is_new
+        self.heads.is_empty()
+    }
+
+    /// Whether anything was written since the last save.
+    pub fn is_changed(&self) -> bool {
+        !self.operations.is_empty()
     }
 
     /// Sets the value at `path`. Writes nothing where exactly this value stands alone.
     ///
     /// # Errors
     /// The schema does not allow it there.
-    pub fn put(&mut self, path: &[&str], value: Scalar) -> Result<(), EditError> {
+    pub fn put(&mut self, path: &[&str], value: &Scalar) -> Result<(), EditError> {
         let (key, entry) = self.rule(path)?;
-        check(key, entry.shape, &value)?;
+        check(key, entry.shape, value)?;
         let object = self.container(path)?;
-        let value = scalar_to(&value);
-        self.run(|edit| {
-            let standing = edit.document.get_all(&object, key)?;
-            if let [(automerge::Value::Scalar(alone), _)] = standing.as_slice()
-                && **alone == value
-            {
-                return Ok(Ok(()));
-            }
-            if !standing.is_empty() && entry.writes != Writes::Free {
-                return Ok(Err(EditError::Standing { key: key.to_owned() }));
-            }
-            edit.document.put(&object, key, value).map(Ok)
-        })?
+        let standing = self.standing(object, key);
+        if let [alone] = standing
+            && matches!(&alone.what, What::Scalar(scalar) if scalar == value)
+        {
+            return Ok(());
+        }
+        if !standing.is_empty() && entry.writes != Writes::Free {
+            return Err(EditError::Standing { key: key.to_owned() });
+        }
+        self.write(object, key, Action::Put(value.clone()), Some(What::Scalar(value.clone())));
+        Ok(())
     }
 
     /// Makes the map or list at `path`, where none stands.
@@ -199,20 +234,24 @@ impl Edit {
     /// The schema has none there, or something stands there.
     pub fn make(&mut self, path: &[&str]) -> Result<(), EditError> {
         let (key, entry) = self.rule(path)?;
-        let sort = match entry.shape {
-            Shape::Map(_) => ObjType::Map,
-            Shape::List(_) => ObjType::List,
+        let object = self.container(path)?;
+        if !self.standing(object, key).is_empty() {
+            return Err(EditError::Standing { key: key.to_owned() });
+        }
+        match entry.shape {
+            Shape::Map(_) => {
+                let id = self.write(object, key, Action::MakeMap, Some(What::Map));
+                self.maps.insert(Object::Made(id), BTreeMap::new());
+            }
+            Shape::List(_) => {
+                let id = self.write(object, key, Action::MakeList, Some(What::List));
+                self.lists.insert(Object::Made(id), Vec::new());
+            }
             Shape::Text { .. } | Shape::Int { .. } | Shape::Timestamp | Shape::Boolean => {
                 return Err(EditError::Shape { key: key.to_owned() });
             }
-        };
-        let object = self.container(path)?;
-        self.run(|edit| {
-            if edit.document.get(&object, key)?.is_some() {
-                return Ok(Err(EditError::Standing { key: key.to_owned() }));
-            }
-            edit.document.put_object(&object, key, sort).map(|_| Ok(()))
-        })?
+        }
+        Ok(())
     }
 
     /// Appends a value to the list at `path`.
@@ -226,11 +265,12 @@ impl Edit {
         };
         let key = path.last().copied().unwrap_or_default();
         check(key, list.element.shape, value)?;
-        let object = self.object(path, ObjType::List)?;
-        self.run(|edit| {
-            let end = edit.document.length(&object);
-            edit.document.insert(&object, end, scalar_to(value)).map(Ok)
-        })?
+        let object = self.list(path)?;
+        let last = self.lists.get(&object).and_then(|slots| slots.last());
+        let behind = last.map_or(Key::Head, |slot| Key::Element(slot.id));
+        let id = self.add(object, behind, true, Action::Put(value.clone()), Vec::new());
+        self.lists.entry(object).or_default().push(Slot { id, standing: vec![id] });
+        Ok(())
     }
 
     /// Empties the list at `path`.
@@ -238,13 +278,11 @@ impl Edit {
     /// # Errors
     /// There is no list.
     pub fn clear(&mut self, path: &[&str]) -> Result<(), EditError> {
-        let object = self.object(path, ObjType::List)?;
-        self.run(|edit| {
-            for index in (0..edit.document.length(&object)).rev() {
-                edit.document.delete(&object, index)?;
-            }
-            Ok(Ok(()))
-        })?
+        let object = self.list(path)?;
+        for slot in self.lists.insert(object, Vec::new()).unwrap_or_default() {
+            self.add(object, Key::Element(slot.id), false, Action::Delete, slot.standing);
+        }
+        Ok(())
     }
 
     /// Removes what stands at `path`, if anything.
@@ -257,36 +295,31 @@ impl Edit {
             return Err(EditError::Standing { key: key.to_owned() });
         }
         let object = self.container(path)?;
-        self.run(|edit| {
-            if edit.document.get(&object, key)?.is_some() {
-                edit.document.delete(&object, key)?;
-            }
-            Ok(Ok(()))
-        })?
+        if !self.standing(object, key).is_empty() {
+            self.write(object, key, Action::Delete, None);
+        }
+        Ok(())
     }
 
     /// The keys of the map at `path`; none where there is no map.
     pub fn keys(&self, path: &[&str]) -> Vec<String> {
-        guarded(|| self.find(path).map(|object| self.document.keys(&object).collect()))
-            .flatten()
-            .unwrap_or_default()
+        let map = self.find(path).and_then(|object| self.maps.get(&object));
+        map.map_or_else(Vec::new, |map| map.keys().cloned().collect())
     }
 
     /// The text that wins at `path`.
-    pub fn text(&self, path: &[&str]) -> Option<String> {
+    pub fn text(&self, path: &[&str]) -> Option<&str> {
         let (key, maps) = path.split_last()?;
-        guarded(|| {
-            let object = self.find(maps)?;
-            let (value, _) = self.document.get(&object, *key).ok()??;
-            value.as_str().map(str::to_owned)
-        })
-        .flatten()
+        match &self.standing(self.find(maps)?, key).last()?.what {
+            What::Scalar(Scalar::Str(text)) => Some(text),
+            What::Scalar(_) | What::Map | What::List => None,
+        }
     }
 
     /// Ends one save: what was written since the last one, as one change. `None` if nothing was.
     ///
     /// # Errors
-    /// The change cannot be said in operations that give it back. The edit must be thrown away.
+    /// It is not one change that every replica takes; the edit keeps what was written.
     pub fn commit(
         &mut self,
         time: Timestamp,
@@ -295,20 +328,34 @@ impl Edit {
         if time < Timestamp(0) || time > TIMESTAMP_MAX {
             return Err(CommitError::Time);
         }
-        let options = CommitOptions::default().with_message(schema.to_string()).with_time(time.0);
-        let made = guarded(|| {
-            if self.document.pending_ops() == 0 {
-                return Some(None);
-            }
-            let hash = self.document.commit_with(options)?;
-            self.document.get_change_by_hash(&hash).map(Some)
-        });
-        let Some(made) = made.flatten().ok_or(CommitError::Panicked)? else { return Ok(None) };
-        let (hash, change) = of_automerge(&made).map_err(CommitError::Decode)?;
-        if super::hash(&change) != Ok(hash) {
-            return Err(CommitError::Differs);
+        if self.operations.is_empty() {
+            return Ok(None);
         }
-        self.is_new = false;
+        let predecessors = || self.operations.iter().map(|operation| operation.predecessors.len());
+        if self.operations.len() > OPERATIONS_MAX
+            || self.heads.len() > PARENTS_MAX
+            || predecessors().any(|count| count > PREDECESSORS_MAX)
+            || predecessors().sum::<usize>() > PREDECESSORS_TOTAL_MAX
+        {
+            return Err(CommitError::TooLarge);
+        }
+        let change = Change {
+            actor: self.actor,
+            sequence: self.sequence,
+            first_operation: self.first_operation,
+            time,
+            schema,
+            parents: self.heads.clone(),
+            operations: self.operations.clone(),
+        };
+        if change.last_operation() > COUNTER_MAX {
+            return Err(CommitError::Full);
+        }
+        let hash = super::hash(&change)?;
+        self.operations.clear();
+        self.heads = vec![hash];
+        self.sequence += 1;
+        self.first_operation = change.last_operation() + 1;
         Ok(Some((hash, change)))
     }
 
@@ -317,72 +364,75 @@ impl Edit {
         let (Some(entry), Some(key)) = (entry, path.last().copied()) else {
             return Err(EditError::NoPlace { kind: self.kind, path: owned(path) });
         };
-        if entry.writes == Writes::FirstChange && !self.is_new {
+        if entry.writes == Writes::FirstChange && !self.is_new() {
             return Err(EditError::Fixed { key: key.to_owned() });
         }
         Ok((key, entry))
     }
 
     /// The map that holds the last key of `path`.
-    fn container(&self, path: &[&str]) -> Result<ObjId, EditError> {
+    fn container(&self, path: &[&str]) -> Result<Object, EditError> {
         let (key, maps) = path.split_last().map_or(("", &[][..]), |(key, maps)| (*key, maps));
-        let missing = || EditError::NoContainer { key: key.to_owned() };
-        guarded(|| self.find(maps)).ok_or(EditError::Panicked)?.ok_or_else(missing)
+        self.find(maps).ok_or_else(|| EditError::NoContainer { key: key.to_owned() })
     }
 
-    fn object(&self, path: &[&str], sort: ObjType) -> Result<ObjId, EditError> {
-        let object = guarded(|| self.find(path)).ok_or(EditError::Panicked)?;
-        let missing = || EditError::NoContainer { key: path.last().copied().unwrap_or_default().to_owned() };
-        let object = object.ok_or_else(missing)?;
-        match self.document.object_type(&object) {
-            Ok(found) if found == sort => Ok(object),
-            Ok(_) | Err(_) => Err(missing()),
-        }
+    fn list(&self, path: &[&str]) -> Result<Object, EditError> {
+        let key = path.last().copied().unwrap_or_default();
+        let found = self.standing(self.container(path)?, key).last();
+        let list = found.filter(|standing| standing.what == What::List);
+        list.map(|standing| Object::Made(standing.id))
+            .ok_or_else(|| EditError::NoContainer { key: key.to_owned() })
     }
 
-    fn find(&self, path: &[&str]) -> Option<ObjId> {
-        path.iter().try_fold(ROOT, |object, key| {
-            let (value, id) = self.document.get(&object, *key).ok()??;
-            value.is_object().then_some(id)
+    /// The map at `path` that wins.
+    fn find(&self, path: &[&str]) -> Option<Object> {
+        path.iter().try_fold(Object::Root, |object, key| {
+            let found = self.standing(object, key).last()?;
+            (found.what == What::Map).then_some(Object::Made(found.id))
         })
     }
 
-    fn run<T>(
+    /// All values at a key of a map, ascending.
+    fn standing(&self, object: Object, key: &str) -> &[Standing] {
+        self.maps.get(&object).and_then(|map| map.get(key)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Replaces all that stands at a key of a map.
+    fn write(&mut self, object: Object, key: &str, action: Action, what: Option<What>) -> OperationId {
+        let predecessors = self.standing(object, key).iter().map(|standing| standing.id).collect();
+        let id = self.add(object, Key::Map(key.to_owned()), false, action, predecessors);
+        let map = self.maps.entry(object).or_default();
+        match what {
+            Some(what) => drop(map.insert(key.to_owned(), vec![Standing { id, what }])),
+            None => drop(map.remove(key)),
+        }
+        id
+    }
+
+    fn add(
         &mut self,
-        edit: impl FnOnce(&mut Self) -> Result<T, automerge::AutomergeError>,
-    ) -> Result<T, EditError> {
-        guarded(|| edit(self))
-            .ok_or(EditError::Panicked)?
-            .map_err(|source| EditError::Refused(Box::new(source)))
+        object: Object,
+        key: Key,
+        insert: bool,
+        action: Action,
+        predecessors: Vec<OperationId>,
+    ) -> OperationId {
+        let counter = self.first_operation + self.operations.len() as u64;
+        self.operations.push(Operation { object, key, insert, action, predecessors });
+        OperationId { counter, actor: self.actor }
     }
 }
 
-/// The document of all changes and its standard file, proven to load again with the same heads.
-pub(super) fn materialise(history: &History) -> Result<(Vec<u8>, AutoCommit), OpenError> {
-    let changes = history
-        .iter()
-        .map(|(hash, change)| {
-            let built = build(change).map_err(|source| OpenError::Build { change: *hash, source })?;
-            if built.hash().0 == hash.0 { Ok(built) } else { Err(OpenError::Hash { change: *hash }) }
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let loaded = guarded(|| {
-        let mut document = Automerge::new();
-        document.apply_changes(changes)?;
-        let bytes = document.save();
-        let loaded = AutoCommit::load(&bytes)?;
-        Ok((bytes, loaded))
-    });
-    let (bytes, mut document) = loaded
-        .ok_or(OpenError::Panicked)?
-        .map_err(|source: automerge::AutomergeError| OpenError::Refused(Box::new(source)))?;
-    let mut heads: Vec<_> = guarded(|| document.get_heads())
-        .ok_or(OpenError::Panicked)?
-        .iter()
-        .map(|head| ChangeHash(head.0))
-        .collect();
-    heads.sort_unstable();
-    if heads == history.heads() { Ok((bytes, document)) } else { Err(OpenError::Heads) }
+impl Standing {
+    fn of(value: &Value<'_>) -> Self {
+        let what = match value.content {
+            Content::Scalar(scalar) => What::Scalar(scalar.clone()),
+            Content::Counter(count) => What::Scalar(Scalar::Counter(count)),
+            Content::Map => What::Map,
+            Content::List => What::List,
+        };
+        Self { id: value.operation, what }
+    }
 }
 
 fn owned(path: &[&str]) -> Vec<String> {
@@ -422,8 +472,8 @@ mod tests {
     fn person() -> History {
         let mut history = History::default();
         let mut edit = Edit::create(Kind::Person, HERE);
-        edit.put(&["district"], text("53.02")).expect("allowed");
-        edit.put(&["name"], text("Nahak")).expect("allowed");
+        edit.put(&["district"], &text("53.02")).expect("allowed");
+        edit.put(&["name"], &text("Nahak")).expect("allowed");
         edit.make(&["reasons"]).expect("allowed");
         save(&mut edit, &mut history).expect("something was written");
         history
@@ -434,11 +484,11 @@ mod tests {
         let mut history = person();
         assert_eq!(history.len(), 1);
         let mut edit = Edit::open(Kind::Person, &history, THERE).expect("it opens");
-        edit.put(&["name"], text("Nahak")).expect("allowed");
+        edit.put(&["name"], &text("Nahak")).expect("allowed");
         edit.delete(&["phone"]).expect("allowed");
         assert_eq!(save(&mut edit, &mut history), None);
-        edit.put(&["name"], text("Nahak Bria")).expect("allowed");
-        edit.put(&["reasons", "name"], text("as on the card")).expect("allowed");
+        edit.put(&["name"], &text("Nahak Bria")).expect("allowed");
+        edit.put(&["reasons", "name"], &text("as on the card")).expect("allowed");
         let hash = save(&mut edit, &mut history).expect("something was written");
         assert_eq!(history.heads(), [hash]);
         assert_eq!(history.get(&hash).map(|change| change.operations.len()), Some(2));
@@ -449,16 +499,33 @@ mod tests {
         let mut history = person();
         let mut here = Edit::open(Kind::Person, &history, HERE).expect("it opens");
         let mut there = Edit::open(Kind::Person, &history, THERE).expect("it opens");
-        here.put(&["name"], text("Bria")).expect("allowed");
-        there.put(&["name"], text("Nahak B.")).expect("allowed");
+        here.put(&["name"], &text("Bria")).expect("allowed");
+        there.put(&["name"], &text("Nahak B.")).expect("allowed");
         save(&mut here, &mut history);
         save(&mut there, &mut history);
         assert_eq!(history.heads().len(), 2);
         let mut edit = Edit::open(Kind::Person, &history, HERE).expect("it opens");
-        let winner = edit.text(&["name"]).expect("a name");
-        edit.put(&["name"], Scalar::Str(winner)).expect("allowed");
+        let winner = edit.text(&["name"]).expect("a name").to_owned();
+        edit.put(&["name"], &Scalar::Str(winner)).expect("allowed");
         let hash = save(&mut edit, &mut history).expect("the same value settles too");
         assert_eq!(history.get(&hash).map(|change| change.operations[0].predecessors.len()), Some(2));
+        assert_eq!(View::of(&history).root().values("name").len(), 1);
+    }
+
+    #[test]
+    fn two_concurrent_decisions_of_one_conflict_are_a_conflict() {
+        let mut history = person();
+        for sides in [["Bria", "Nahak B."], ["Bria", "Nahak B."]] {
+            let mut edits =
+                [HERE, THERE].map(|actor| Edit::open(Kind::Person, &history, actor).expect("it opens"));
+            for (edit, side) in edits.iter_mut().zip(sides) {
+                edit.put(&["name"], &text(side)).expect("allowed");
+                save(edit, &mut history);
+            }
+            let view = View::of(&history);
+            let values: Vec<_> = view.root().values("name").iter().filter_map(|value| value.text()).collect();
+            assert_eq!(values, sides);
+        }
     }
 
     #[test]
@@ -466,21 +533,12 @@ mod tests {
         let history = person();
         let mut edit = Edit::open(Kind::Person, &history, HERE).expect("it opens");
         let long = "x".repeat(schema::NAME_BYTES_MAX + 1);
-        assert!(matches!(edit.put(&["slip"], text("x")), Err(EditError::NoPlace { .. })));
-        assert!(matches!(edit.put(&["name"], Scalar::Int(1)), Err(EditError::Shape { .. })));
-        assert!(matches!(edit.put(&["name"], text(&long)), Err(EditError::TooLong { bytes: 201, .. })));
-        assert!(matches!(edit.put(&["district"], text("53.03")), Err(EditError::Fixed { .. })));
+        assert!(matches!(edit.put(&["slip"], &text("x")), Err(EditError::NoPlace { .. })));
+        assert!(matches!(edit.put(&["name"], &Scalar::Int(1)), Err(EditError::Shape { .. })));
+        assert!(matches!(edit.put(&["name"], &text(&long)), Err(EditError::TooLong { bytes: 201, .. })));
+        assert!(matches!(edit.put(&["district"], &text("53.03")), Err(EditError::Fixed { .. })));
         assert!(matches!(edit.make(&["reasons"]), Err(EditError::Fixed { .. })));
-        assert!(matches!(edit.put(&["not_same", "x"], text("y")), Err(EditError::NoContainer { .. })));
+        assert!(matches!(edit.put(&["not_same", "x"], &text("y")), Err(EditError::NoContainer { .. })));
         assert!(matches!(edit.commit(Timestamp(-1), 1), Err(CommitError::Time)));
-    }
-
-    #[test]
-    fn a_change_filed_under_another_hash_does_not_open() {
-        let (_, change) = person().iter().next().map(|(hash, change)| (*hash, change.clone())).expect("one");
-        let mut history = History::default();
-        history.insert(ChangeHash([9; 32]), change);
-        let error = Edit::open(Kind::Person, &history, HERE).unwrap_err();
-        assert!(matches!(error, OpenError::Hash { .. }), "{error}");
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     History,
-    edit::{OpenError, materialise},
+    materialise::{OpenError, materialise},
     view::{Content, MapView, Value, View},
 };
 use crate::change::{Action, Change, Key, Object, Operation, Scalar};
@@ -61,7 +61,7 @@ fn content(view: MapView<'_>, value: &Value<'_>, path: &str, conflicts: &mut Map
         Content::Counter(count) => count.into(),
         Content::Map => view.open(value).map_or(Json::Null, |below| map(below, path, conflicts)),
         Content::List => {
-            let elements = view.elements(value).iter().filter_map(|values| values.last());
+            let elements = view.elements(value).iter().filter_map(|element| element.values.last());
             elements.map(|value| content(view, value, path, conflicts)).collect()
         }
     }

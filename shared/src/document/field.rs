@@ -243,7 +243,7 @@ pub fn set(edit: &mut Edit, field: Field, value: &str, reason: Option<&str>) -> 
     }
     if let Some(reason) = reason.map(str::trim).filter(|reason| !reason.is_empty()) {
         check_characters(field, reason)?;
-        edit.put(&[key::REASONS, field.key()], Scalar::Str(reason.to_owned()))?;
+        edit.put(&[key::REASONS, field.key()], &Scalar::Str(reason.to_owned()))?;
     }
     Ok(())
 }
@@ -287,11 +287,11 @@ fn empty(edit: &mut Edit, field: Field) -> Result<(), SetError> {
 
 fn put(edit: &mut Edit, field: Field, value: &str) -> Result<(), SetError> {
     match scalars(field, value)? {
-        Checked::One(scalar) => edit.put(&[field.key()], scalar)?,
+        Checked::One(scalar) => edit.put(&[field.key()], &scalar)?,
         Checked::Moment(at, offset_minutes) => {
-            edit.put(&[field.key()], Scalar::Timestamp(at))?;
+            edit.put(&[field.key()], &Scalar::Timestamp(at))?;
             if field == Field::Started {
-                edit.put(&[key::OFFSET], Scalar::Int(offset_minutes.into()))?;
+                edit.put(&[key::OFFSET], &Scalar::Int(offset_minutes.into()))?;
             }
         }
         Checked::Position(position) => put_position(edit, position)?,

@@ -1,12 +1,12 @@
 //! Cases, persons and visits: the only place that knows automerge and the keys in a document.
 //!
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
-//! past; [`schema`] says which keys there are; [`View`] reads without automerge; [`Edit`] makes the
-//! next change with it. [`case`], [`person`] and [`visit`] are the typed forms, [`field`] is what a
-//! person may amend one by one, [`status`] derives where a case stands, [`conflict`] lists what a
+//! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
+//! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms, [`field`] is what a
+//! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
-//! **Invariants:** changes enter automerge only through [`build`], from operations; a breakdown
+//! **Invariants:** changes enter automerge only through [`build()`], from operations; a breakdown
 //! within automerge is an error of one document and touches no other.
 
 pub mod authority;
@@ -17,10 +17,14 @@ pub mod edit;
 pub mod export;
 pub mod field;
 pub mod history;
+pub mod materialise;
 mod moment;
+#[cfg(test)]
+pub(crate) mod oracle;
 pub mod person;
 pub mod schema;
 pub mod seen;
+pub mod state;
 pub mod status;
 #[cfg(test)]
 mod trial;
@@ -30,12 +34,14 @@ pub mod visit;
 pub use build::{BuildError, DecodeError, build, hash, of_automerge};
 pub use case::Case;
 pub use conflict::Conflict;
-pub use edit::{CommitError, Edit, EditError, OpenError};
+pub use edit::{CommitError, Edit, EditError};
 pub use field::Field;
 pub use history::{Ancestry, History, Past};
+pub use materialise::OpenError;
 pub use moment::Moment;
 pub use person::Person;
-pub use status::{Event, Life, NewEvent, State};
+pub use state::State;
+pub use status::{Event, Life, NewEvent};
 pub use view::View;
 pub use visit::Visit;
 

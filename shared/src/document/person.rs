@@ -147,7 +147,7 @@ impl New<'_> {
         ];
         put_texts(edit, &texts)?;
         if let Some(estimated) = self.born_estimated {
-            edit.put(&[key::BORN_ESTIMATED], Scalar::Boolean(estimated))?;
+            edit.put(&[key::BORN_ESTIMATED], &Scalar::Boolean(estimated))?;
         }
         edit.make(&[key::NOT_SAME])?;
         edit.make(&[key::REASONS])
@@ -160,7 +160,7 @@ impl New<'_> {
 /// The document is no person.
 pub fn set_same_as(edit: &mut Edit, person: Option<DocumentId>) -> Result<(), EditError> {
     match person {
-        Some(person) => edit.put(&[key::SAME_AS], Scalar::Str(person.to_string())),
+        Some(person) => edit.put(&[key::SAME_AS], &Scalar::Str(person.to_string())),
         None => edit.delete(&[key::SAME_AS]),
     }
 }
@@ -170,7 +170,7 @@ pub fn set_same_as(edit: &mut Edit, person: Option<DocumentId>) -> Result<(), Ed
 /// # Errors
 /// The document is no person, or the reason is too long.
 pub fn set_not_same(edit: &mut Edit, person: DocumentId, reason: &str) -> Result<(), EditError> {
-    edit.put(&[key::NOT_SAME, &person.to_string()], Scalar::Str(reason.to_owned()))
+    edit.put(&[key::NOT_SAME, &person.to_string()], &Scalar::Str(reason.to_owned()))
 }
 
 /// Says that another document is of the same person, for the hub to link.

@@ -1,14 +1,12 @@
-//! The life of a case: its states, the events that set them, and the current state.
+//! The life of a case: the events that set its states, and the current state.
 //!
 //! Events only grow. The current state is derived from all of them: what came later in causal order
 //! replaces what it had seen, and concurrent events are settled by authority.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
-    Moment,
+    Moment, State,
     edit::{Edit, EditError},
     schema::key,
     view::{MapView, Value, View},
@@ -19,129 +17,6 @@ use crate::{
     id::{ActorId, ChangeHash},
     time::Timestamp,
 };
-
-/// Where a case stands in its life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Begun, not yet taken in.
-    Draft,
-    /// Taken in.
-    Received,
-    /// Every requirement is there.
-    Complete,
-    /// A requirement is missing.
-    Incomplete,
-    /// A step needs the agency's live system; never shown as done.
-    WaitingForNetwork,
-    /// With the agency.
-    Forwarded,
-    /// The agency works on it.
-    InProcess,
-    /// The agency wants something repaired.
-    Returned,
-    /// The agency granted it.
-    Issued,
-    /// The agency refused it.
-    Rejected,
-    /// A legal time limit passed unanswered.
-    IssuedByDefault,
-    /// The product is ready for hand-over.
-    Ready,
-    /// The product is aboard a unit.
-    Loaded,
-    /// Somebody took the product along for the citizen.
-    WithCollector,
-    /// The product is in the citizen's hands; final.
-    HandedOver,
-    /// Ended.
-    Closed,
-    /// Withdrawn.
-    Cancelled,
-}
-
-impl State {
-    /// All states, in the order of a case's life.
-    pub const ALL: [Self; 17] = [
-        Self::Draft,
-        Self::Received,
-        Self::Complete,
-        Self::Incomplete,
-        Self::WaitingForNetwork,
-        Self::Forwarded,
-        Self::InProcess,
-        Self::Returned,
-        Self::Issued,
-        Self::Rejected,
-        Self::IssuedByDefault,
-        Self::Ready,
-        Self::Loaded,
-        Self::WithCollector,
-        Self::HandedOver,
-        Self::Closed,
-        Self::Cancelled,
-    ];
-
-    /// The word that documents and commands use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Draft => "draft",
-            Self::Received => "received",
-            Self::Complete => "complete",
-            Self::Incomplete => "incomplete",
-            Self::WaitingForNetwork => "waiting_for_network",
-            Self::Forwarded => "forwarded",
-            Self::InProcess => "in_process",
-            Self::Returned => "returned",
-            Self::Issued => "issued",
-            Self::Rejected => "rejected",
-            Self::IssuedByDefault => "issued_by_default",
-            Self::Ready => "ready",
-            Self::Loaded => "loaded",
-            Self::WithCollector => "with_collector",
-            Self::HandedOver => "handed_over",
-            Self::Closed => "closed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether a new case may begin with it.
-    pub fn may_begin(self) -> bool {
-        self <= Self::WaitingForNetwork
-    }
-
-    /// Whether nothing more is to be done.
-    pub fn is_ended(self) -> bool {
-        matches!(self, Self::HandedOver | Self::Closed | Self::Cancelled)
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// A text that names no state.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is not a state; one of draft, received, complete, incomplete, waiting_for_network, forwarded, in_process, returned, issued, rejected, issued_by_default, ready, loaded, with_collector, handed_over, closed, cancelled"
-)]
-pub struct ParseStateError {
-    /// What was given, cut to 64 characters.
-    pub text: String,
-}
-
-impl FromStr for State {
-    type Err = ParseStateError;
-
-    fn from_str(text: &str) -> Result<Self, ParseStateError> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| ParseStateError { text: text.chars().take(64).collect() })
-    }
-}
 
 /// What somebody wrote about where a case stands.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -224,8 +99,8 @@ impl NewEvent<'_> {
         let actor = edit.actor().to_string();
         let event = format!("{:03}-{}", last.map_or(0, |last| last + 1), &actor[..4]);
         edit.make(&[key::STATUS, &event])?;
-        edit.put(&[key::STATUS, &event, key::STATE], Scalar::Str(self.state.as_str().to_owned()))?;
-        edit.put(&[key::STATUS, &event, key::AT], Scalar::Timestamp(self.at))?;
+        edit.put(&[key::STATUS, &event, key::STATE], &Scalar::Str(self.state.as_str().to_owned()))?;
+        edit.put(&[key::STATUS, &event, key::AT], &Scalar::Timestamp(self.at))?;
         let texts = [
             (key::OFFICER, self.officer),
             (key::AGENCY, self.agency),
@@ -235,11 +110,11 @@ impl NewEvent<'_> {
         ];
         for (name, text) in texts {
             if let Some(text) = text {
-                edit.put(&[key::STATUS, &event, name], Scalar::Str(text.to_owned()))?;
+                edit.put(&[key::STATUS, &event, name], &Scalar::Str(text.to_owned()))?;
             }
         }
         if self.confirm {
-            edit.put(&[key::STATUS, &event, key::CONFIRM], Scalar::Boolean(true))?;
+            edit.put(&[key::STATUS, &event, key::CONFIRM], &Scalar::Boolean(true))?;
         }
         Ok(event)
     }
@@ -512,12 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn states_are_written_in_words() {
-        for state in State::ALL {
-            assert_eq!(state.as_str().parse(), Ok(state));
-            assert_eq!(serde_json::to_value(state).expect("a word"), state.as_str());
-        }
-        assert!("diterima".parse::<State>().is_err());
+    fn an_index_leaves_room_for_the_next() {
         assert_eq!(index_of("007-ab12"), Some(7));
         assert_eq!(index_of("9999999999-ab12"), None);
     }

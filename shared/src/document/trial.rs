@@ -1,12 +1,17 @@
-//! Random concurrent edits by several actors on automerge itself, for the tests.
+//! Random concurrent edits by several actors on automerge itself, and the comparison of what we read
+//! with what it reads, for the tests.
 
 use automerge::{
-    AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, Value as Theirs,
     transaction::{CommitOptions, Transactable},
 };
 use proptest::prelude::*;
 
-use crate::document::{History, of_automerge};
+use crate::document::{
+    History, View,
+    build::{of_automerge, scalar_to},
+    view::{Content, MapView, Value},
+};
 
 /// Who does what, with which key or index and which value.
 pub(super) type Step = (usize, u8, usize, u8);
@@ -26,11 +31,13 @@ pub(super) fn run(steps: &[Step]) -> AutoCommit {
         let (actor, kind, at, value) = *step;
         if kind >= 10 {
             commit(&mut actors[actor], index);
-            let mut other = actors[(actor + 1 + at % (ACTORS - 1)) % ACTORS].clone();
+            let other = (actor + 1 + at % (ACTORS - 1)) % ACTORS;
+            commit(&mut actors[other], index);
+            let mut other = actors[other].clone();
             actors[actor].merge(&mut other).expect("they merge");
         } else {
             edit(&mut actors[actor], kind, at, value);
-            if value % 2 == 0 {
+            if value.is_multiple_of(2) {
                 commit(&mut actors[actor], index);
             }
         }
@@ -54,13 +61,62 @@ pub(super) fn history(document: &mut AutoCommit) -> History {
     history
 }
 
+/// That both read the same values, the same conflicts and the same order of elements.
+pub(super) fn assert_same(view: &View<'_>, theirs: &AutoCommit) {
+    assert_map(&view.root(), theirs, &ROOT);
+}
+
+fn assert_values(ours: &[Value<'_>], theirs: &[(Theirs<'_>, ObjId)]) {
+    assert_eq!(ours.len(), theirs.len(), "{ours:?} {theirs:?}");
+    for (our, (their, id)) in ours.iter().zip(theirs) {
+        let ObjId::Id(counter, actor, _) = id else { panic!("a value has an id") };
+        assert_eq!((our.operation.counter, &our.operation.actor.0[..]), (*counter, actor.to_bytes()));
+        match (our.content, their) {
+            (Content::Scalar(scalar), Theirs::Scalar(their)) => assert_eq!(scalar_to(scalar), **their),
+            (Content::Counter(value), Theirs::Scalar(their)) => assert_eq!(their.as_i64(), Some(value)),
+            (Content::Map, Theirs::Object(ObjType::Map)) | (Content::List, Theirs::Object(ObjType::List)) => {
+            }
+            (ours, theirs) => panic!("{ours:?} is not {theirs:?}"),
+        }
+    }
+}
+
+fn assert_below(view: &View<'_>, value: &Value<'_>, theirs: &AutoCommit, id: &ObjId) {
+    match value.content {
+        Content::Map => {
+            let map = view.root().open(value).expect("a map");
+            assert_map(&map, theirs, id);
+        }
+        Content::List => {
+            let elements = view.root().elements(value);
+            assert_eq!(elements.len(), theirs.length(id));
+            for (index, element) in elements.iter().enumerate() {
+                assert_values(&element.values, &theirs.get_all(id, index).expect("an element"));
+            }
+        }
+        Content::Scalar(_) | Content::Counter(_) => {}
+    }
+}
+
+fn assert_map(map: &MapView<'_>, theirs: &AutoCommit, object: &ObjId) {
+    assert!(map.keys().eq(theirs.keys(object)));
+    for key in map.keys() {
+        let all = theirs.get_all(object, key).expect("a key");
+        assert_values(map.values(key), &all);
+        for (value, (_, id)) in map.values(key).iter().zip(&all) {
+            assert_below(map.view(), value, theirs, id);
+        }
+    }
+}
+
 fn commit(document: &mut AutoCommit, time: usize) {
     document.commit_with(CommitOptions::default().with_message("1").with_time(time as i64));
 }
 
 fn edit(document: &mut AutoCommit, kind: u8, at: usize, value: u8) {
     let key = ["a", "b", "c", "d"][at];
-    let object = if value % 3 == 0 { child(document, key, ObjType::Map).unwrap_or(ROOT) } else { ROOT };
+    let object =
+        if value.is_multiple_of(3) { child(document, key, ObjType::Map).unwrap_or(ROOT) } else { ROOT };
     match kind {
         0 | 1 => document.put(&object, key, i64::from(value % 5)).expect("a key"),
         2 => document.put(&object, key, format!("text {}", value % 4)).expect("a key"),
@@ -84,7 +140,7 @@ fn edit_list(document: &mut AutoCommit, key: &str, kind: u8, value: u8) {
     let index = usize::from(value) % (length + 1);
     if kind == 8 || length == 0 {
         document.insert(&list, index, i64::from(value)).expect("an index");
-    } else if value % 2 == 0 {
+    } else if value.is_multiple_of(2) {
         document.put(&list, index % length, i64::from(value)).expect("an index");
     } else {
         document.delete(&list, index % length).expect("an index");

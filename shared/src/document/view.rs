@@ -18,7 +18,16 @@ use crate::{
 pub struct View<'a> {
     history: &'a History,
     maps: BTreeMap<Object, BTreeMap<&'a str, Vec<Value<'a>>>>,
-    lists: BTreeMap<Object, Vec<Vec<Value<'a>>>>,
+    lists: BTreeMap<Object, Vec<Element<'a>>>,
+}
+
+/// An element of a list that holds something.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Element<'a> {
+    /// The operation that inserted it.
+    pub id: OperationId,
+    /// All its concurrent values, ascending: the last one wins. Never empty.
+    pub values: Vec<Value<'a>>,
 }
 
 /// One of the values that stand at a place, with who put it there.
@@ -59,6 +68,16 @@ impl<'a> View<'a> {
     /// The history that was read.
     pub fn history(&self) -> &'a History {
         self.history
+    }
+
+    /// Every map, reachable or not, with its keys and all their values.
+    pub(super) fn maps(&self) -> impl Iterator<Item = (Object, &BTreeMap<&'a str, Vec<Value<'a>>>)> {
+        self.maps.iter().map(|(object, map)| (*object, map))
+    }
+
+    /// Every list, reachable or not.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (Object, &[Element<'a>])> {
+        self.lists.iter().map(|(object, list)| (*object, list.as_slice()))
     }
 
     /// The root map.
@@ -143,6 +162,8 @@ impl Replaced {
             Action::Put(Scalar::Counter(start)) => {
                 Content::Counter(start.wrapping_add(self.added.get(&id).copied().unwrap_or(0)))
             }
+            // An increment beside a counter replaces what is none.
+            _ if self.added.contains_key(&id) => return None,
             Action::Put(scalar) => Content::Scalar(scalar),
             Action::MakeMap => Content::Map,
             Action::MakeList => Content::List,
@@ -179,13 +200,13 @@ impl<'a> ListParts<'a> {
 
     /// The elements that hold something, in order: of the elements inserted behind the same one, the
     /// highest comes first, each followed by what was inserted behind it.
-    fn in_order(mut self) -> Vec<Vec<Value<'a>>> {
+    fn in_order(mut self) -> Vec<Element<'a>> {
         let mut elements = Vec::new();
         let mut open = self.take_behind(None);
         while let Some(element) = open.pop() {
             if let Some(mut values) = self.values.remove(&element) {
                 values.sort_unstable_by_key(|value| value.operation);
-                elements.push(values);
+                elements.push(Element { id: element, values });
             }
             open.extend(self.take_behind(Some(element)));
         }
@@ -262,13 +283,13 @@ impl<'v> MapView<'v> {
         self.values(key).iter().filter_map(|value| Some((value, self.open(value)?)))
     }
 
-    /// The elements of the list that wins at `key`, each with all its concurrent values.
-    pub fn list(&self, key: &str) -> &'v [Vec<Value<'v>>] {
+    /// The elements of the list that wins at `key`.
+    pub fn list(&self, key: &str) -> &'v [Element<'v>] {
         self.get(key).map_or(&[], |value| self.elements(value))
     }
 
     /// The elements of the list that `value` stands for.
-    pub fn elements(&self, value: &Value<'_>) -> &'v [Vec<Value<'v>>] {
+    pub fn elements(&self, value: &Value<'_>) -> &'v [Element<'v>] {
         self.view.lists.get(&Object::Made(value.operation)).map_or(&[], Vec::as_slice)
     }
 
@@ -296,66 +317,22 @@ impl<'a> Value<'a> {
 
 #[cfg(test)]
 mod tests {
-    use automerge::{AutoCommit, ObjId, ROOT, ReadDoc, Value as Theirs};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::document::{build::scalar_to, trial};
-
-    fn assert_values(ours: &[Value<'_>], theirs: &[(Theirs<'_>, ObjId)]) {
-        assert_eq!(ours.len(), theirs.len(), "{ours:?} {theirs:?}");
-        for (our, (their, id)) in ours.iter().zip(theirs) {
-            let ObjId::Id(counter, actor, _) = id else { panic!("a value has an id") };
-            assert_eq!((our.operation.counter, &our.operation.actor.0[..]), (*counter, actor.to_bytes()));
-            match (our.content, their) {
-                (Content::Scalar(scalar), Theirs::Scalar(their)) => assert_eq!(scalar_to(scalar), **their),
-                (Content::Counter(value), Theirs::Scalar(their)) => assert_eq!(their.as_i64(), Some(value)),
-                (Content::Map, Theirs::Object(automerge::ObjType::Map))
-                | (Content::List, Theirs::Object(automerge::ObjType::List)) => {}
-                (ours, theirs) => panic!("{ours:?} is not {theirs:?}"),
-            }
-        }
-    }
-
-    fn assert_below(view: &View<'_>, value: &Value<'_>, theirs: &AutoCommit, id: &ObjId) {
-        match value.content {
-            Content::Map => {
-                let map = view.root().open(value).expect("a map");
-                assert_map(&map, theirs, id);
-            }
-            Content::List => {
-                let elements = &view.lists[&Object::Made(value.operation)];
-                assert_eq!(elements.len(), theirs.length(id));
-                for (index, values) in elements.iter().enumerate() {
-                    assert_values(values, &theirs.get_all(id, index).expect("an element"));
-                }
-            }
-            Content::Scalar(_) | Content::Counter(_) => {}
-        }
-    }
-
-    fn assert_map(map: &MapView<'_>, theirs: &AutoCommit, object: &ObjId) {
-        assert!(map.keys().eq(theirs.keys(object)));
-        for key in map.keys() {
-            let all = theirs.get_all(object, key).expect("a key");
-            assert_values(map.values(key), &all);
-            for (value, (_, id)) in map.values(key).iter().zip(&all) {
-                assert_below(map.view(), value, theirs, id);
-            }
-        }
-    }
+    use crate::document::trial;
 
     proptest! {
         #[test]
         fn reads_what_automerge_reads(steps in trial::steps(), pick: prop::sample::Index) {
             let mut merged = trial::run(&steps);
             let history = trial::history(&mut merged);
-            assert_map(&View::of(&history).root(), &merged, &ROOT);
+            trial::assert_same(&View::of(&history), &merged);
             if let Some((hash, _)) = history.iter().nth(pick.index(history.len() + 1)) {
                 let past = history.past(&[*hash]).expect("it is there");
                 let mut before = merged.fork_at(&[automerge::ChangeHash(hash.0)]).expect("it is there");
                 before.commit();
-                assert_map(&View::at(&past).root(), &before, &ROOT);
+                trial::assert_same(&View::at(&past), &before);
             }
         }
     }

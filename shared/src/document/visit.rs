@@ -125,8 +125,8 @@ impl New<'_> {
         for agency in self.agencies {
             set_aboard(edit, agency, true)?;
         }
-        edit.put(&[key::OPENED], Scalar::Timestamp(self.opened))?;
-        edit.put(&[key::OFFSET], Scalar::Int(self.offset_minutes.into()))
+        edit.put(&[key::OPENED], &Scalar::Timestamp(self.opened))?;
+        edit.put(&[key::OFFSET], &Scalar::Int(self.offset_minutes.into()))
     }
 }
 
@@ -135,7 +135,7 @@ impl New<'_> {
 /// # Errors
 /// The code is too long, or the document is no visit.
 pub fn set_aboard(edit: &mut Edit, agency: &str, aboard: bool) -> Result<(), EditError> {
-    edit.put(&[key::AGENCIES, agency], Scalar::Boolean(aboard))
+    edit.put(&[key::AGENCIES, agency], &Scalar::Boolean(aboard))
 }
 
 /// Ends the visit, or goes on with it where `at` is `None`.
@@ -144,7 +144,7 @@ pub fn set_aboard(edit: &mut Edit, agency: &str, aboard: bool) -> Result<(), Edi
 /// The document is no visit.
 pub fn set_closed(edit: &mut Edit, at: Option<Timestamp>) -> Result<(), EditError> {
     match at {
-        Some(at) => edit.put(&[key::CLOSED], Scalar::Timestamp(at)),
+        Some(at) => edit.put(&[key::CLOSED], &Scalar::Timestamp(at)),
         None => edit.delete(&[key::CLOSED]),
     }
 }

@@ -168,6 +168,16 @@ pub fn set_document_fed(tx: Tx<'_>, document: DocumentId) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the changes of a document; their bytes stay in the logs.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_document(tx: Tx<'_>, document: DocumentId) -> Result<()> {
+    mark_stale(tx, document)?;
+    tx.prepare_cached("DELETE FROM change WHERE document = ?1")?.execute([document.0])?;
+    Ok(())
+}
+
 /// The change named `hash`.
 ///
 /// # Errors

@@ -320,7 +320,7 @@ fn wrong(column: usize) -> rusqlite::Error {
 mod tests {
     use super::*;
 
-    fn file() -> (tempfile::TempDir, std::path::PathBuf) {
+    fn file() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("keliling.db");
         (folder, path)

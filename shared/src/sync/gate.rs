@@ -11,6 +11,8 @@
 //! sufficient let through changes that panic, poison a document or diverge.
 
 mod limits;
+#[cfg(test)]
+mod mutants;
 mod references;
 mod refusal;
 mod shape;

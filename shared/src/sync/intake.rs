@@ -23,13 +23,16 @@ use crate::{
     store::{
         self, StoreError, Tx,
         changes::{self, Indexed, State},
-        feeds, log, quarantine,
+        devices, feeds, log, quarantine,
         quarantine::Refused,
         registries,
     },
     time::Now,
     wire::batch::{Batch, BatchError, Chain, Entry, Origin},
 };
+
+/// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
+const KEEP_SECONDS: u64 = 30 * 86_400;
 
 /// Why a batch is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -201,7 +204,11 @@ impl<'a> Intake<'a> {
                 }
                 Ok(())
             }
-            (Entry::Leave { document }, _) => Ok(feeds::leave(self.tx, feeds::OWN, document)?),
+            (Entry::Leave { document }, _) => {
+                feeds::leave(self.tx, feeds::OWN, document)?;
+                self.histories.remove(&document);
+                Ok(self.let_go(document)?)
+            }
             (Entry::Refused { origin, document, hash, rule, text }, _) => {
                 self.learn_refusal(Refused { hash, document, origin, rule, reason: text, at: self.now.wall })
             }
@@ -372,6 +379,24 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// A document is out of scope: this laptop forgets it, unless it holds something of its own in it that
+    /// the hub's backups do not hold, or that is younger than [`KEEP_SECONDS`].
+    fn let_go(&mut self, document: DocumentId) -> Result<(), StoreError> {
+        let all = changes::of_document(self.tx, document)?;
+        let own = self.station.device();
+        let old = second_of(self.now).saturating_sub(KEEP_SECONDS);
+        for change in &all {
+            let backed_up = devices::receipt(self.tx, change.origin.epoch)?
+                .is_some_and(|receipt| change.origin.index <= receipt.backed_up_through);
+            let safe =
+                if change.origin.device == own { backed_up && change.second < old } else { change.fed };
+            if !safe {
+                return Ok(());
+            }
+        }
+        changes::forget_document(self.tx, document)
+    }
+
     fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
         if let Some(change) = changes::find(self.tx, hash)?
             && change.state == State::Refused
@@ -408,6 +433,10 @@ impl<'a> Intake<'a> {
         }
         Ok(())
     }
+}
+
+fn second_of(now: Now) -> u64 {
+    u64::try_from(now.wall.0).unwrap_or(0) / 1_000
 }
 
 /// Whose change the hub says this is; laptops trust the hub for authorship.
