@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::warnings::{self, Warning};
 use crate::{
     document::{
-        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, field, status::ParseStateError,
+        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, field, state::ParseStateError,
     },
     id::{DocumentId, Kind, VillageCode},
     registry::row::OfflineMode,

@@ -178,7 +178,7 @@ pub fn set_not_same(edit: &mut Edit, person: DocumentId, reason: &str) -> Result
 /// # Errors
 /// The document is no person, or the reason is too long.
 pub fn propose_same(edit: &mut Edit, person: DocumentId, reason: &str) -> Result<(), EditError> {
-    edit.put(&[key::REASONS, &person.to_string()], Scalar::Str(reason.to_owned()))
+    edit.put(&[key::REASONS, &person.to_string()], &Scalar::Str(reason.to_owned()))
 }
 
 /// Forgets [`propose_same`].

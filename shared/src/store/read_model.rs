@@ -406,6 +406,21 @@ pub fn case_of_reference(tx: Tx<'_>, reference: &str) -> Result<Option<CaseRow>>
         .optional()?)
 }
 
+/// The applicant of a sitting that began at `since` (milliseconds) or later, by the encounter's id.
+///
+/// # Errors
+/// The store fails.
+pub fn applicant_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result<Option<DocumentId>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT applicant FROM case_row
+             WHERE started >= ?2 AND applicant IS NOT NULL AND detail ->> 'encounter' = ?1
+             ORDER BY document LIMIT 1",
+        )?
+        .query_row(params![encounter, since], |row| id(row, 0))
+        .optional()?)
+}
+
 /// Slip numbers that more than one case bears.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod exchange;
 mod feed;
 pub mod gate;
 mod intake;
+pub mod rebuild;
 mod reconcile;
 pub mod replica;
 mod scope;
