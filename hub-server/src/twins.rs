@@ -78,7 +78,7 @@ fn links_of(tx: Tx<'_>, document: DocumentId) -> Result<Vec<(DocumentId, Option<
     let mut group = BTreeMap::new();
     for other in read_model::people_of_nik(tx, nik)? {
         if agrees(&row, &other) {
-            for twin in read_model::people_of_twin(tx, other.twin)? {
+            for twin in read_model::twins_of(tx, other.twin)? {
                 group.insert(twin.document, twin.twin);
             }
         }

@@ -19,6 +19,7 @@ mod exchange;
 mod feed;
 pub mod gate;
 mod intake;
+pub mod rebuild;
 mod reconcile;
 pub mod replica;
 mod scope;
