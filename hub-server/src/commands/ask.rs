@@ -44,13 +44,38 @@ impl Desk {
         }
     }
 
+    /// Asks for a list; writes `first`, then each row as the line that `line` makes of it, in either form.
+    pub(super) fn ask_lines(
+        &mut self,
+        request: &Request,
+        first: Option<String>,
+        line: impl Fn(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        let Self { home, printer } = self;
+        let mut failed: Option<PrintError> = first.and_then(|first| printer.line(&first).err());
+        let result = ask(home, request, |row| {
+            if failed.is_none() {
+                failed = printer.line(&line(&row)).err();
+            }
+            failed.is_none()
+        });
+        match failed {
+            Some(error) => Err(error.into()),
+            None => result.map(drop),
+        }
+    }
+
     /// Asks what is answered in one value.
     pub(super) fn ask(&mut self, request: &Request) -> anyhow::Result<Value> {
         ask(&self.home, request, |_| true)
     }
 
     /// Asks, and says the answer as a value, or as what `text` makes of it.
-    pub(super) fn say(&mut self, request: &Request, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+    pub(super) fn say(
+        &mut self,
+        request: &Request,
+        text: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
         let value = self.ask(request)?;
         self.printer.value(&value)?;
         if !self.printer.json() {
@@ -69,9 +94,11 @@ fn ask(home: &Home, request: &Request, mut each: impl FnMut(Value) -> bool) -> a
             });
             called.map_err(|error| match error {
                 CallError::Failed(failure) => failure.into(),
-                CallError::Lost(source) => Failure::new(format!("the hub that is running went away: {source}"))
-                    .next("see whether it did what was asked, and give the command again")
-                    .into(),
+                CallError::Lost(source) => {
+                    Failure::new(format!("the hub that is running went away: {source}"))
+                        .next("see whether it did what was asked, and give the command again")
+                        .into()
+                }
                 error @ (CallError::TooLong { .. } | CallError::Json(_)) => anyhow::Error::new(error),
             })
         }

@@ -1,11 +1,7 @@
 //! What is wrong with the store, if anything.
 
 use serde::{Deserialize, Serialize};
-use shared::{
-    store::{StoreError, read_model},
-    sync::examine,
-    time::Now,
-};
+use shared::{store::read_model, sync::examine, time::Now};
 
 use super::Hub;
 
@@ -33,7 +29,8 @@ impl Findings {
     pub fn problems(&self) -> Vec<String> {
         let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
         let logs = self.logs.iter().map(|line| format!("A log: {line}"));
-        let slips = self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
+        let slips =
+            self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
         let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
         integrity.chain(logs).chain(slips).chain(lacks).collect()
     }
@@ -46,7 +43,7 @@ impl Hub {
     /// The store fails.
     pub(super) fn examine(&mut self, now: Now, rebuild: bool) -> anyhow::Result<Findings> {
         let integrity = self.replica.store().integrity()?;
-        let rebuilt = if rebuild { Some(self.rebuild(now)?) } else { None };
+        let rebuilt = if rebuild { Some(self.replica.rebuild(now)?.documents) } else { None };
         let tx = self.replica.read()?;
         let mut entries = 0;
         let logs = examine::logs(tx, &mut entries)?;
@@ -61,9 +58,5 @@ impl Hub {
         };
         findings.ok = findings.problems().is_empty();
         Ok(findings)
-    }
-
-    fn rebuild(&mut self, _: Now) -> Result<u64, StoreError> {
-        Ok(0)
     }
 }

@@ -2,6 +2,7 @@
 //! thread.
 
 mod backup;
+mod cases;
 mod devices;
 mod doctor;
 mod quarantine;
@@ -146,6 +147,13 @@ impl Hub {
             Request::Devices => self.tell_devices(tell),
             Request::Stand { device, standing } => self.stand(device, *standing),
             Request::Status => Ok(serde_json::to_value(self.status()?)?),
+            Request::CaseList { limit } => self.tell_cases(*limit, tell),
+            Request::CaseShow { case } => self.show_case(case),
+            Request::Amend { case, amendment } => self.amend(now, case, amendment),
+            Request::CaseExport { case, automerge } => self.export(case, *automerge),
+            Request::Find { text, limit } => self.tell_found(text, *limit, tell),
+            Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
+            Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Registries => {
@@ -221,10 +229,7 @@ pub fn log_event(event: Event) {
             tracing::warn!(device = device.0, at = at.0, "went back in time: began another life");
         }
         Event::Progress { received, .. } => tracing::debug!(received, "took changes in"),
-        Event::Enrolled { .. }
-        | Event::Settled { .. }
-        | Event::GoAway { .. }
-        | Event::Rewound { .. } => {}
+        Event::Enrolled { .. } | Event::Settled { .. } | Event::GoAway { .. } | Event::Rewound { .. } => {}
     }
 }
 
@@ -233,7 +238,9 @@ fn fill(path: &Path, setup: &Setup) -> anyhow::Result<Vec<SeedWarning>> {
     let seed = seed_tables(&setup.district);
     let name = match &setup.name {
         Some(name) if !(1..=HUB_NAME_CHARACTERS_MAX).contains(&name.trim().chars().count()) => {
-            return Err(Failure::usage(format!("a name has 1 to {HUB_NAME_CHARACTERS_MAX} characters")).into());
+            return Err(
+                Failure::usage(format!("a name has 1 to {HUB_NAME_CHARACTERS_MAX} characters")).into()
+            );
         }
         Some(name) => name.trim().to_owned(),
         None => name_of(&setup.district, &seed.tables),

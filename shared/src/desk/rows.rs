@@ -112,7 +112,8 @@ impl Row {
     }
 }
 
-fn cell(value: &Value) -> String {
+/// A value as a cell: what is unknown is empty, lists and maps are JSON or their keys.
+pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
