@@ -201,10 +201,11 @@ impl Replica {
     pub(super) fn check_own_past(&mut self, device: DeviceId, hello: &Hello) -> Result<(), Fault> {
         let Some(receipt) = &hello.receipt else { return Ok(()) };
         let public = self.station.key.public();
-        if receipt.device != device
-            || receipt.hub_epoch != self.station.epoch
-            || !receipt_is_sound(receipt, &public)
-        {
+        if receipt.device != device || !receipt_is_sound(receipt, &public) {
+            return Ok(());
+        }
+        self.keep_proof(receipt)?;
+        if receipt.hub_epoch != self.station.epoch {
             return Ok(());
         }
         let name = LogName { author: device, epoch: receipt.epoch, reader: None };

@@ -222,7 +222,7 @@ impl<'a> Intake<'a> {
 
     /// Judges one change and puts it where it belongs.
     #[expect(clippy::too_many_arguments, reason = "one change with its place and its writer")]
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         document: DocumentId,
         hash: ChangeHash,
@@ -267,6 +267,33 @@ impl<'a> Intake<'a> {
             self.look_again(document)?;
         }
         Ok(())
+    }
+
+    /// Puts a change that is in quarantine back into the index.
+    pub(super) fn keep_refused(
+        &mut self,
+        document: DocumentId,
+        hash: ChangeHash,
+        change: &Change,
+        origin: Origin,
+        (log, entry): (i64, u64),
+        fed: bool,
+    ) -> Result<(), StoreError> {
+        changes::insert(
+            self.tx,
+            &Indexed {
+                hash,
+                document,
+                origin,
+                log,
+                entry,
+                state: State::Refused,
+                arrival: None,
+                second: second(change),
+                root: change.parents.is_empty(),
+                fed,
+            },
+        )
     }
 
     fn verdict(
@@ -440,7 +467,7 @@ fn second_of(now: Now) -> u64 {
 }
 
 /// Whose change the hub says this is; laptops trust the hub for authorship.
-fn writer_of(device: DeviceId, change: &Change) -> Writer {
+pub(super) fn writer_of(device: DeviceId, change: &Change) -> Writer {
     if device == DeviceId::HUB {
         return Writer::Hub;
     }

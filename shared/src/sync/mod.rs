@@ -15,6 +15,7 @@
 mod batches;
 pub mod custody;
 pub mod enrolment;
+pub mod examine;
 mod exchange;
 mod feed;
 pub mod gate;
@@ -23,6 +24,7 @@ mod intake;
 #[cfg(test)]
 mod pair;
 mod receipts;
+pub mod rebuild;
 mod reconcile;
 mod repair;
 pub mod replica;
