@@ -23,8 +23,8 @@ mod greeting;
 mod intake;
 #[cfg(test)]
 mod pair;
-mod receipts;
 pub mod rebuild;
+mod receipts;
 mod reconcile;
 mod repair;
 pub mod replica;
