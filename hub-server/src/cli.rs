@@ -54,10 +54,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  hub-server invite --unit V01")]
     Invite(Invite),
     /// Laptops: list them, shut them out, let them back in.
-    #[command(
-        subcommand,
-        after_help = "Example:\n  hub-server device list\n  hub-server device revoke V01A"
-    )]
+    #[command(subcommand, after_help = "Example:\n  hub-server device list\n  hub-server device revoke V01A")]
     Device(Device),
     /// Cases: list, show, amend, export.
     #[command(subcommand, after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-K")]
@@ -75,10 +72,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),
     /// Villages, service points, services and the rest that the hub decides.
-    #[command(
-        subcommand,
-        after_help = "Example:\n  hub-server registry import --kind villages villages.csv"
-    )]
+    #[command(subcommand, after_help = "Example:\n  hub-server registry import --kind villages villages.csv")]
     Registry(Registry),
     /// How the hub is: laptops, cases, what is held, what waits.
     #[command(after_help = "Example:\n  hub-server status --json")]
@@ -93,9 +87,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  hub-server restore /media/usb/hub-2026-11-21.db")]
     Restore(Backup),
     /// Write a shell's completions to standard output.
-    #[command(
-        after_help = "Example:\n  hub-server completions bash > /etc/bash_completion.d/hub-server"
-    )]
+    #[command(after_help = "Example:\n  hub-server completions bash > /etc/bash_completion.d/hub-server")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
@@ -299,7 +291,9 @@ pub enum Quarantine {
     #[command(after_help = "Example:\n  hub-server quarantine list --json")]
     List,
     /// Show one held change as operations, or held bytes.
-    #[command(after_help = "Example:\n  hub-server quarantine show 4f1c\n  hub-server quarantine show bytes-3")]
+    #[command(
+        after_help = "Example:\n  hub-server quarantine show 4f1c\n  hub-server quarantine show bytes-3"
+    )]
     Show {
         /// Its id, or the beginning of it, as listed.
         id: String,
@@ -372,10 +366,7 @@ mod tests {
 
     #[test]
     fn home_is_taken_before_and_after_the_command() {
-        for line in [
-            &["hub-server", "--home", "/h", "status"],
-            &["hub-server", "status", "--home", "/h"],
-        ] {
+        for line in [&["hub-server", "--home", "/h", "status"], &["hub-server", "status", "--home", "/h"]] {
             assert_eq!(Cli::try_parse_from(line).expect("parses").home, Some(PathBuf::from("/h")));
         }
     }

@@ -29,7 +29,10 @@ pub fn put(tx: Tx<'_>, station: &Station, table: &Table) -> store::Result<()> {
 
 /// The table that tells where the hub is reached, best first.
 pub fn addresses(addresses: &[Address]) -> Table {
-    let rows = addresses.iter().zip(0..).map(|(address, order)| row::Address { order, address: address.to_string() });
+    let rows = addresses
+        .iter()
+        .zip(0..)
+        .map(|(address, order)| row::Address { order, address: address.to_string() });
     Table::of(rows).expect("a host name fits into a key")
 }
 
@@ -44,7 +47,13 @@ pub fn advertised(replica: &Replica) -> Vec<Address> {
 ///
 /// # Errors
 /// The file cannot be read, any row of it is wrong, or the store fails.
-pub fn take_in(replica: &mut Replica, now: Now, kind: &str, file: &Path, replace: bool) -> anyhow::Result<Value> {
+pub fn take_in(
+    replica: &mut Replica,
+    now: Now,
+    kind: &str,
+    file: &Path,
+    replace: bool,
+) -> anyhow::Result<Value> {
     let kind: Kind = kind.parse()?;
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let Some(format) = Format::of_file(&name) else {
@@ -52,11 +61,13 @@ pub fn take_in(replica: &mut Replica, now: Now, kind: &str, file: &Path, replace
             .next("give it a name that ends in .csv, .json or .geojson")
             .into());
     };
-    let bytes = std::fs::read(file).map_err(|error| Failure::new(format!("read {}: {error}", file.display())))?;
+    let bytes =
+        std::fs::read(file).map_err(|error| Failure::new(format!("read {}: {error}", file.display())))?;
     let place = replica.station().place.clone().expect("a hub has its place from the first transaction");
     let source = Source { kind: &kind, format, district: &place.district, known: replica.registries() };
     let imported = import(&source, &bytes).map_err(|error| {
-        Failure::new(error.lines(&name).join("\n")).next("correct the file and import it again; nothing was taken")
+        Failure::new(error.lines(&name).join("\n"))
+            .next("correct the file and import it again; nothing was taken")
     })?;
     let ignored = imported.ignored.clone();
     let mode = if replace { Mode::Replace } else { Mode::Merge };

@@ -50,7 +50,11 @@ impl Desk {
     }
 
     /// Asks, and says the answer as a value, or as what `text` makes of it.
-    pub(super) fn say(&mut self, request: &Request, text: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
+    pub(super) fn say(
+        &mut self,
+        request: &Request,
+        text: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
         let value = self.ask(request)?;
         self.printer.value(&value)?;
         if !self.printer.json() {
@@ -69,9 +73,11 @@ fn ask(home: &Home, request: &Request, mut each: impl FnMut(Value) -> bool) -> a
             });
             called.map_err(|error| match error {
                 CallError::Failed(failure) => failure.into(),
-                CallError::Lost(source) => Failure::new(format!("the hub that is running went away: {source}"))
-                    .next("see whether it did what was asked, and give the command again")
-                    .into(),
+                CallError::Lost(source) => {
+                    Failure::new(format!("the hub that is running went away: {source}"))
+                        .next("see whether it did what was asked, and give the command again")
+                        .into()
+                }
                 error @ (CallError::TooLong { .. } | CallError::Json(_)) => anyhow::Error::new(error),
             })
         }

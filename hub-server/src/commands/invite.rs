@@ -24,7 +24,12 @@ pub(super) fn invite(mut desk: Desk, unit: UnitId) -> anyhow::Result<()> {
 /// The ticket as a picture of characters; `None` where it is too long for one.
 fn qr(ticket: &str) -> Option<String> {
     let code = QrCode::new(ticket).ok()?;
-    Some(code.render::<unicode::Dense1x2>().dark_color(unicode::Dense1x2::Light).light_color(unicode::Dense1x2::Dark).build())
+    Some(
+        code.render::<unicode::Dense1x2>()
+            .dark_color(unicode::Dense1x2::Light)
+            .light_color(unicode::Dense1x2::Dark)
+            .build(),
+    )
 }
 
 #[cfg(test)]

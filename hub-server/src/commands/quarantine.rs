@@ -43,10 +43,10 @@ pub(super) fn quarantine(mut desk: Desk, quarantine: Quarantine) -> anyhow::Resu
 fn line(row: &Value) -> String {
     let id = text(row, "id");
     let short = if row["kind"] == "bytes" { id } else { id.get(..12).unwrap_or(id) };
-    let what = row["slip"].as_str().or_else(|| row["document"].as_str()).map_or_else(
-        || format!("{} bytes", row["bytes"]),
-        |name| format!("{} {name}", text(row, "kind")),
-    );
+    let what = row["slip"]
+        .as_str()
+        .or_else(|| row["document"].as_str())
+        .map_or_else(|| format!("{} bytes", row["bytes"]), |name| format!("{} {name}", text(row, "kind")));
     let laptop = row["laptop"].as_str().unwrap_or("unknown laptop");
     format!("{short}  {}  {laptop}  {what}: {} ({})", text(row, "at"), text(row, "reason"), text(row, "rule"))
 }

@@ -15,8 +15,12 @@ pub(super) fn registry(mut desk: Desk, registry: Registry) -> anyhow::Result<()>
             let file = std::path::absolute(&file)?;
             let request = Request::Import { kind: kind.as_str().to_owned(), file, replace };
             desk.say(&request, |answer| {
-                let ignored: Vec<_> =
-                    answer["ignored"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+                let ignored: Vec<_> = answer["ignored"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|name| name.as_str())
+                    .collect();
                 let ignored = if ignored.is_empty() {
                     String::new()
                 } else {

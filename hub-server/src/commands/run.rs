@@ -30,9 +30,12 @@ const PULSE: Duration = Duration::from_secs(5);
 
 pub(super) fn run(home: &Home, options: &Run, printer: Printer) -> anyhow::Result<()> {
     if !options.web.ip().is_loopback() {
-        return Err(Failure::usage(format!("the page is not shown on {}: it is for this machine alone", options.web))
-            .next("use a loopback address such as --web 127.0.0.1:4480, and reach it from elsewhere through ssh")
-            .into());
+        return Err(Failure::usage(format!(
+            "the page is not shown on {}: it is for this machine alone",
+            options.web
+        ))
+        .next("use a loopback address such as --web 127.0.0.1:4480, and reach it from elsewhere through ssh")
+        .into());
     }
     let lock = take(home)?;
     let mut hub = Hub::open(home)?;
@@ -74,9 +77,8 @@ async fn serve(
         .map_err(|error| cannot_listen("--listen", options.listen, &error))?;
     let bound = endpoint.local_addr().context("read the address")?;
     hub.set_bound(bound);
-    let page = TcpListener::bind(options.web)
-        .await
-        .map_err(|error| cannot_listen("--web", options.web, &error))?;
+    let page =
+        TcpListener::bind(options.web).await.map_err(|error| cannot_listen("--web", options.web, &error))?;
     let page_at = page.local_addr().context("read the page's address")?;
     let owner = Owner::spawn(hub, clock, log_event)?;
     let handle = owner.handle().clone();
@@ -106,7 +108,9 @@ async fn serve(
     let hub = tokio::task::spawn_blocking(move || owner.stop()).await?;
     hub.replica().store().checkpoint()?;
     if died {
-        return Err(Failure::new("the thread that owns the database stopped").next("see the log, and run doctor").into());
+        return Err(Failure::new("the thread that owns the database stopped")
+            .next("see the log, and run doctor")
+            .into());
     }
     tracing::info!("stopped");
     Ok(())

@@ -66,7 +66,11 @@ pub(super) fn doctor(mut desk: Desk, rebuild: bool) -> anyhow::Result<()> {
 pub(super) fn backup(mut desk: Desk, file: &Path) -> anyhow::Result<()> {
     let file = std::path::absolute(file)?;
     desk.say(&Request::Backup { file }, |answer| {
-        format!("Wrote {} ({} bytes). It holds the hub's key: keep it safe.", text(answer, "file"), answer["bytes"])
+        format!(
+            "Wrote {} ({} bytes). It holds the hub's key: keep it safe.",
+            text(answer, "file"),
+            answer["bytes"]
+        )
     })
 }
 

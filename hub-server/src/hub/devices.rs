@@ -23,9 +23,12 @@ impl Hub {
         let registries = self.replica.registries();
         if registries.units().len() > 0 && registries.unit(unit).is_none() {
             let known: Vec<_> = registries.units().map(|unit| unit.unit.to_string()).collect();
-            return Err(Failure::new(format!("unit {unit} is not in the registry; known: {}", known.join(", ")))
-                .next("add it with `hub-server registry import --kind units FILE`")
-                .into());
+            return Err(Failure::new(format!(
+                "unit {unit} is not in the registry; known: {}",
+                known.join(", ")
+            ))
+            .next("add it with `hub-server registry import --kind units FILE`")
+            .into());
         }
         let mut addresses = self.reached_at();
         addresses.truncate(TICKET_ADDRESSES_MAX);

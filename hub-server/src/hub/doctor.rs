@@ -33,7 +33,8 @@ impl Findings {
     pub fn problems(&self) -> Vec<String> {
         let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
         let logs = self.logs.iter().map(|line| format!("A log: {line}"));
-        let slips = self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
+        let slips =
+            self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
         let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
         integrity.chain(logs).chain(slips).chain(lacks).collect()
     }

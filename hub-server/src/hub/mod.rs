@@ -221,10 +221,7 @@ pub fn log_event(event: Event) {
             tracing::warn!(device = device.0, at = at.0, "went back in time: began another life");
         }
         Event::Progress { received, .. } => tracing::debug!(received, "took changes in"),
-        Event::Enrolled { .. }
-        | Event::Settled { .. }
-        | Event::GoAway { .. }
-        | Event::Rewound { .. } => {}
+        Event::Enrolled { .. } | Event::Settled { .. } | Event::GoAway { .. } | Event::Rewound { .. } => {}
     }
 }
 
@@ -233,7 +230,9 @@ fn fill(path: &Path, setup: &Setup) -> anyhow::Result<Vec<SeedWarning>> {
     let seed = seed_tables(&setup.district);
     let name = match &setup.name {
         Some(name) if !(1..=HUB_NAME_CHARACTERS_MAX).contains(&name.trim().chars().count()) => {
-            return Err(Failure::usage(format!("a name has 1 to {HUB_NAME_CHARACTERS_MAX} characters")).into());
+            return Err(
+                Failure::usage(format!("a name has 1 to {HUB_NAME_CHARACTERS_MAX} characters")).into()
+            );
         }
         Some(name) => name.trim().to_owned(),
         None => name_of(&setup.district, &seed.tables),

@@ -111,7 +111,9 @@ fn debris_row(tx: Tx<'_>, debris: &Debris, offset: i16) -> store::Result<Value> 
 fn laptop(tx: Tx<'_>, device: shared::id::DeviceId) -> store::Result<Option<String>> {
     let Some(row) = devices::by_number(tx, device)? else { return Ok(None) };
     let letters = devices::letters(tx, device)?;
-    let letter = letters.last().map_or_else(String::new, |(ordinal, _)| DeviceLetter::nth(*ordinal).as_str().to_owned());
+    let letter = letters
+        .last()
+        .map_or_else(String::new, |(ordinal, _)| DeviceLetter::nth(*ordinal).as_str().to_owned());
     Ok(Some(format!("{}{letter}", row.unit)))
 }
 

@@ -38,7 +38,11 @@ struct Page {
     status: Status,
 }
 
-async fn status(State(hub): State<Handle<Hub>>, Query(choice): Query<Choice>, headers: HeaderMap) -> Response {
+async fn status(
+    State(hub): State<Handle<Hub>>,
+    Query(choice): Query<Choice>,
+    headers: HeaderMap,
+) -> Response {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let words = Words::new(Language::choose(choice.lang.as_deref(), accepted));
     let status = match hub.run(|hub, _| hub.status()).await {
@@ -68,7 +72,10 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-store"),
@@ -97,7 +104,9 @@ mod tests {
         for host in ["127.0.0.1:4480", "127.0.0.1", "localhost:80", "LOCALHOST", "[::1]:4480", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["", "evil.example", "127.0.0.1.evil.example:4480", "10.0.0.1:4480", "localhost.evil:1", ":80"] {
+        for host in
+            ["", "evil.example", "127.0.0.1.evil.example:4480", "10.0.0.1:4480", "localhost.evil:1", ":80"]
+        {
             assert!(!is_loopback(host), "{host}");
         }
     }

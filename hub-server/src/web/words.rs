@@ -38,7 +38,8 @@ impl Words {
             Language::Indonesian => ("id", INDONESIAN),
             Language::English => ("en", ENGLISH),
         };
-        let mut bundle = FluentBundle::new_concurrent(vec![id.parse::<LanguageIdentifier>().expect("a language")]);
+        let mut bundle =
+            FluentBundle::new_concurrent(vec![id.parse::<LanguageIdentifier>().expect("a language")]);
         bundle.set_use_isolating(false);
         let resource = FluentResource::try_new(text.to_owned()).expect("a test reads the words");
         bundle.add_resource(resource).expect("each word stands once");

@@ -177,7 +177,8 @@ fn verify(tx: Tx<'_>, log: &Log, key: Option<PublicKey>, entries: &mut u64) -> R
         chain = Some(batch.chain);
         next = batch.last + 1;
     }
-    let ends = log.head.index == 0 || next == log.head.index + 1 && chain.is_none_or(|chain| chain == log.head.chain);
+    let ends = log.head.index == 0
+        || next == log.head.index + 1 && chain.is_none_or(|chain| chain == log.head.chain);
     if ends { Ok(()) } else { Err(Broken::At(next, LogFaultSort::Chain)) }
 }
 
