@@ -291,7 +291,9 @@ impl Replica {
             return self.hello(now, peer, true);
         }
         self.follow(&welcome)?;
+        self.doubt_receipt(welcome.durable.index)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        session.receipted = session.receipted.min(welcome.durable.index);
         session.phase = Phase::Linked;
         if session.sending.log.is_none() {
             session.sending.credit = welcome.credit;
@@ -304,6 +306,17 @@ impl Replica {
             self.begin_reconcile(peer)?;
         }
         self.pump(peer);
+        Ok(())
+    }
+
+    /// A hub that holds less than it once signed for has lost something: its receipt no longer proves
+    /// custody, and what it covered is handed over again.
+    fn doubt_receipt(&mut self, durable: u64) -> Result<(), StoreError> {
+        let epoch = self.station.epoch;
+        let stored = devices::receipt(self.store.reader(), epoch)?;
+        if stored.is_some_and(|receipt| receipt.cursor.index > durable) {
+            self.store.commit(|tx| devices::forget_receipt(tx, epoch))?;
+        }
         Ok(())
     }
 

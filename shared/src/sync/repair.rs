@@ -5,10 +5,16 @@ use super::{
     exchange::{Fault, protocol},
     feed::Holdings,
     reconcile::Reconciler,
+    scope::Scope,
+    session::Session,
 };
 use crate::{
     id::ChangeHash,
-    store::{StoreError, changes, log},
+    store::{
+        StoreError,
+        changes::{self, State},
+        feeds, log, read_model,
+    },
     time::Now,
     wire::{Frame, batch::Batch, frame::HASHES_MAX},
 };
@@ -28,15 +34,53 @@ impl Replica {
         Ok(())
     }
 
-    pub(super) fn answer_reconcile(&mut self, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
-        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+    /// The changes of a device's scope: what its feed has entered, or would enter if it began now.
+    fn scope_items(&self, now: Now, session: &Session) -> Result<Vec<(u64, ChangeHash)>, StoreError> {
+        let tx = self.store.reader();
+        let feed = log::find(tx, &self.station.feed_for(session.device, session.epoch))?;
+        let started =
+            feed.map(|feed| feeds::state(tx, feed.row)).transpose()?.is_some_and(|feed| feed.started);
+        let documents = match (feed, &session.unit) {
+            (Some(feed), _) if started => feeds::entered(tx, feed.row)?,
+            (_, Some(unit)) => {
+                let scope = Scope::of(&self.registries, unit, now.wall);
+                let mut documents = Vec::new();
+                for document in read_model::newest_first(tx)? {
+                    if scope.contains(tx, document)? {
+                        documents.push(document);
+                    }
+                }
+                documents
+            }
+            (_, None) => Vec::new(),
+        };
+        let mut items = Vec::new();
+        for document in documents {
+            let held = changes::of_document(tx, document)?.into_iter().filter(|change| {
+                let own = change.origin.device == session.device && change.origin.epoch == session.epoch;
+                change.state != State::Refused && !(own && change.origin.index > session.receipted)
+            });
+            items.extend(held.map(|change| (change.second, change.hash)));
+        }
+        Ok(items)
+    }
+
+    pub(super) fn answer_reconcile(&mut self, now: Now, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
+        self.read()?;
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         if !session.reconciling {
             return Err(protocol("no reconciliation was asked for"));
         }
-        let (device, epoch, receipted) = (session.device, session.epoch, session.receipted);
-        if session.reconciler.is_none() {
-            let items = changes::all_but(self.store.reader(), device, epoch, receipted)?;
-            session.reconciler = Some(Reconciler::new(&items).map_err(|error| protocol(error.to_string()))?);
+        let fresh = match session.reconciler {
+            Some(_) => None,
+            None => {
+                let items = self.scope_items(now, session)?;
+                Some(Reconciler::new(&items).map_err(|error| protocol(error.to_string()))?)
+            }
+        };
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        if fresh.is_some() {
+            session.reconciler = fresh;
         }
         let Some(reconciler) = &mut session.reconciler else { return Ok(()) };
         let answer = reconciler.answer(step).map_err(|error| protocol(error.to_string()))?;
