@@ -7,6 +7,8 @@ mod devices;
 mod doctor;
 mod quarantine;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::backup::private_file;
 pub use self::{
@@ -77,6 +79,7 @@ impl Hub {
         }
         let fresh = home.folder().join("keliling.new");
         remove_store(&fresh)?;
+        private_file(&fresh)?;
         let warnings = fill(&fresh, setup)?;
         std::fs::rename(&fresh, &path)?;
         sync_folder(home.folder())?;

@@ -169,6 +169,7 @@ impl Replica {
         session.deadline = None;
         session.reconciling = reconcile;
         session.receipted = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
+        session.backed_up = hello.receipt.as_ref().map_or(0, |receipt| receipt.backed_up_through);
         session.announced = hello.log.index;
         session.caught_up = None;
         session.sending = super::session::Sending::default();
