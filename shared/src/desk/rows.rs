@@ -104,12 +104,9 @@ impl From<CaseRow> for Row {
     }
 }
 
-impl Row {
-    /// The cells of [`COLUMNS`]; what is unknown is empty, lists and maps are JSON.
-    pub fn cells(&self) -> Vec<String> {
-        let Ok(Value::Object(object)) = serde_json::to_value(self) else { return Vec::new() };
-        COLUMNS.iter().map(|column| object.get(*column).map_or_else(String::new, cell)).collect()
-    }
+/// The cells of [`COLUMNS`] of a row as JSON; what is unknown is empty, lists are JSON, maps their keys.
+pub fn cells(row: &Value) -> Vec<String> {
+    COLUMNS.iter().map(|column| row.get(*column).map_or_else(String::new, cell)).collect()
 }
 
 /// A value as a cell: what is unknown is empty, lists and maps are JSON or their keys.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     id::{DeviceId, DocumentId},
-    store::{Result, Tx},
+    store::{self, Result, Tx},
     time::Timestamp,
 };
 
@@ -107,6 +107,21 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
         (true, false) => Place::Accepted,
         (false, false) => Place::AtHub,
     }))
+}
+
+/// The cases of which something is nowhere but here, and the drafts; at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<DocumentId>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "WITH open AS (SELECT DISTINCT document FROM ({OPEN}))
+         SELECT document FROM case_row
+         WHERE document IN open OR applicant IN open OR subject IN open OR visit IN open OR state = 'draft'
+         ORDER BY started, document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![device.0, limit], |row| store::id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A moment that is written as seconds.
