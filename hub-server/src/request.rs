@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use shared::{id::UnitId, store::devices::Standing};
+use shared::{desk::amend::Amendment, id::UnitId, store::devices::Standing};
 
 /// One question or order. Rows of lists come as events on the way; the result closes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -26,6 +26,55 @@ pub enum Request {
     },
     /// How the hub is.
     Status,
+    /// All cases, each an event, newest first.
+    CaseList {
+        /// So many at most.
+        limit: Option<u64>,
+    },
+    /// All of one case.
+    CaseShow {
+        /// Slip number or id.
+        case: String,
+    },
+    /// Other values for fields of a case.
+    Amend {
+        /// Slip number or id.
+        case: String,
+        /// What.
+        amendment: Amendment,
+    },
+    /// A case as a file.
+    CaseExport {
+        /// Slip number or id.
+        case: String,
+        /// Whether as a standard automerge file (base 64), rather than a readable object.
+        automerge: bool,
+    },
+    /// Cases that match words, each an event.
+    Find {
+        /// The words.
+        text: String,
+        /// So many at most.
+        limit: usize,
+    },
+    /// Persons that match words, each an event.
+    Persons {
+        /// The words.
+        text: String,
+        /// So many at most.
+        limit: usize,
+    },
+    /// That two documents are of one person, or of two.
+    Judge {
+        /// Id of one.
+        one: String,
+        /// Id of the other.
+        other: String,
+        /// Whether they are one.
+        same: bool,
+        /// How it is known.
+        reason: String,
+    },
     /// What is held, each an event.
     Quarantine,
     /// One thing that is held.

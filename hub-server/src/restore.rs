@@ -90,7 +90,9 @@ fn make_ready(fresh: &Path, database: &Path, file: &Path) -> anyhow::Result<Read
         return Err(no_backup(&format!("is a backup of another hub (this one has the key {own})")).into());
     }
     let (changed, withdrawn) = store.commit(|tx| {
-        let changed = journal::replay(tx, database)?;
+        let before = devices::all(tx)?;
+        journal::replay(tx, database)?;
+        let changed = devices::all(tx)?.iter().filter(|row| !before.contains(row)).count();
         hub::keep_machine(tx)?;
         Ok::<_, journal::JournalError>((changed, devices::withdraw_tickets(tx)?))
     })?;

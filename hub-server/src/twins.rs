@@ -1,16 +1,15 @@
 //! Twins: documents that two laptops made of one person.
 //!
-//! Where NIK, name and birth date agree the hub links them by itself: each names the lowest id of the group.
-//! What a person has told apart stays apart. The work follows the arrival of changes, so that it can be cut
-//! off anywhere and done twice without harm.
+//! Where NIK, name and birth date agree, or an officer said that two are one, the hub links them by itself:
+//! each names the lowest id of the group. What a person has told apart stays apart. The work follows the
+//! arrival of changes, so that it can be cut off anywhere and done twice without harm.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    born::Born,
-    document::{Person, View, person},
+    desk::people,
+    document::person,
     id::{DocumentId, Kind},
-    name,
     store::{
         self, StoreError, Tx, changes,
         read_model::{self, PersonRow},
@@ -33,22 +32,24 @@ pub enum Progress {
     More,
 }
 
-/// Looks at the persons that have arrived since the last time and links those that agree.
+/// Looks at what has arrived since the last time and, where there are persons among it, links those that
+/// agree.
 ///
 /// # Errors
 /// The store fails, or a link cannot be written.
 pub fn link(replica: &mut Replica, now: Now) -> anyhow::Result<Progress> {
-    let tx = replica.read()?;
-    let seen = seen(tx)?;
-    let arrived = changes::arrived_after(tx, seen, CHANGES_MAX)?;
+    let seen = seen(replica.store().reader())?;
+    let arrived = changes::arrived_after(replica.store().reader(), seen, CHANGES_MAX)?;
     let Some(last) = arrived.iter().filter_map(|change| change.arrival).max() else {
         return Ok(Progress::Done);
     };
-    let persons: BTreeSet<_> =
-        arrived.iter().map(|change| change.document).filter(|id| id.kind() == Some(Kind::Person)).collect();
+    let progress = if arrived.len() < CHANGES_MAX { Progress::Done } else { Progress::More };
     let mut links = BTreeMap::new();
-    for person in persons {
-        links.extend(links_of(tx, person)?);
+    if arrived.iter().any(|change| change.document.kind() == Some(Kind::Person)) {
+        let tx = replica.read()?;
+        for group in groups(people::to_link(tx)?) {
+            links.extend(links_of(tx, &group)?);
+        }
     }
     let linked = links.len();
     replica.write(now, |writing| {
@@ -63,7 +64,7 @@ pub fn link(replica: &mut Replica, now: Now) -> anyhow::Result<Progress> {
     if linked > 0 {
         tracing::info!(linked, "linked documents of one person");
     }
-    Ok(if arrived.len() < CHANGES_MAX { Progress::Done } else { Progress::More })
+    Ok(progress)
 }
 
 fn seen(tx: Tx<'_>) -> store::Result<u64> {
@@ -71,48 +72,83 @@ fn seen(tx: Tx<'_>) -> store::Result<u64> {
     Ok(bytes.map_or(0, u64::from_be_bytes))
 }
 
-/// The links that a person's document calls for, where they differ from those there are.
-fn links_of(tx: Tx<'_>, document: DocumentId) -> Result<Vec<(DocumentId, Option<DocumentId>)>, StoreError> {
-    let Some(row) = read_model::person_of(tx, document)? else { return Ok(Vec::new()) };
-    let Some(nik) = row.nik.as_deref().filter(|_| !row.conflict) else { return Ok(Vec::new()) };
-    let mut group = BTreeMap::new();
-    for other in read_model::people_of_nik(tx, nik)? {
-        if agrees(&row, &other) {
-            for twin in read_model::twins_of(tx, other.twin)? {
-                group.insert(twin.document, twin.twin);
+/// The groups that pairs make.
+fn groups(pairs: Vec<(DocumentId, DocumentId)>) -> Vec<BTreeSet<DocumentId>> {
+    let mut groups: Vec<BTreeSet<DocumentId>> = Vec::new();
+    for (one, other) in pairs {
+        let mut merged = BTreeSet::from([one, other]);
+        groups.retain(|group| {
+            let apart = group.is_disjoint(&merged);
+            if !apart {
+                merged.extend(group);
             }
-        }
+            apart
+        });
+        groups.push(merged);
     }
-    if group.len() < 2 || told_apart(tx, group.keys().copied())? {
-        return Ok(Vec::new());
-    }
-    Ok(links(&group))
+    groups
 }
 
-/// The links that make the lowest id of `group` stand for all of it, where they differ from those there are.
-/// Each document comes with the one that stands for it now.
-fn links(group: &BTreeMap<DocumentId, DocumentId>) -> Vec<(DocumentId, Option<DocumentId>)> {
-    let Some(&lowest) = group.keys().next() else { return Vec::new() };
-    let differing = group.iter().filter(|(_, twin)| **twin != lowest);
+/// The links that make one of `group`, and of what is linked to it already, where they differ from those
+/// there are; none where somebody has told two of them apart.
+fn links_of(
+    tx: Tx<'_>,
+    group: &BTreeSet<DocumentId>,
+) -> Result<Vec<(DocumentId, Option<DocumentId>)>, StoreError> {
+    let mut rows: BTreeMap<DocumentId, PersonRow> = BTreeMap::new();
+    for document in group {
+        let Some(row) = read_model::person_of(tx, *document)? else { continue };
+        for twin in read_model::twins_of(tx, row.twin)? {
+            rows.insert(twin.document, twin);
+        }
+        rows.insert(row.document, row);
+    }
+    if are_told_apart(&rows) {
+        return Ok(Vec::new());
+    }
+    let twins = rows.values().map(|row| (row.document, row.twin)).collect();
+    Ok(links(&twins))
+}
+
+/// The links that make the lowest id stand for all of `twins`, where they differ from those there are. Each
+/// document comes with the one that stands for it now.
+fn links(twins: &BTreeMap<DocumentId, DocumentId>) -> Vec<(DocumentId, Option<DocumentId>)> {
+    let Some(&lowest) = twins.keys().next() else { return Vec::new() };
+    let differing = twins.iter().filter(|(_, twin)| **twin != lowest);
     differing.map(|(document, _)| (*document, (*document != lowest).then_some(lowest))).collect()
 }
 
-/// Whether two documents of one NIK are of one person beyond doubt.
-fn agrees(one: &PersonRow, other: &PersonRow) -> bool {
-    let born = |row: &PersonRow| row.born.as_deref().and_then(|born| born.parse::<Born>().ok());
-    let births = born(one).zip(born(other)).is_some_and(|(one, other)| one.overlaps(other));
-    !other.conflict && births && name::agree(&one.name, &other.name)
+/// Whether somebody has found two of these to be of different persons.
+fn are_told_apart(rows: &BTreeMap<DocumentId, PersonRow>) -> bool {
+    let strangers = rows.values().filter_map(|row| row.detail.get("not_same")?.as_array()).flatten();
+    strangers.filter_map(|id| id.as_str()?.parse::<DocumentId>().ok()).any(|id| rows.contains_key(&id))
 }
 
-/// Whether somebody has found two of these to be of different persons.
-fn told_apart(tx: Tx<'_>, documents: impl Iterator<Item = DocumentId>) -> Result<bool, StoreError> {
-    let ids: Vec<_> = documents.collect();
-    for id in &ids {
-        let history = changes::history(tx, *id)?;
-        let apart = Person::read(&View::of(&history)).not_same;
-        if ids.iter().any(|other| apart.contains_key(&other.to_string())) {
-            return Ok(true);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u64) -> DocumentId {
+        DocumentId::new([1; 10], Kind::Person, number)
     }
-    Ok(false)
+
+    #[test]
+    fn pairs_that_touch_are_one_group() {
+        let pairs = vec![(id(1), id(2)), (id(5), id(6)), (id(3), id(4)), (id(2), id(3))];
+        let found: BTreeSet<_> = groups(pairs).into_iter().collect();
+        let wanted = [BTreeSet::from([id(5), id(6)]), [1, 2, 3, 4].map(id).into()];
+        assert_eq!(found, wanted.into());
+    }
+
+    #[test]
+    fn the_lowest_stands_for_all_and_nothing_is_written_twice() {
+        let mut twins = BTreeMap::from([(id(2), id(2)), (id(3), id(2)), (id(7), id(7))]);
+        assert_eq!(links(&twins), [(id(7), Some(id(2)))]);
+        twins.insert(id(7), id(2));
+        assert_eq!(links(&twins), []);
+        twins.insert(id(1), id(1));
+        assert_eq!(links(&twins), [(id(2), Some(id(1))), (id(3), Some(id(1))), (id(7), Some(id(1)))]);
+        let turned = BTreeMap::from([(id(1), id(4)), (id(4), id(4))]);
+        assert_eq!(links(&turned), [(id(1), None), (id(4), Some(id(1)))]);
+    }
 }

@@ -44,6 +44,27 @@ impl Desk {
         }
     }
 
+    /// Asks for a list; writes `first`, then each row as the line that `line` makes of it, in either form.
+    pub(super) fn ask_lines(
+        &mut self,
+        request: &Request,
+        first: Option<String>,
+        line: impl Fn(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        let Self { home, printer } = self;
+        let mut failed: Option<PrintError> = first.and_then(|first| printer.line(&first).err());
+        let result = ask(home, request, |row| {
+            if failed.is_none() {
+                failed = printer.line(&line(&row)).err();
+            }
+            failed.is_none()
+        });
+        match failed {
+            Some(error) => Err(error.into()),
+            None => result.map(drop),
+        }
+    }
+
     /// Asks what is answered in one value.
     pub(super) fn ask(&mut self, request: &Request) -> anyhow::Result<Value> {
         ask(&self.home, request, |_| true)

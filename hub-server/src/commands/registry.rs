@@ -7,7 +7,12 @@ pub(super) fn registry(mut desk: Desk, registry: Registry) -> anyhow::Result<()>
     match registry {
         Registry::List => {
             desk.ask_rows(&Request::Registries, |row| {
-                format!("{:<15} {:>6} rows  {}", text(row, "kind"), row["rows"], text(row, "version"))
+                format!(
+                    "{:<15} {:>6} rows  {}",
+                    text(row, "kind"),
+                    row["rows"].to_string(),
+                    text(row, "version")
+                )
             })?;
             Ok(())
         }

@@ -1,11 +1,7 @@
 //! What is wrong with the store, if anything.
 
 use serde::{Deserialize, Serialize};
-use shared::{
-    store::{StoreError, read_model},
-    sync::examine,
-    time::Now,
-};
+use shared::{store::read_model, sync::examine, time::Now};
 
 use super::Hub;
 
@@ -47,7 +43,7 @@ impl Hub {
     /// The store fails.
     pub(super) fn examine(&mut self, now: Now, rebuild: bool) -> anyhow::Result<Findings> {
         let integrity = self.replica.store().integrity()?;
-        let rebuilt = if rebuild { Some(self.rebuild(now)?) } else { None };
+        let rebuilt = if rebuild { Some(self.replica.rebuild(now)?.documents) } else { None };
         let tx = self.replica.read()?;
         let mut entries = 0;
         let logs = examine::logs(tx, &mut entries)?;
@@ -62,9 +58,5 @@ impl Hub {
         };
         findings.ok = findings.problems().is_empty();
         Ok(findings)
-    }
-
-    fn rebuild(&mut self, _: Now) -> Result<u64, StoreError> {
-        Ok(0)
     }
 }

@@ -2,10 +2,13 @@
 //! thread.
 
 mod backup;
+mod cases;
 mod devices;
 mod doctor;
 mod quarantine;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::backup::private_file;
 pub use self::{
@@ -76,6 +79,7 @@ impl Hub {
         }
         let fresh = home.folder().join("keliling.new");
         remove_store(&fresh)?;
+        private_file(&fresh)?;
         let warnings = fill(&fresh, setup)?;
         std::fs::rename(&fresh, &path)?;
         sync_folder(home.folder())?;
@@ -146,6 +150,13 @@ impl Hub {
             Request::Devices => self.tell_devices(tell),
             Request::Stand { device, standing } => self.stand(device, *standing),
             Request::Status => Ok(serde_json::to_value(self.status()?)?),
+            Request::CaseList { limit } => self.tell_cases(*limit, tell),
+            Request::CaseShow { case } => self.show_case(case),
+            Request::Amend { case, amendment } => self.amend(now, case, amendment),
+            Request::CaseExport { case, automerge } => self.export(case, *automerge),
+            Request::Find { text, limit } => self.tell_found(text, *limit, tell),
+            Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
+            Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Registries => {

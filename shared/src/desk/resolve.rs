@@ -18,14 +18,14 @@ pub enum ResolveError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Neither an id nor a slip number.
-    #[error("`{text}` is neither the id of a {kind} nor a slip number: {source}")]
+    #[error("`{text}` is neither the id of a {kind} nor a slip number: {why}")]
     Form {
         /// What was given, cut.
         text: String,
         /// What it should be.
         kind: &'static str,
         /// What is wrong with it as a slip number.
-        source: ParseSlipError,
+        why: ParseSlipError,
     },
     /// An id of something else.
     #[error("`{text}` is not the id of a {kind}")]
@@ -76,10 +76,10 @@ pub fn case(tx: Tx<'_>, text: &str) -> Result<DocumentId, ResolveError> {
             Some(Kind::Person | Kind::Visit) | None => Err(wrong_kind(text, "case")),
         };
     }
-    let slip = text.parse::<SlipNumber>().map_err(|source| ResolveError::Form {
+    let slip = text.parse::<SlipNumber>().map_err(|why| ResolveError::Form {
         text: cut(text),
         kind: "case",
-        source,
+        why,
     })?;
     let slip = slip.to_string();
     let mut cases = read_model::cases_of_slip(tx, &slip)?;

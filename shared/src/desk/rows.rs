@@ -109,7 +109,8 @@ pub fn cells(row: &Value) -> Vec<String> {
     COLUMNS.iter().map(|column| row.get(*column).map_or_else(String::new, cell)).collect()
 }
 
-fn cell(value: &Value) -> String {
+/// A value as a cell: what is unknown is empty, lists and maps are JSON or their keys.
+pub fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

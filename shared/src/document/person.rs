@@ -227,7 +227,7 @@ pub(super) mod tests {
             reference: None,
         };
         let mut history = History::default();
-        let mut edit = Edit::create(Kind::Person, VAN);
+        let mut edit = Edit::create(DocumentId::new([0; 10], Kind::Person, 1), VAN);
         new.write(&mut edit).expect("within the schema");
         save(&mut edit, &mut history);
         history

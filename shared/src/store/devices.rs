@@ -274,6 +274,15 @@ pub fn receipt(tx: Tx<'_>, epoch: Epoch) -> Result<Option<Receipt>> {
     frame.map(|bytes| minicbor::decode(&bytes).map_err(|_| damaged("receipt.frame"))).transpose()
 }
 
+/// Forgets the receipt for a life of this device.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_receipt(tx: Tx<'_>, epoch: Epoch) -> Result<()> {
+    tx.execute("DELETE FROM receipt WHERE epoch = ?1", [epoch.0])?;
+    Ok(())
+}
+
 /// Keeps a receipt that was verified.
 ///
 /// # Errors

@@ -12,15 +12,21 @@
 //! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
 //! made after the transaction that makes it true.
 
+mod batches;
 pub mod custody;
 pub mod enrolment;
 pub mod examine;
 mod exchange;
 mod feed;
 pub mod gate;
+mod greeting;
 mod intake;
+#[cfg(test)]
+mod pair;
 pub mod rebuild;
+mod receipts;
 mod reconcile;
+mod repair;
 pub mod replica;
 mod scope;
 mod session;

@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub(super) unit: Option<UnitId>,
     /// Child: what the newest receipt covers. Parent: what the child's newest receipt covers.
     pub(super) receipted: u64,
+    /// Parent: up to where the child's newest receipt says that backups hold its log.
+    pub(super) backed_up: u64,
     /// Parent: the head of the child's log as it said.
     pub(super) announced: u64,
     /// Parent: whether the child's log continues what is held.
@@ -106,6 +108,7 @@ impl Session {
             epoch: Epoch::default(),
             unit: None,
             receipted: 0,
+            backed_up: 0,
             announced: 0,
             accepts: role == Role::Child,
             feed_at: 0,

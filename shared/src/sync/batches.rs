@@ -1,0 +1,304 @@
+//! Batches: taking what comes in, one transaction each, and sending as far as credit goes.
+
+use super::{
+    Channel, CloseCode, Event, PeerId, Replica, Role,
+    exchange::{Fault, fault, protocol},
+    feed::{Extension, Holdings},
+    intake::{Intake, IntakeError, Tally},
+    session::{Phase, digest},
+};
+use crate::{
+    id::DeviceId,
+    store::{
+        self, StoreError, changes, devices,
+        log::{self, Half},
+        quarantine,
+    },
+    time::Now,
+    wire::{
+        Frame,
+        batch::{BATCH_BYTES_RECEIVED_MAX, Batch, LogName},
+        frame::Cursor,
+    },
+};
+
+/// Changes of one device that may wait before it gets no more credit.
+const WAITING_MAX: u64 = 1_000;
+/// Half a batch is kept on disk each time that this many more bytes of it have come.
+const HALF_BYTES: usize = 32 * 1024;
+
+impl Replica {
+    pub(super) fn batch_start(
+        &mut self,
+        peer: PeerId,
+        log: LogName,
+        digest: [u8; 16],
+        total: u64,
+        offset: u64,
+    ) -> Result<(), Fault> {
+        if total == 0 || total > BATCH_BYTES_RECEIVED_MAX as u64 || offset > total {
+            return Err(fault(CloseCode::Limit, "a batch is larger than allowed"));
+        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let expected = match session.role {
+            Role::Parent => {
+                log.author == session.device
+                    || log.reader.is_some_and(|reader| reader.device == session.device)
+            }
+            Role::Child => log.author == DeviceId::HUB && log.reader.is_some(),
+        };
+        if !expected {
+            return Err(protocol("a batch of a log that is not the sender's"));
+        }
+        let held = match session.incoming.take() {
+            Some((name, half)) if name == log && half.digest == digest => half.bytes,
+            _ => Vec::new(),
+        };
+        if held.len() as u64 != offset {
+            if offset == 0 {
+                session.incoming = Some((log, Half { digest, total, bytes: Vec::new() }));
+                return Ok(());
+            }
+            return Err(protocol("a batch goes on where nothing is held"));
+        }
+        session.incoming = Some((log, Half { digest, total, bytes: held }));
+        Ok(())
+    }
+
+    pub(super) fn batch_data(&mut self, now: Now, peer: PeerId, data: &[u8]) -> Result<(), Fault> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some((name, half)) = &mut session.incoming else {
+            return Err(protocol("bytes of a batch that was not begun"));
+        };
+        let before = half.bytes.len();
+        half.bytes.extend_from_slice(data);
+        if half.bytes.len() as u64 > half.total {
+            return Err(fault(CloseCode::Limit, "a batch is longer than announced"));
+        }
+        if (half.bytes.len() as u64) < half.total {
+            if before / HALF_BYTES != half.bytes.len() / HALF_BYTES {
+                let (name, half) = (*name, half.clone());
+                self.store.commit(|tx| {
+                    let log = log::find_or_begin(tx, &name)?;
+                    log::set_half(tx, log.row, Some(&half))
+                })?;
+            }
+            return Ok(());
+        }
+        let (name, half) = session.incoming.take().expect("it was there just now");
+        self.whole_batch(now, peer, name, &half)
+    }
+
+    /// A batch is complete: it is judged and stored in one transaction, and only then acknowledged.
+    pub(super) fn whole_batch(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        name: LogName,
+        half: &Half,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
+        let (role, device, accepts) = (session.role, session.device, session.accepts);
+        let parsed = if digest(&half.bytes) == half.digest {
+            Batch::of_bytes(&half.bytes).map_err(|error| error.to_string())
+        } else {
+            Err("the batch is not the one announced".to_owned())
+        };
+        let batch = match parsed {
+            Ok(batch) if batch.log == name => batch,
+            Ok(_) => return self.breach(now, device, "the batch is of another log", &half.bytes),
+            Err(reason) => return self.breach(now, device, &reason, &half.bytes),
+        };
+        if role == Role::Parent && !accepts {
+            return Ok(());
+        }
+        if role == Role::Parent && !self.is_active(device)? {
+            return Err(fault(CloseCode::Revoked, "this laptop may not connect"));
+        }
+        match self.intake(now, peer, &batch) {
+            Ok(tally) => self.taken(now, peer, &batch, half.bytes.len() as u64, &tally),
+            Err(IntakeError::Store(error)) => Err(error.into()),
+            Err(IntakeError::Discontinuous) if role == Role::Parent => Ok(()),
+            Err(error) if error.is_breach() => self.breach(now, device, &error.to_string(), &half.bytes),
+            Err(error) => Err(protocol(error.to_string())),
+        }
+    }
+
+    pub(super) fn is_active(&self, device: DeviceId) -> Result<bool, StoreError> {
+        let row = devices::by_number(self.store.reader(), device)?;
+        Ok(row.is_some_and(|row| row.standing == devices::Standing::Active))
+    }
+
+    pub(super) fn intake(&mut self, now: Now, peer: PeerId, batch: &Batch) -> Result<Tally, IntakeError> {
+        let Some(session) = self.sessions.get(&peer) else { return Ok(Tally::default()) };
+        let (role, key, unit, epoch) = (session.role, session.key, session.unit.clone(), session.epoch);
+        let Self { store, station, registries, .. } = self;
+        let hub_key = station.place.as_ref().map(|place| place.hub_key);
+        let outcome = store.commit(|tx| {
+            let mut intake = Intake::new(tx, station, registries, now);
+            match (role, batch.log.reader, unit, hub_key) {
+                (Role::Parent, None, Some(unit), _) => {
+                    let feed =
+                        log::find(tx, &station.feed_for(batch.log.author, epoch))?.map(|feed| feed.row);
+                    intake.log_batch(batch, &key, &unit, feed)?;
+                }
+                (Role::Parent, Some(_), _, Some(own)) => intake.feed_batch(batch, &own, true)?,
+                (Role::Child, Some(_), _, Some(hub)) => intake.feed_batch(batch, &hub, false)?,
+                _ => return Err(IntakeError::Discontinuous),
+            }
+            let log = log::find_or_begin(tx, &batch.log)?;
+            log::set_half(tx, log.row, None)?;
+            Ok(intake.tally)
+        });
+        if outcome.is_err() {
+            // What was moved on in memory was not kept.
+            self.registries = store::registries::load(self.store.reader())?;
+        }
+        outcome
+    }
+
+    pub(super) fn taken(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        batch: &Batch,
+        bytes: u64,
+        tally: &Tally,
+    ) -> Result<(), Fault> {
+        for (device, rule) in &tally.refused {
+            self.event(Event::Quarantined { device: *device, rule: rule.clone() });
+        }
+        if tally.own_refused {
+            self.life.renew();
+        }
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        session.received += tally.changes;
+        session.quarantined += tally.refused.len() as u64;
+        let role = session.role;
+        let device = session.device;
+        if role == Role::Child {
+            return self.fed(peer, batch, bytes);
+        }
+        if changes::waiting_count(self.store.reader(), device)? < WAITING_MAX {
+            self.say(peer, &Frame::Credit(bytes));
+        }
+        if batch.log.reader.is_none() {
+            self.receipt_if_behind(now, peer)?;
+        }
+        let done = self.durable(peer)?.is_some_and(|durable| {
+            self.sessions.get(&peer).is_some_and(|session| durable >= session.announced)
+        });
+        if done {
+            self.extend_feed(now, peer, &Holdings::AsTold);
+        }
+        if tally.new > 0 {
+            self.news(now);
+        }
+        self.pump(peer);
+        Ok(())
+    }
+
+    /// A batch of the feed is stored: the hub may forget it.
+    pub(super) fn fed(&mut self, peer: PeerId, batch: &Batch, bytes: u64) -> Result<(), Fault> {
+        let cursor = Cursor { index: batch.last, chain: batch.chain };
+        self.say(peer, &Frame::FeedAck { cursor, scope: crate::wire::batch::Sum::default() });
+        self.say(peer, &Frame::Credit(bytes));
+        self.pump(peer);
+        self.settle(peer)
+    }
+
+    /// Bytes that break the rules are kept, and the connection ends.
+    pub(super) fn breach(
+        &mut self,
+        now: Now,
+        device: DeviceId,
+        reason: &str,
+        bytes: &[u8],
+    ) -> Result<(), Fault> {
+        self.keep_debris(now, device, reason, bytes);
+        Err(protocol(reason))
+    }
+
+    pub(super) fn keep_debris(&mut self, now: Now, device: DeviceId, reason: &str, bytes: &[u8]) {
+        if !self.station.hub || device == DeviceId::HUB {
+            return;
+        }
+        let kept = self.store.commit(|tx| quarantine::keep_debris(tx, device, reason, now.wall, bytes));
+        if let Err(error) = kept {
+            tracing::warn!(error = &error as &dyn std::error::Error, "keep bytes that break the rules");
+        }
+        self.event(Event::Quarantined { device, rule: "frame".to_owned() });
+    }
+
+    /// Parent: writes what a device has not been told into its feed.
+    pub(super) fn extend_feed(&mut self, now: Now, peer: PeerId, holdings: &Holdings) {
+        let Some(session) = self.sessions.get(&peer) else { return };
+        if session.role != Role::Parent || session.phase != Phase::Linked || !session.accepts {
+            return;
+        }
+        let (device, epoch, Some(unit)) = (session.device, session.epoch, session.unit.clone()) else {
+            return;
+        };
+        let Self { store, station, registries, .. } = self;
+        let extended = store
+            .commit(|tx| Extension::new(tx, station, registries, (device, epoch, &unit), now)?.run(holdings));
+        match extended {
+            Ok(feed) => {
+                if let Some(session) = self.sessions.get_mut(&peer)
+                    && session.sending.log.is_none()
+                {
+                    session.sending.log = Some((feed.name, session.feed_at + 1));
+                }
+                self.pump(peer);
+            }
+            Err(error) => self.fail(peer, error.into()),
+        }
+    }
+
+    /// Sends as much as credit allows, and says when nothing is left.
+    pub(super) fn pump(&mut self, peer: PeerId) {
+        if let Err(error) = self.try_pump(peer) {
+            self.fail(peer, error.into());
+        }
+    }
+
+    pub(super) fn try_pump(&mut self, peer: PeerId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
+        if session.role == Role::Child && session.sending.log.is_some() {
+            let own = self.station.log();
+            let Self { store, station, .. } = self;
+            let unsigned = log::find(store.reader(), &own)?
+                .filter(|log| log::signed_head(store.reader(), log).is_ok_and(|head| head < log.head.index));
+            if let Some(log) = unsigned {
+                store.commit(|tx| station.sign_log(tx, &log))?;
+            }
+        }
+        loop {
+            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+            while let Some(bytes) = session.sending.poll() {
+                self.outputs.push_back(super::Output::Send { peer, channel: Channel::Batch, bytes });
+            }
+            if session.sending.is_busy() {
+                return Ok(());
+            }
+            if let Some(batch) = session.sending.returns.pop_front() {
+                session.sending.begin(&batch, None);
+                continue;
+            }
+            let Some((name, next)) = session.sending.log else { return Ok(()) };
+            let tx = self.store.reader();
+            let log = log::find(tx, &name)?;
+            let batch = log.map(|log| log::batch_with(tx, &log, next)).transpose()?.flatten();
+            let Some(batch) = batch.filter(|batch| batch.first == next && !batch.signature.is_empty()) else {
+                break;
+            };
+            session.sending.begin(&batch, session.resume.take());
+            session.sending.log = Some((name, batch.last + 1));
+            session.sent += batch.last - batch.first + 1;
+            let left = log.map_or(0, |log| log.head.index - batch.last);
+            let output = session.progress(left);
+            self.outputs.push_back(output);
+        }
+        self.say_caught_up(peer)
+    }
+}

@@ -1,0 +1,164 @@
+//! Proof of arrival: receipts for a laptop's log, acknowledgements of the feed, and when all is said.
+
+use super::{
+    Event, PeerId, Replica, Role,
+    exchange::{Fault, protocol},
+};
+use crate::{
+    id::PublicKey,
+    identity::{self, Context, Signature},
+    store::{self, StoreError, changes, devices, feeds, log},
+    time::Now,
+    wire::{
+        Frame,
+        batch::LogName,
+        frame::{Cursor, Receipt},
+    },
+};
+
+impl Replica {
+    pub(super) fn durable(&self, peer: PeerId) -> Result<Option<u64>, StoreError> {
+        let Some(session) = self.sessions.get(&peer) else { return Ok(None) };
+        let name = LogName { author: session.device, epoch: session.epoch, reader: None };
+        Ok(log::find(self.store.reader(), &name)?.map(|log| log.head.index))
+    }
+
+    /// Signs a receipt where the laptop's newest is older than what is held, or than the last backup.
+    pub(super) fn receipt_if_behind(&mut self, now: Now, peer: PeerId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
+        let name = LogName { author: session.device, epoch: session.epoch, reader: None };
+        let tx = self.store.reader();
+        let Some(log) = log::find(tx, &name)? else { return Ok(()) };
+        let backed_up = store::fact(tx, &format!("backed_up/{}", log.row))?;
+        let backed_up_through =
+            backed_up.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+        if log.head.index <= session.receipted && backed_up_through <= session.backed_up {
+            return Ok(());
+        }
+        let mut receipt = Receipt {
+            hub_epoch: self.station.epoch,
+            device: name.author,
+            epoch: name.epoch,
+            cursor: log.head,
+            backed_up_through,
+            at: now.wall,
+            signature: Vec::new(),
+        };
+        let signature = self.station.key.sign(Context::Receipt, &receipt.signed_message());
+        receipt.signature = signature.0.to_vec();
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.receipted = log.head.index;
+            session.backed_up = backed_up_through;
+        }
+        self.say(peer, &Frame::Receipt(receipt));
+        Ok(())
+    }
+
+    pub(super) fn take_receipt(&mut self, peer: PeerId, receipt: &Receipt) -> Result<(), Fault> {
+        let Some(place) = &self.station.place else { return Ok(()) };
+        if receipt.device != place.device || receipt.epoch != self.station.epoch {
+            return Err(protocol("a receipt for another laptop"));
+        }
+        if !receipt_is_sound(receipt, &place.hub_key) {
+            return Err(protocol("a receipt that the hub did not sign"));
+        }
+        let own = self.station.log();
+        let Self { store, station, .. } = self;
+        let covered = store.commit(|tx| {
+            let log = log::find(tx, &own)?;
+            let chain = log.map(|log| log::chain_at(tx, &log, receipt.cursor.index)).transpose()?.flatten();
+            if chain != Some(receipt.cursor.chain) {
+                return Ok::<_, StoreError>(None);
+            }
+            let before = devices::receipt(tx, station.epoch)?.map_or(0, |receipt| receipt.cursor.index);
+            devices::put_receipt(tx, receipt)?;
+            let mut covered = 0;
+            for change in changes::of_log(tx, station.device(), station.epoch, before + 1)? {
+                if change.origin.index > receipt.cursor.index {
+                    break;
+                }
+                covered += 1;
+                if change.root {
+                    feeds::enter(tx, feeds::OWN, change.document)?;
+                }
+            }
+            Ok(Some(covered))
+        })?;
+        let Some(covered) = covered else { return Err(protocol("a receipt for another log")) };
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.receipted = receipt.cursor.index;
+            session.covered += covered;
+        }
+        self.pump(peer);
+        self.settle(peer)
+    }
+
+    pub(super) fn take_feed_ack(&mut self, peer: PeerId, cursor: Cursor) -> Result<(), Fault> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let name = self.station.feed_for(session.device, session.epoch);
+        session.feed_at = session.feed_at.max(cursor.index);
+        self.store.commit(|tx| {
+            let Some(log) = log::find(tx, &name)? else { return Ok::<_, StoreError>(()) };
+            let feed = feeds::state(tx, log.row)?;
+            if cursor.index > feed.acked && cursor.index <= log.head.index {
+                feeds::set_state(tx, log.row, feeds::Feed { acked: cursor.index, ..feed })?;
+                log::prune(tx, &log, cursor.index)?;
+            }
+            Ok(())
+        })?;
+        self.pump(peer);
+        Ok(())
+    }
+
+    /// Parent: tells that the feed is sent to its end and the log durable up to where it is.
+    pub(super) fn say_caught_up(&mut self, peer: PeerId) -> Result<(), StoreError> {
+        let durable = self.durable(peer)?.unwrap_or(0);
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        if session.role != Role::Parent || session.reconciling || durable < session.announced {
+            return Ok(());
+        }
+        let Some((_, next)) = session.sending.log else { return Ok(()) };
+        let state = (next - 1, durable);
+        if session.caught_up != Some(state) {
+            session.caught_up = Some(state);
+            self.say(peer, &Frame::CaughtUp { feed: state.0, durable: state.1 });
+        }
+        Ok(())
+    }
+
+    /// Child: whether everything is handed over and read.
+    pub(super) fn settle(&mut self, peer: PeerId) -> Result<(), Fault> {
+        let own = log::find(self.store.reader(), &self.station.log())?.map_or(0, |log| log.head.index);
+        let feed = match self.station.feed_epoch {
+            Some(epoch) => log::find(self.store.reader(), &self.station.own_feed(epoch))?,
+            None => None,
+        };
+        let feed = feed.map_or(0, |feed| feed.head.index);
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let whole =
+            session.caught_up == Some((feed, own)) && session.receipted >= own && !session.reconciling;
+        if whole && session.settled != Some((feed, own)) {
+            session.settled = Some((feed, own));
+            let event = Event::Settled {
+                peer,
+                sent: session.sent,
+                received: session.received,
+                receipted: session.covered,
+                quarantined: session.quarantined,
+            };
+            self.event(event);
+        }
+        Ok(())
+    }
+
+    /// Child: asks the parent to close when everything before has arrived.
+    pub fn bye(&mut self, peer: PeerId) {
+        self.say(peer, &Frame::Bye);
+    }
+}
+
+pub(super) fn receipt_is_sound(receipt: &Receipt, hub: &PublicKey) -> bool {
+    Signature::try_from(receipt.signature.as_slice()).is_ok_and(|signature| {
+        identity::verify(*hub, Context::Receipt, &receipt.signed_message(), &signature).is_ok()
+    })
+}
