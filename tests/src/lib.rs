@@ -1,9 +1,13 @@
 //! What the tests, the demo and the benchmarks of Keliling stand on.
 //!
 //! In reading order: [`random`] makes chance repeatable; [`people`] invents citizens and their cases;
-//! [`relay`] is a link to test on; [`process`] runs the real programs.
+//! [`relay`] is a link to test on; [`process`] runs the real programs. [`world`] simulates hub and vans with
+//! everything that goes wrong as [`fault`] has it, and [`model`] says what must hold.
 
+pub mod fault;
+pub mod model;
 pub mod people;
 pub mod process;
 pub mod random;
 pub mod relay;
+pub mod world;

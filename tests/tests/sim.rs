@@ -1,1 +1,37 @@
+//! Seeds of the simulated world. `SEED=17 cargo nextest run -E 'test(a_seed_alone)'` replays one with its log.
+#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
+use std::env;
+
+use tests::world::{self, Planted};
+
+#[test]
+fn the_smallest_world_settles() {
+    let mut world = world::World::new(1, None, env::var("SEED").is_ok()).unwrap();
+    world.smoke().unwrap();
+}
+
+fn seeds(range: std::ops::Range<u64>) {
+    let mut failed = Vec::new();
+    for seed in range {
+        if let Err(error) = world::run(seed, None, false) {
+            failed.push(format!("seed {seed}: {error:#}"));
+        }
+    }
+    assert!(failed.is_empty(), "{} fail:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn a_seed_alone() {
+    let Ok(seed) = env::var("SEED") else { return };
+    let outcome = world::run(seed.parse().unwrap(), None, true);
+    eprintln!("{outcome:?}");
+    outcome.unwrap();
+}
+
+#[test]
+fn seeds_to_try() {
+    let Ok(text) = env::var("SEEDS") else { return };
+    let (first, last) = text.split_once('-').unwrap();
+    seeds(first.parse().unwrap()..last.parse().unwrap());
+}

@@ -1,0 +1,137 @@
+//! Agreement: the hub and every honest laptop have the same heads and the same view of what both have in scope.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, ensure};
+use shared::{
+    document::{self, Case, Edit, Person, View, Visit, conflict},
+    id::{ActorId, ChangeHash, DocumentId, Kind as Sort},
+    store::{Tx, changes, feeds, log, read_model},
+};
+
+use crate::world::{HUB, World};
+
+impl World {
+    /// Whether everybody agrees with the hub.
+    ///
+    /// # Errors
+    /// Who does not, about what.
+    pub(crate) fn agree(&mut self) -> anyhow::Result<()> {
+        let vans: Vec<_> = (0..self.machines.len()).filter(|number| self.is_welcome(*number)).collect();
+        let mut views = BTreeMap::new();
+        self.machines[HUB].running()?.read()?;
+        for number in vans {
+            self.machines[number].running()?.read()?;
+            let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
+            let machine = &self.machines[number];
+            let van = machine.replica.as_ref().context("a van is down")?;
+            let feed = hub.station().feed_for(machine.device, van.station().epoch);
+            let (there, here) = (hub.store().reader(), van.store().reader());
+            let row = log::find(there, &feed)?.with_context(|| format!("{} has no feed", machine.name))?.row;
+            let (mut told, mut known) = (feeds::entered(there, row)?, feeds::entered(here, feeds::OWN)?);
+            told.sort_unstable();
+            known.sort_unstable();
+            ensure!(told == known, "{}: scope {known:?}, by the hub {told:?}", machine.name);
+            let unit = van.station().place.as_ref().and_then(|place| place.unit.clone()).context("a unit")?;
+            let is_partial = hub.registries().unit(&unit).is_some_and(|unit| !unit.villages.is_empty());
+            for document in open_documents(there)? {
+                let is_in = told.binary_search(&document).is_ok();
+                ensure!(is_in || is_partial, "{}: {document:?} is not in scope", machine.name);
+            }
+            for document in told {
+                if !views.contains_key(&document) {
+                    views.insert(document, Sight::of(there, document)?);
+                }
+                let mine = Sight::of(here, document)?;
+                ensure!(
+                    mine.heads == views[&document].heads,
+                    "{}: {document:?} has heads {:?}, at the hub {:?}",
+                    machine.name,
+                    mine.heads,
+                    views[&document].heads
+                );
+                ensure!(
+                    mine == views[&document],
+                    "{}: {document:?} is {mine:?}, at the hub {:?}",
+                    machine.name,
+                    views[&document]
+                );
+            }
+        }
+        self.hub_has_settled()
+    }
+
+    /// Nothing waits at the hub, and every document opens.
+    fn hub_has_settled(&self) -> anyhow::Result<()> {
+        let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
+        let tx = hub.store().reader();
+        for device in changes_waiting(tx)? {
+            let is_hostile = self
+                .machines
+                .iter()
+                .any(|machine| machine.device.0 == device && machine.kind == crate::world::Kind::Hostile);
+            ensure!(is_hostile, "a change of device {device} waits at the hub");
+        }
+        let mut statement = tx.prepare("SELECT DISTINCT document FROM change WHERE state = 1")?;
+        let rows = statement.query_map([], |row| Ok(DocumentId(row.get(0)?)))?;
+        for document in rows {
+            let document = document?;
+            let kind = document.kind().context("a kind")?;
+            let history = changes::history(tx, document)?;
+            Edit::open(kind, &history, ActorId([1; 16])).with_context(|| format!("{document:?}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn changes_waiting(tx: Tx<'_>) -> anyhow::Result<Vec<u32>> {
+    let mut statement = tx.prepare("SELECT DISTINCT author FROM change WHERE state = 0")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The documents that every laptop without villages of its own must have: all but cases that have ended.
+fn open_documents(tx: Tx<'_>) -> anyhow::Result<Vec<DocumentId>> {
+    let mut documents = Vec::new();
+    for document in read_model::newest_first(tx)? {
+        let ended: Option<i64> = match document.kind() {
+            Some(Sort::Case) => {
+                tx.query_row("SELECT count(closed) FROM case_row WHERE document = ?1", [document.0], |row| {
+                    row.get(0)
+                })?
+            }
+            _ => Some(0),
+        };
+        if ended == Some(0) {
+            documents.push(document);
+        }
+    }
+    Ok(documents)
+}
+
+/// A document as somebody sees it.
+#[derive(PartialEq, Debug)]
+struct Sight {
+    heads: Vec<ChangeHash>,
+    text: String,
+    conflicts: String,
+}
+
+impl Sight {
+    fn of(tx: Tx<'_>, document: DocumentId) -> anyhow::Result<Self> {
+        let history = changes::history(tx, document)?;
+        let view = View::of(&history);
+        let kind = document.kind().context("a kind")?;
+        let text = match kind {
+            Sort::Case => serde_json::to_string(&Case::read(&view))?,
+            Sort::Person => serde_json::to_string(&Person::read(&view))?,
+            Sort::Visit => serde_json::to_string(&Visit::read(&view))?,
+        };
+        let conflicts = format!("{:?}", conflict::conflicts(kind, &view));
+        Ok(Self { heads: document_heads(&history), text, conflicts })
+    }
+}
+
+fn document_heads(history: &document::History) -> Vec<ChangeHash> {
+    history.heads()
+}

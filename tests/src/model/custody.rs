@@ -1,0 +1,115 @@
+//! Custody is proven: whatever a laptop shows as arrived is at the hub at that very moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, ensure};
+use shared::{
+    id::{ChangeHash, DocumentId},
+    store::{changes, devices},
+    sync::{Replica, custody},
+};
+
+use crate::world::{HUB, Kind, Machine, World};
+
+impl World {
+    /// Holds what each laptop shows against what the hub has.
+    ///
+    /// # Errors
+    /// A laptop shows more than is true, or its numbers do not add up.
+    pub(crate) fn check_custody(&mut self) -> anyhow::Result<()> {
+        let hub_epoch = self.machines[HUB].replica.as_ref().map(|hub| hub.station().epoch);
+        let mut proven: BTreeMap<usize, Vec<ChangeHash>> = BTreeMap::new();
+        for (number, machine) in self.machines.iter_mut().enumerate() {
+            if machine.kind != Kind::Van || machine.device.0 == 0 {
+                continue;
+            }
+            let Some(replica) = machine.replica.as_mut() else { continue };
+            let arrived = arrived(replica)?;
+            check_numbers(replica, &arrived).with_context(|| machine.name.clone())?;
+            self.model.promised.extend(&arrived);
+            if hub_epoch.is_some() && replica.station().feed_epoch == hub_epoch {
+                proven.insert(number, arrived.into_iter().collect());
+            }
+        }
+        if hub_epoch.is_none() || self.model.unnoticed == hub_epoch {
+            return Ok(());
+        }
+        let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
+        for (number, hashes) in proven {
+            for hash in hashes {
+                let is_there = changes::find(hub.store().reader(), &hash)?.is_some();
+                ensure!(is_there, "{} shows {hash:?} as arrived: it is not", self.machines[number].name);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A laptop's own changes that a stored receipt covers or the feed has brought.
+fn arrived(replica: &Replica) -> anyhow::Result<BTreeSet<ChangeHash>> {
+    let tx = replica.store().reader();
+    let device = replica.station().device();
+    let mut statement = tx.prepare(
+        "SELECT hash FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
+         WHERE change.author = ?1 AND (change.fed = 1 OR change.position <= coalesce(receipt.head, 0))",
+    )?;
+    let rows = statement.query_map([device.0], |row| Ok(ChangeHash(row.get(0)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts the states of cases in the plainest way and compares.
+fn check_numbers(replica: &mut Replica, arrived: &BTreeSet<ChangeHash>) -> anyhow::Result<()> {
+    let device = replica.station().device();
+    let tx = replica.read()?;
+    let mut open: BTreeSet<DocumentId> = BTreeSet::new();
+    let mut statement = tx.prepare("SELECT hash, document FROM change WHERE author = ?1")?;
+    let rows =
+        statement.query_map([device.0], |row| Ok((ChangeHash(row.get(0)?), DocumentId(row.get(1)?))))?;
+    for row in rows {
+        let (hash, document) = row?;
+        if !arrived.contains(&hash) {
+            open.insert(document);
+        }
+    }
+    let mut here = 0;
+    let mut all = 0;
+    let mut statement = tx.prepare("SELECT document, applicant, subject, visit FROM case_row")?;
+    let rows = statement.query_map([], |row| {
+        Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<[u8; 16]>>(3)?])
+    })?;
+    for row in rows {
+        all += 1;
+        here += u64::from(row?.into_iter().flatten().any(|document| open.contains(&DocumentId(document))));
+    }
+    let counted = custody::count(tx, device)?;
+    ensure!(
+        counted.on_laptop == here
+            && counted.on_laptop + counted.carried + counted.at_hub + counted.accepted == all,
+        "custody counts {counted:?} where {here} of {all} cases are only here"
+    );
+    Ok(())
+}
+
+/// Once everything has healed, every laptop shows that all has arrived, and its receipts are of its log.
+pub(super) fn check_all_arrived(machines: &mut [Machine], welcome: &[usize]) -> anyhow::Result<()> {
+    for number in welcome {
+        let machine = &mut machines[*number];
+        let replica = machine.running()?;
+        let (device, epoch) = (replica.station().device(), replica.station().epoch);
+        let counted = custody::count(replica.read()?, device)?;
+        ensure!(
+            counted.unsent == 0 && counted.on_laptop == 0,
+            "{} shows {counted:?} after everything was said",
+            machine.name
+        );
+        let receipt = devices::receipt(machine.running()?.store().reader(), epoch)?;
+        let log = machine.running()?.station().log();
+        let head = shared::store::log::find(machine.running()?.store().reader(), &log)?.map(|log| log.head);
+        ensure!(
+            receipt.as_ref().map(|receipt| receipt.cursor) == head.filter(|head| head.index > 0),
+            "{}: receipt {receipt:?}, log {head:?}",
+            machine.name
+        );
+    }
+    Ok(())
+}
