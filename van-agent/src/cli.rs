@@ -120,7 +120,7 @@ pub struct Enroll {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Record {
     /// A file of one JSON object a line; `-` for standard input.
-    #[arg(long, value_name = "FILE", exclusive = true)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nik", "name", "person_ref", "village", "service", "officer"])]
     pub file: Option<PathBuf>,
     /// National identity number; leave it out where there is none.
     #[arg(long)]

@@ -45,7 +45,7 @@ pub(super) fn case(mut desk: Desk, case: Case) -> anyhow::Result<()> {
     }
 }
 
-pub(super) fn find(mut desk: Desk, find: Find) -> anyhow::Result<()> {
+pub(super) fn find(mut desk: Desk, find: &Find) -> anyhow::Result<()> {
     let mut none = true;
     desk.ask_rows(&Request::Find { text: find.text.join(" "), limit: find.limit }, |row| {
         none = false;

@@ -31,29 +31,23 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     let long = matches!(cli.command, Command::Run(_));
     log::begin(&cli.log, if long { "info" } else { "warn" })?;
     let printer = Printer::new(cli.json);
-    if let Command::Completions { shell } = cli.command {
-        return completions(shell, printer);
-    }
     let folder = folder(cli.home)?;
+    let desk = |folder| Ok::<_, anyhow::Error>(Desk::new(existing(folder)?, Printer::new(cli.json)));
     match cli.command {
-        Command::Init(options) => return init::init(&Home::open(folder)?, options, printer),
-        Command::Restore(options) => return store::restore(&Home::open(folder)?, &options.file, printer),
-        Command::Run(options) => return run::run(&existing(folder)?, &options, printer),
-        _ => {}
-    }
-    let desk = Desk::new(existing(folder)?, printer);
-    match cli.command {
-        Command::Invite(options) => invite::invite(desk, options.unit),
-        Command::Device(device) => device::device(desk, device),
-        Command::Case(case) => case::case(desk, case),
-        Command::Find(find) => case::find(desk, find),
-        Command::Person(person) => person::person(desk, person),
-        Command::Quarantine(quarantine) => quarantine::quarantine(desk, quarantine),
-        Command::Registry(registry) => registry::registry(desk, registry),
-        Command::Status => store::status(desk),
-        Command::Doctor(doctor) => store::doctor(desk, doctor.rebuild),
-        Command::Backup(backup) => store::backup(desk, &backup.file),
-        Command::Init(_) | Command::Restore(_) | Command::Run(_) | Command::Completions { .. } => Ok(()),
+        Command::Init(options) => init::init(&Home::open(folder)?, options, printer),
+        Command::Restore(options) => store::restore(&Home::open(folder)?, &options.file, printer),
+        Command::Run(options) => run::run(&existing(folder)?, &options, printer),
+        Command::Invite(options) => invite::invite(desk(folder)?, options.unit),
+        Command::Device(device) => device::device(desk(folder)?, device),
+        Command::Case(case) => case::case(desk(folder)?, case),
+        Command::Find(find) => case::find(desk(folder)?, &find),
+        Command::Person(person) => person::person(desk(folder)?, person),
+        Command::Quarantine(quarantine) => quarantine::quarantine(desk(folder)?, quarantine),
+        Command::Registry(registry) => registry::registry(desk(folder)?, registry),
+        Command::Status => store::status(desk(folder)?),
+        Command::Doctor(doctor) => store::doctor(desk(folder)?, doctor.rebuild),
+        Command::Backup(backup) => store::backup(desk(folder)?, &backup.file),
+        Command::Completions { shell } => completions(shell, printer),
     }
 }
 

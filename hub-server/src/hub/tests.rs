@@ -298,11 +298,12 @@ fn a_backup_is_told_to_laptops_and_a_restored_hub_is_healed_by_them() {
     let rows = district.rows(&Request::Devices);
     assert_eq!(rows[1]["state"], "lost", "and stays shut out");
     assert_eq!(district.exchange(later), Some(CloseCode::Revoked));
+    let fourth = district.person(laptop, None, "Fahik", "1983");
     assert_eq!(district.exchange(laptop), None);
     let tx = district.hub().replica_mut().read().unwrap();
     let names: Vec<_> = read_model::people(tx, "", 10).unwrap().into_iter().map(|row| row.document).collect();
-    let held = [first, second, third].map(|document| names.contains(&document));
-    assert_eq!(held, [true, true, false]);
+    let held = [first, second, fourth, third].map(|document| names.contains(&document));
+    assert_eq!(held, [true, true, true, false]);
     let device = district.laptops[laptop].station().device();
     let custody = custody::count(district.laptops[laptop].read().unwrap(), device).unwrap();
     assert!(custody.safe_to_wipe);

@@ -194,7 +194,14 @@ fn verify_batch(log: &Log, batch: &Batch, key: Option<PublicKey>) -> Result<(), 
             Entry::Change { change, .. } | Entry::Fed { change, .. } => {
                 Some(document::hash(change).map_err(|_| broken(LogFaultSort::Unreadable))?)
             }
-            _ => None,
+            Entry::Actor { .. }
+            | Entry::Note { .. }
+            | Entry::Erased { .. }
+            | Entry::Enter { .. }
+            | Entry::Leave { .. }
+            | Entry::Refused { .. }
+            | Entry::Released { .. }
+            | Entry::Registry { .. } => None,
         };
         chain = chain.after(entry, hash.as_ref());
     }

@@ -293,10 +293,15 @@ impl Replica {
         self.follow(&welcome)?;
         self.doubt_receipt(welcome.durable.index)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let lost = session.receipted > welcome.durable.index;
         session.receipted = session.receipted.min(welcome.durable.index);
         session.phase = Phase::Linked;
         if session.sending.log.is_none() {
             session.sending.credit = welcome.credit;
+            session.sending.log = Some((own, welcome.durable.index + 1));
+            session.resume = welcome.partial;
+        } else if lost {
+            // What went behind the greeting continued a receipt that the hub no longer covers.
             session.sending.log = Some((own, welcome.durable.index + 1));
             session.resume = welcome.partial;
         }
