@@ -13,7 +13,7 @@ use tests::process::{Hub, Output, Running, Van};
 /// One case, as NDJSON takes it.
 fn line(name: &str, nik: Option<&str>) -> String {
     let case = json!({
-        "nik": nik, "name": name, "sex": "P", "born": "1990-08-17", "village": "53.02.01.2003",
+        "nik": nik, "name": name, "sex": "P", "born": "1990-08-17", "village": "53.02.01.1001",
         "service": "DUK-LAHIR", "status": "received", "started": "2026-11-20T09:12:00+08:00",
         "officer": "a", "visit": "Niki-Niki", "consent": true,
     });
