@@ -1,0 +1,4 @@
+//! Journeys over real processes, real QUIC and real disks.
+
+#[path = "e2e/hub.rs"]
+mod hub;
