@@ -127,11 +127,7 @@ impl District {
         let seconds = last["seconds"].as_f64().unwrap_or(f64::NAN);
         format!(
             "{} sent, {} received, {} covered by receipts; {} bytes up, {} down, {seconds:.1} s over EDGE",
-            last["sent"],
-            last["received"],
-            last["receipted"],
-            last["bytes_up"],
-            last["bytes_down"],
+            last["sent"], last["received"], last["receipted"], last["bytes_up"], last["bytes_down"],
         )
     }
 
