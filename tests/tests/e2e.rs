@@ -2,3 +2,5 @@
 
 #[path = "e2e/hub.rs"]
 mod hub;
+#[path = "e2e/van.rs"]
+mod van;
