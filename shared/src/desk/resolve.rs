@@ -1,7 +1,5 @@
 //! Finds the document that a person names: a case by its slip number or id, people and visits by id.
 
-use std::fmt::Write as _;
-
 use crate::{
     id::{DocumentId, Kind},
     slip::{ParseSlipError, SlipNumber},
@@ -54,13 +52,11 @@ pub enum ResolveError {
 }
 
 fn listed(cases: &[CaseRow]) -> String {
-    cases.iter().fold(String::new(), |mut text, case| {
+    let line = |case: &CaseRow| {
         let name = case.name.as_deref().unwrap_or("-");
-        // Writing into a String cannot fail.
-        let _: std::fmt::Result =
-            write!(text, "\n  {} {} {} {name} ({})", case.document, case.unit, case.service, case.status);
-        text
-    })
+        format!("\n  {} {} {} {name} ({})", case.document, case.unit, case.service, case.status)
+    };
+    cases.iter().map(line).collect()
 }
 
 /// The case that a slip number or an id names.

@@ -152,7 +152,13 @@ impl Contents {
                 self.held.insert(document, sum);
                 return Ok(());
             }
-            _ => return Ok(()),
+            Entry::Note { .. }
+            | Entry::Erased { .. }
+            | Entry::Enter { .. }
+            | Entry::Leave { .. }
+            | Entry::Refused { .. }
+            | Entry::Released { .. }
+            | Entry::Registry { .. } => return Ok(()),
         };
         let hash = document::hash(&change).map_err(|_| damaged("batch.body"))?;
         if let Some(&place) = self.places.get(&hash) {

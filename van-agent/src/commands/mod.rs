@@ -38,14 +38,25 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     }
     let home = Home::open(folder(cli.home)?)?;
     match cli.command {
-        Command::Enroll(options) => return enroll::enroll(&home, &options, printer),
-        Command::Record(options) => return record::record(&home, *options, printer),
-        Command::Sync { patience } => return sync::sync(&home, patience, printer),
-        Command::Run { web } => return run::run(&home, web, printer),
-        _ => {}
+        Command::Enroll(options) => enroll::enroll(&home, &options, printer),
+        Command::Record(options) => record::record(&home, *options, printer),
+        Command::Sync { patience } => sync::sync(&home, patience, printer),
+        Command::Run { web } => run::run(&home, web, printer),
+        Command::Completions { shell } => completions(shell, printer),
+        command @ (Command::Amend(_)
+        | Command::Case(_)
+        | Command::Find { .. }
+        | Command::Custody { .. }
+        | Command::Visit(_)
+        | Command::Person(_)
+        | Command::Doctor { .. }) => ask(&home, command, printer),
     }
-    let mut desk = Desk { access: Access::open(&home)?, printer };
-    match cli.command {
+}
+
+/// Does what needs nothing but the holder of the store.
+fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
+    let mut desk = Desk { access: Access::open(home)?, printer };
+    match command {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
         Command::Find { text } => case::find(&mut desk, &text.join(" ")),

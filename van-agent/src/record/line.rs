@@ -158,9 +158,9 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
     let collector =
         fields.object("collector")?.map(|fields| whole_identity(fields, "collector")).transpose()?;
     let mut subject = identity(&mut fields)?;
-    let village: VillageCode = parsed(fields.required("village")?, "village")?;
+    let village: VillageCode = parsed(&fields.required("village")?, "village")?;
     subject.village.get_or_insert_with(|| village.clone());
-    let status: State = parsed(fields.required("status")?, "status")?;
+    let status: State = parsed(&fields.required("status")?, "status")?;
     if !status.may_begin() {
         let why = "a case begins as draft, received, complete, incomplete or waiting_for_network".to_owned();
         return Err(LineError::Value { field: "status", why });
@@ -213,14 +213,14 @@ fn whole_identity(mut fields: Fields, field: &'static str) -> Result<Identity, L
 fn identity(fields: &mut Fields) -> Result<Identity, LineError> {
     Ok(Identity {
         person_ref: fields.text("person_ref")?,
-        nik: fields.text("nik")?.map(|text| parsed(text, "nik")).transpose()?,
+        nik: fields.text("nik")?.map(|text| parsed(&text, "nik")).transpose()?,
         name: fields.checked("name", Field::Name)?,
-        sex: fields.text("sex")?.map(|text| parsed(text, "sex")).transpose()?,
-        born: fields.text("born")?.map(|text| parsed(text, "born")).transpose()?,
+        sex: fields.text("sex")?.map(|text| parsed(&text, "sex")).transpose()?,
+        born: fields.text("born")?.map(|text| parsed(&text, "born")).transpose()?,
         born_estimated: fields.boolean("born_estimated")?,
         phone: fields.checked("phone", Field::Phone)?,
         address: fields.checked("address", Field::Address)?,
-        village: fields.text("domicile")?.map(|text| parsed(text, "domicile")).transpose()?,
+        village: fields.text("domicile")?.map(|text| parsed(&text, "domicile")).transpose()?,
         kk: fields.checked("kk", Field::Kk)?,
         mother: fields.checked("mother", Field::Mother)?,
         father: fields.checked("father", Field::Father)?,
@@ -228,7 +228,7 @@ fn identity(fields: &mut Fields) -> Result<Identity, LineError> {
 }
 
 fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
-    text: String,
+    text: &str,
     field: &'static str,
 ) -> Result<T, LineError> {
     text.parse().map_err(|error: T::Err| LineError::Value { field, why: error.to_string() })
@@ -290,11 +290,12 @@ impl Fields {
         if values.len() > TEXTS_MAX {
             return Err(LineError::Shape { field, expected });
         }
-        let text = |value: Value| match value {
-            Value::String(text) if !text.trim().is_empty() && !text.chars().any(char::is_control) => Ok(text),
-            _ => Err(LineError::Shape { field, expected }),
+        let text = |value: Value| {
+            let text = value.as_str().filter(|text| !text.trim().is_empty())?;
+            (!text.chars().any(char::is_control)).then(|| text.to_owned())
         };
-        values.into_iter().map(text).collect()
+        let texts: Option<_> = values.into_iter().map(text).collect();
+        texts.ok_or(LineError::Shape { field, expected })
     }
 
     fn position(&mut self) -> Result<Option<Position>, LineError> {

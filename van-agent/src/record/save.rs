@@ -163,7 +163,7 @@ impl<'a> Group<'a> {
         let saved = self.try_line(writing, line);
         if saved.is_err() {
             writing.rewind(mark);
-            self.made.undo(before);
+            self.made.undo(&before);
         }
         saved
     }
@@ -526,7 +526,7 @@ impl Made {
         }
     }
 
-    fn undo(&mut self, before: Before) {
+    fn undo(&mut self, before: &Before) {
         self.by_nik.retain(|nik, made| {
             made.truncate(before.by_nik.get(nik).copied().unwrap_or(0));
             !made.is_empty()
