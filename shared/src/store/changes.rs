@@ -10,7 +10,7 @@ use crate::{
     change::Change,
     document::History,
     id::{ActorId, ChangeHash, DeviceId, DocumentId, Epoch},
-    wire::batch::{Entry, Origin, Sum},
+    wire::batch::{Entry, Origin},
 };
 
 /// Whether a change counts.
@@ -158,14 +158,38 @@ pub fn set_fed(tx: Tx<'_>, hash: &ChangeHash) -> Result<()> {
     Ok(())
 }
 
-/// Notes that the hub's feed proved every change held of a document.
+/// Forgets every proof of the hub's feed: it begins anew.
 ///
 /// # Errors
 /// The store fails.
-pub fn set_document_fed(tx: Tx<'_>, document: DocumentId) -> Result<()> {
-    tx.prepare_cached("UPDATE change SET fed = 1 WHERE document = ?1 AND state = 1")?
-        .execute([document.0])?;
+pub fn doubt_all(tx: Tx<'_>) -> Result<()> {
+    tx.execute("UPDATE change SET fed = 0 WHERE fed = 1", [])?;
     Ok(())
+}
+
+/// Notes that the hub holds every change that had arrived up to `arrival`, but for those that `author` wrote
+/// in `epoch`, which receipts cover.
+///
+/// # Errors
+/// The store fails.
+pub fn set_all_fed(tx: Tx<'_>, arrival: u64, author: DeviceId, epoch: Epoch) -> Result<()> {
+    tx.execute(
+        "UPDATE change SET fed = 1 WHERE arrival <= ?1 AND NOT (author = ?2 AND epoch = ?3)",
+        params![arrival, author.0, epoch.0],
+    )?;
+    Ok(())
+}
+
+/// The documents that `author` made, in `epoch` if one is given.
+///
+/// # Errors
+/// The store fails.
+pub fn made_by(tx: Tx<'_>, author: DeviceId, epoch: Option<Epoch>) -> Result<Vec<DocumentId>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document FROM change WHERE author = ?1 AND root = 1 AND (?2 IS NULL OR epoch = ?2)",
+    )?;
+    let rows = statement.query_map(params![author.0, epoch.map(|epoch| epoch.0)], |row| id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Forgets the changes of a document; their bytes stay in the logs.
@@ -293,20 +317,6 @@ pub fn all_but(tx: Tx<'_>, author: DeviceId, epoch: Epoch, until: u64) -> Result
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The sum of a document's changes that count.
-///
-/// # Errors
-/// The store fails.
-pub fn document_sum(tx: Tx<'_>, document: DocumentId) -> Result<Sum> {
-    let mut statement = tx.prepare_cached("SELECT hash FROM change WHERE document = ?1 AND state = 1")?;
-    let rows = statement.query_map([document.0], |row| id::<ChangeHash>(row, 0))?;
-    let mut sum = Sum::default();
-    for hash in rows {
-        sum.add(&hash?);
-    }
-    Ok(sum)
-}
-
 /// Who may write as `actor`, if a log has claimed it.
 ///
 /// # Errors
@@ -326,6 +336,18 @@ pub fn claim_actor(tx: Tx<'_>, actor: ActorId, author: DeviceId) -> Result<()> {
     tx.prepare_cached("INSERT OR IGNORE INTO actor (actor, author) VALUES (?1, ?2)")?
         .execute(params![actor.0, author.0])?;
     Ok(())
+}
+
+/// How many changes stand in the log of `epoch` behind index `after`, up to `until`.
+///
+/// # Errors
+/// The store fails.
+pub fn count_between(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64, until: u64) -> Result<u64> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT count(*) FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3 AND position <= ?4",
+        )?
+        .query_row(params![author.0, epoch.0, after, until], |row| row.get(0))?)
 }
 
 /// Own changes of the log of `epoch` from index `from` on, in order.

@@ -274,12 +274,34 @@ pub fn receipt(tx: Tx<'_>, epoch: Epoch) -> Result<Option<Receipt>> {
     frame.map(|bytes| minicbor::decode(&bytes).map_err(|_| damaged("receipt.frame"))).transpose()
 }
 
-/// Forgets the receipt for a life of this device.
+/// Up to which entry of a life's log custody counts on a receipt.
 ///
 /// # Errors
 /// The store fails.
-pub fn forget_receipt(tx: Tx<'_>, epoch: Epoch) -> Result<()> {
-    tx.execute("DELETE FROM receipt WHERE epoch = ?1", [epoch.0])?;
+pub fn receipted(tx: Tx<'_>, epoch: Epoch) -> Result<u64> {
+    let head = tx
+        .prepare_cached("SELECT head FROM receipt WHERE epoch = ?1")?
+        .query_row([epoch.0], |row| row.get(0))
+        .optional()?;
+    Ok(head.unwrap_or(0))
+}
+
+/// Lowers what custody counts on to what the hub says that it holds; the receipt stays as evidence.
+///
+/// # Errors
+/// The store fails.
+pub fn lower_receipt(tx: Tx<'_>, epoch: Epoch, durable: u64) -> Result<()> {
+    tx.prepare_cached("UPDATE receipt SET head = min(head, ?2) WHERE epoch = ?1")?
+        .execute(params![epoch.0, durable])?;
+    Ok(())
+}
+
+/// Counts on no receipt any more but that for `epoch`: the hub begins another life, or this device does.
+///
+/// # Errors
+/// The store fails.
+pub fn doubt_receipts(tx: Tx<'_>, epoch: Epoch) -> Result<()> {
+    tx.execute("UPDATE receipt SET head = 0 WHERE epoch <> ?1", [epoch.0])?;
     Ok(())
 }
 

@@ -201,6 +201,16 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
     rows.entry((index - first) as usize).map_err(|_| damaged("batch.body"))
 }
 
+/// Whether the batch that holds entry `index` holds a change.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
+    let Some(batch) = batch_with(tx, log, index)? else { return Ok(false) };
+    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
+    Ok(entries.iter().any(|entry| matches!(entry, Entry::Change { .. } | Entry::Fed { .. })))
+}
+
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
 fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
     let change = match entry {
@@ -237,6 +247,26 @@ pub fn chain_at(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Chain>> {
         chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
     }
     Ok(Some(chain))
+}
+
+/// Whether entry `index` is not in the midst of a batch: one begins there, or the log ends before it.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn begins_batch(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
+    Ok(batch_with(tx, log, index)?.is_none_or(|batch| batch.first == index))
+}
+
+/// Whether what stands behind `cursor` in `log` continues it, and is still there.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn goes_on_from(tx: Tx<'_>, log: &Log, cursor: &Cursor) -> Result<bool> {
+    if cursor.index >= log.head.index {
+        return Ok(*cursor == log.head);
+    }
+    let next = batch_with(tx, log, cursor.index + 1)?;
+    Ok(next.is_some_and(|batch| batch.first == cursor.index + 1 && batch.before == cursor.chain))
 }
 
 /// Index of the last entry that is signed, 0 of none.
@@ -312,6 +342,23 @@ fn write_signed(
     let signature = sign(&Batch::signed_message(&log.name, last, chain));
     insert(tx, log.row, &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature })?;
     Ok(chain)
+}
+
+/// Keeps a batch of a log of which parts may be missing; the log's end only ever moves on. Returns whether it
+/// was not held before.
+///
+/// # Errors
+/// The store fails.
+pub fn keep(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<bool> {
+    if batch_with(tx, log, batch.first)?.is_some() {
+        return Ok(false);
+    }
+    if batch.last > log.head.index {
+        store(tx, log, batch)?;
+    } else {
+        insert(tx, log.row, batch)?;
+    }
+    Ok(true)
 }
 
 /// Drops the batches of a feed that its reader has confirmed up to `index`.

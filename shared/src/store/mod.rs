@@ -273,6 +273,15 @@ pub fn set_fact(tx: Tx<'_>, name: &str, value: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Forgets a single fact.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_fact(tx: Tx<'_>, name: &str) -> Result<()> {
+    tx.prepare_cached("DELETE FROM fact WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
+
 /// The next value of the counter `name`, from 1; kept with the transaction it is taken in.
 ///
 /// # Errors

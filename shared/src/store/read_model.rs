@@ -357,6 +357,20 @@ pub fn case_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<CaseRow>> {
         .optional()?)
 }
 
+/// The people and the visit that a case names; nothing of another document.
+///
+/// # Errors
+/// The store fails.
+pub fn named_by(tx: Tx<'_>, document: DocumentId) -> Result<Vec<DocumentId>> {
+    let named: Option<[Option<[u8; 16]>; 3]> = tx
+        .prepare_cached("SELECT applicant, subject, visit FROM case_row WHERE document = ?1")?
+        .query_row([document.0], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
+        .optional()?;
+    let mut documents: Vec<_> = named.into_iter().flatten().flatten().map(DocumentId).collect();
+    documents.dedup();
+    Ok(documents)
+}
+
 /// The cases that bear a slip number: one, none, or more where a disk went back in time.
 ///
 /// # Errors

@@ -54,13 +54,18 @@ impl Replica {
             Some((name, half)) if name == log && half.digest == digest => half.bytes,
             _ => Vec::new(),
         };
-        if held.len() as u64 != offset {
-            if offset == 0 {
-                session.incoming = Some((log, Half { digest, total, bytes: Vec::new() }));
-                return Ok(());
+        let held = match offset {
+            0 => Vec::new(),
+            offset if offset == held.len() as u64 => held,
+            _ => {
+                // The next connection begins the batch anew.
+                self.store.commit(|tx| match log::find(tx, &log)? {
+                    Some(log) => log::set_half(tx, log.row, None),
+                    None => Ok(()),
+                })?;
+                return Err(protocol("a batch goes on where nothing is held"));
             }
-            return Err(protocol("a batch goes on where nothing is held"));
-        }
+        };
         session.incoming = Some((log, Half { digest, total, bytes: held }));
         Ok(())
     }
@@ -99,6 +104,11 @@ impl Replica {
     ) -> Result<(), Fault> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let (role, device, accepts) = (session.role, session.device, session.accepts);
+        // A feed written for an earlier life of this laptop, or by one of the hub.
+        let followed = self.station.feed_epoch.map(|epoch| self.station.own_feed(epoch));
+        if role == Role::Child && followed != Some(name) {
+            return Ok(());
+        }
         let parsed = if digest(&half.bytes) == half.digest {
             Batch::of_bytes(&half.bytes).map_err(|error| error.to_string())
         } else {
@@ -118,7 +128,10 @@ impl Replica {
         match self.intake(now, peer, &batch) {
             Ok(tally) => self.taken(now, peer, &batch, half.bytes.len() as u64, &tally),
             Err(IntakeError::Store(error)) => Err(error.into()),
-            Err(IntakeError::Discontinuous) if role == Role::Parent => Ok(()),
+            Err(IntakeError::Discontinuous) if role == Role::Parent => {
+                self.say(peer, &Frame::Credit(half.bytes.len() as u64));
+                Ok(())
+            }
             Err(error) if error.is_breach() => self.breach(now, device, &error.to_string(), &half.bytes),
             Err(error) => Err(protocol(error.to_string())),
         }
@@ -137,6 +150,9 @@ impl Replica {
         let outcome = store.commit(|tx| {
             let mut intake = Intake::new(tx, station, registries, now);
             match (role, batch.log.reader, unit, hub_key) {
+                (Role::Parent, None, Some(unit), _) if batch.log.epoch != epoch => {
+                    intake.returned_batch(batch, &key, &unit)?;
+                }
                 (Role::Parent, None, Some(unit), _) => {
                     let feed =
                         log::find(tx, &station.feed_for(batch.log.author, epoch))?.map(|feed| feed.row);
@@ -172,17 +188,17 @@ impl Replica {
             self.life.renew();
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        session.received += tally.changes;
+        session.received += tally.changes.len() as u64;
         session.quarantined += tally.refused.len() as u64;
-        let role = session.role;
-        let device = session.device;
-        if role == Role::Child {
+        if session.role == Role::Child {
             return self.fed(peer, batch, bytes);
         }
-        if changes::waiting_count(self.store.reader(), device)? < WAITING_MAX {
-            self.say(peer, &Frame::Credit(bytes));
-        }
-        if batch.log.reader.is_none() {
+        session.owed += bytes;
+        let is_returned = batch.log.reader.is_some() || batch.log.epoch != session.epoch;
+        self.pay(peer)?;
+        if is_returned {
+            self.given_back(now, peer, tally.changes.iter().copied())?;
+        } else {
             self.receipt_if_behind(now, peer)?;
         }
         let done = self.durable(peer)?.is_some_and(|durable| {
@@ -198,10 +214,20 @@ impl Replica {
         Ok(())
     }
 
+    /// Parent: gives credit back, unless too much of the device waits.
+    pub(super) fn pay(&mut self, peer: PeerId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        if session.owed > 0 && changes::waiting_count(self.store.reader(), session.device)? < WAITING_MAX {
+            let owed = std::mem::take(&mut session.owed);
+            self.say(peer, &Frame::Credit(owed));
+        }
+        Ok(())
+    }
+
     /// A batch of the feed is stored: the hub may forget it.
     pub(super) fn fed(&mut self, peer: PeerId, batch: &Batch, bytes: u64) -> Result<(), Fault> {
         let cursor = Cursor { index: batch.last, chain: batch.chain };
-        self.say(peer, &Frame::FeedAck { cursor, scope: crate::wire::batch::Sum::default() });
+        self.say(peer, &Frame::FeedAck { cursor });
         self.say(peer, &Frame::Credit(bytes));
         self.pump(peer);
         self.settle(peer)

@@ -99,10 +99,15 @@ impl Replica {
             }
             (Role::Child, Phase::Asking, _, Frame::Welcome(welcome)) => self.take_welcome(now, peer, welcome),
             (Role::Child, Phase::Linked, _, Frame::Receipt(receipt)) => self.take_receipt(peer, &receipt),
-            (Role::Parent, Phase::Linked, _, Frame::FeedAck { cursor, .. }) => {
-                self.take_feed_ack(peer, cursor)
-            }
-            (_, Phase::Linked | Phase::Asking, _, Frame::Credit(bytes)) => {
+            (Role::Parent, Phase::Linked, _, Frame::FeedAck { cursor }) => self.take_feed_ack(peer, cursor),
+            // Said to an earlier life of this laptop, before the hub knew of the new one.
+            (
+                Role::Child,
+                Phase::Asking,
+                Channel::Control,
+                Frame::Receipt(_) | Frame::Credit(_) | Frame::CaughtUp { .. } | Frame::Reconcile(_),
+            ) => Ok(()),
+            (_, Phase::Linked, _, Frame::Credit(bytes)) => {
                 if let Some(session) = self.sessions.get_mut(&peer) {
                     session.sending.credit =
                         session.sending.credit.saturating_add(bytes).min(16 * CREDIT_BYTES);
@@ -118,14 +123,17 @@ impl Replica {
                 if let Some(session) = self.sessions.get_mut(&peer) {
                     session.caught_up = Some((feed, durable));
                 }
+                if let Some(hub) = self.station.feed_epoch {
+                    self.conclude_repair(hub)?;
+                }
                 self.settle(peer)
             }
             (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => {
-                self.answer_reconcile(now, peer, &step)
+                self.answer_reconcile(peer, &step)
             }
             (Role::Child, Phase::Linked, _, Frame::Reconcile(step)) => self.step_reconcile(peer, &step),
-            (Role::Parent, Phase::Linked, _, Frame::Lacks { hashes, more }) => {
-                self.take_lacks(now, peer, hashes, more)
+            (Role::Parent, Phase::Linked, _, Frame::Lacks { hashes, returned }) => {
+                self.take_lacks(now, peer, hashes, returned)
             }
             (Role::Parent, _, _, Frame::Bye) => {
                 self.close(peer, CloseCode::Done, "everything is said".to_owned());

@@ -43,6 +43,8 @@ pub(super) struct Extension<'a> {
     scope: Scope,
     log: Log,
     feed: Feed,
+    /// Whether the villages of units have moved since the feed was extended last.
+    scope_moved: bool,
     open: Vec<(Entry, Option<ChangeHash>)>,
 }
 
@@ -56,8 +58,19 @@ impl<'a> Extension<'a> {
     ) -> Result<Self> {
         let log = log::find_or_begin(tx, &station.feed_for(device, epoch))?;
         let feed = feeds::state(tx, log.row)?;
-        let scope = Scope::of(registries, unit, now.wall);
-        Ok(Self { tx, station, registries, device, epoch, scope, log, feed, open: Vec::new() })
+        let scope = Scope::of(registries, unit, device, now.wall);
+        Ok(Self {
+            tx,
+            station,
+            registries,
+            device,
+            epoch,
+            scope,
+            log,
+            feed,
+            scope_moved: false,
+            open: Vec::new(),
+        })
     }
 
     /// Writes everything that the device has not been told; a feed begins, or is repaired, by what is
@@ -72,6 +85,9 @@ impl<'a> Extension<'a> {
             Holdings::AllBut(_) | Holdings::Nothing => {}
         }
         if self.feed.started {
+            if self.scope_moved {
+                self.move_scope()?;
+            }
             self.arrivals()?;
             self.expired()?;
         }
@@ -105,6 +121,7 @@ impl<'a> Extension<'a> {
             if told == Some(version) {
                 continue;
             }
+            self.scope_moved |= told.is_some() && *table.kind() == registry::Kind::Units;
             let base = match told {
                 Some(told) => registries::table(self.tx, table.kind(), told)?,
                 None => registry::Table::new(table.kind().clone()),
@@ -123,29 +140,40 @@ impl<'a> Extension<'a> {
         Ok(())
     }
 
-    /// Begins a feed: every document of the scope enters, with what the device lacks of it.
+    /// Begins a feed: every document of the scope enters, with what the device lacks of it. What the device
+    /// made in this life is in scope without a word.
     fn begin(&mut self, holdings: &Holdings) -> Result<()> {
         self.feed.seen = changes::newest_arrival(self.tx)?;
         self.feed.started = true;
+        quarantine::tell_again(self.tx, self.device)?;
+        for document in changes::made_by(self.tx, self.device, Some(self.epoch))? {
+            feeds::enter(self.tx, self.log.row, document)?;
+        }
         for document in read_model::newest_first(self.tx)? {
-            if !self.scope.contains(self.tx, document)? {
+            let is_in = feeds::is_entered(self.tx, self.log.row, document)?;
+            if !is_in && !self.scope.contains(self.tx, document)? {
                 continue;
             }
-            let all = changes::of_document(self.tx, document)?;
-            let counted: Vec<_> = all.into_iter().filter(|change| change.state == State::Applied).collect();
-            let held = match holdings {
-                Holdings::AllBut(lacks) => !counted.iter().any(|change| lacks.contains(&change.hash)),
-                Holdings::AsTold | Holdings::Nothing => false,
+            let counted = self.counted(document)?;
+            let lacks = match holdings {
+                Holdings::AllBut(lacks) => counted.iter().any(|change| lacks.contains(&change.hash)),
+                Holdings::AsTold | Holdings::Nothing => true,
             };
-            if held {
+            if !is_in {
                 feeds::enter(self.tx, self.log.row, document)?;
-                let sum = counted.iter().map(|change| &change.hash).collect();
-                self.push(Entry::Enter { document, held: Some(sum) }, None)?;
-            } else {
-                self.enter(document, &counted)?;
+                self.push(Entry::Enter { document }, None)?;
+            }
+            if lacks {
+                counted.iter().try_for_each(|change| self.feed_change(change))?;
             }
         }
         Ok(())
+    }
+
+    fn counted(&self, document: DocumentId) -> Result<Vec<Indexed>> {
+        let mut all = changes::of_document(self.tx, document)?;
+        all.retain(|change| change.state == State::Applied);
+        Ok(all)
     }
 
     fn repair(&mut self, lacks: &BTreeSet<ChangeHash>) -> Result<()> {
@@ -165,33 +193,63 @@ impl<'a> Extension<'a> {
         loop {
             let arrived = changes::arrived_after(self.tx, self.feed.seen, ARRIVALS_MAX)?;
             let Some(last) = arrived.last().and_then(|change| change.arrival) else { return Ok(()) };
+            let mut whole = BTreeSet::new();
             for change in arrived {
                 if feeds::is_entered(self.tx, self.log.row, change.document)? {
-                    self.feed_change(&change)?;
+                    if !whole.contains(&change.document) {
+                        self.feed_change(&change)?;
+                    }
                 } else if self.scope.contains(self.tx, change.document)? {
-                    let all = changes::of_document(self.tx, change.document)?;
-                    let until = change.arrival;
-                    let counted: Vec<_> = all
-                        .into_iter()
-                        .filter(|other| other.state == State::Applied && other.arrival <= until)
-                        .collect();
-                    self.enter(change.document, &counted)?;
+                    whole.extend(self.enter(change.document)?);
                 }
             }
             self.feed.seen = last;
         }
     }
 
-    fn enter(&mut self, document: DocumentId, counted: &[Indexed]) -> Result<()> {
-        feeds::enter(self.tx, self.log.row, document)?;
-        self.push(Entry::Enter { document, held: None }, None)?;
-        counted.iter().try_for_each(|change| self.feed_change(change))
+    /// Takes a document into scope with all that counts of it, and with a case its people and its visit. Also
+    /// what the device wrote itself: it may have let the document go before. Returns what entered.
+    fn enter(&mut self, document: DocumentId) -> Result<Vec<DocumentId>> {
+        let mut entering = read_model::named_by(self.tx, document)?;
+        entering.push(document);
+        let mut entered = Vec::new();
+        for document in entering {
+            let counted = self.counted(document)?;
+            if counted.is_empty() || feeds::is_entered(self.tx, self.log.row, document)? {
+                continue;
+            }
+            feeds::enter(self.tx, self.log.row, document)?;
+            self.push(Entry::Enter { document }, None)?;
+            counted.iter().try_for_each(|change| self.feed_body(change))?;
+            entered.push(document);
+        }
+        Ok(entered)
+    }
+
+    /// The unit's villages have moved: documents enter and leave with them.
+    fn move_scope(&mut self) -> Result<()> {
+        for document in read_model::newest_first(self.tx)? {
+            let is_in = feeds::is_entered(self.tx, self.log.row, document)?;
+            match (is_in, self.scope.contains(self.tx, document)?) {
+                (false, true) => drop(self.enter(document)?),
+                (true, false) => {
+                    feeds::leave(self.tx, self.log.row, document)?;
+                    self.push(Entry::Leave { document }, None)?;
+                }
+                (true, true) | (false, false) => {}
+            }
+        }
+        Ok(())
     }
 
     fn feed_change(&mut self, change: &Indexed) -> Result<()> {
         if change.origin.device == self.device && change.origin.epoch == self.epoch {
             return Ok(());
         }
+        self.feed_body(change)
+    }
+
+    fn feed_body(&mut self, change: &Indexed) -> Result<()> {
         let body = changes::body(self.tx, change)?;
         let entry = Entry::Fed { origin: change.origin, document: change.document, change: body };
         self.push(entry, Some(change.hash))

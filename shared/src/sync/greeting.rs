@@ -6,11 +6,13 @@ use super::{
     exchange::{Fault, fault, protocol},
     feed::Holdings,
     receipts::receipt_is_sound,
+    repair::Repair,
     session::{CREDIT_BYTES, Phase, is_head},
+    station::Station,
 };
 use crate::{
     document,
-    id::DeviceId,
+    id::{DeviceId, Epoch},
     store::{
         self, StoreError, changes, devices, feeds,
         log::{self, Half},
@@ -50,7 +52,10 @@ impl Replica {
         let own = self.station.log();
         let (log, receipt, resting) = self.store.commit(|tx| {
             let log = log::find_or_begin(tx, &own)?;
-            let receipt = devices::receipt(tx, own.epoch)?;
+            let receipted = devices::receipted(tx, own.epoch)?;
+            // What the hub has lost since is nothing to build on.
+            let receipt =
+                devices::receipt(tx, own.epoch)?.filter(|receipt| receipt.cursor.index == receipted);
             let receipted = receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             // Signed batches may be under way from an earlier connection; unsigned ones never were.
             let resting = !again && log::signed_head(tx, &log)? <= receipted;
@@ -87,6 +92,8 @@ impl Replica {
         session.phase = Phase::Asking;
         session.deadline = None;
         session.receipted = receipted;
+        session.reconciler = None;
+        session.caught_up = None;
         session.incoming = feed_name.zip(half);
         session.sending = super::session::Sending::default();
         if resting {
@@ -156,19 +163,25 @@ impl Replica {
                 self.close(other, CloseCode::Replaced, "the laptop has connected anew".to_owned());
             }
         }
-        self.check_own_past(device.device, hello)?;
+        self.check_own_past(peer, device.device, hello)?;
         let (welcome, log_name) = self.welcome(now, &device, hello)?;
         self.journal_device(device.device);
         let reconcile = welcome.reconcile;
         let continues = welcome.verdict == LogVerdict::Continues;
+        let durable = welcome.durable.index;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.device = device.device;
         session.epoch = hello.epoch;
         session.unit = Some(device.unit.clone());
         session.phase = Phase::Linked;
         session.deadline = None;
-        session.reconciling = reconcile;
-        session.receipted = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
+        session.repair = reconcile.then(Repair::default);
+        session.owed = 0;
+        let receipt = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
+        session.common = receipt.min(durable);
+        // Of another life of the hub it proves nothing about this one: it is signed anew.
+        let is_new = hello.receipt.as_ref().is_none_or(|receipt| receipt.hub_epoch != self.station.epoch);
+        session.receipted = if is_new { 0 } else { receipt };
         session.backed_up = hello.receipt.as_ref().map_or(0, |receipt| receipt.backed_up_through);
         session.announced = hello.log.index;
         session.caught_up = None;
@@ -199,7 +212,7 @@ impl Replica {
 
     /// Whether a laptop holds proof of something that this hub has lost: then its disk went back in time,
     /// and it begins another life.
-    pub(super) fn check_own_past(&mut self, device: DeviceId, hello: &Hello) -> Result<(), Fault> {
+    fn check_own_past(&mut self, peer: PeerId, device: DeviceId, hello: &Hello) -> Result<(), Fault> {
         let Some(receipt) = &hello.receipt else { return Ok(()) };
         let public = self.station.key.public();
         if receipt.device != device || !receipt_is_sound(receipt, &public) {
@@ -211,19 +224,25 @@ impl Replica {
         }
         let name = LogName { author: device, epoch: receipt.epoch, reader: None };
         let durable = log::find(self.store.reader(), &name)?.map_or(0, |log| log.head.index);
-        let feed = self.station.feed_for(device, hello.epoch);
-        let fed = log::find(self.store.reader(), &feed)?.map_or(0, |log| log.head.index);
-        let lost = receipt.cursor.index > durable
-            || (hello.feed_epoch == Some(self.station.epoch) && hello.feed.index > fed);
-        if lost {
+        if receipt.cursor.index > durable {
             tracing::warn!(device = device.0, "a receipt proves that this hub's disk went back in time");
             self.event(Event::HubRewound { device, at: receipt.at });
+            let path = self.store.path().to_owned();
+            let taken = self.store.commit(|tx| store::journal::replay(tx, &path));
+            if let Err(error) = taken {
+                tracing::error!(error = &error as &dyn std::error::Error, "take the devices' journal back");
+            }
             self.begin_life()?;
+            // Their feeds and receipts are of the life that has ended.
+            let others: Vec<_> = self.sessions.keys().copied().filter(|other| *other != peer).collect();
+            for other in others {
+                self.close(other, CloseCode::RetryLater, "the hub begins anew".to_owned());
+            }
         }
         Ok(())
     }
 
-    pub(super) fn welcome(
+    fn welcome(
         &mut self,
         now: Now,
         device: &devices::Device,
@@ -238,7 +257,7 @@ impl Replica {
             let feed = log::find_or_begin(tx, &station.feed_for(device.device, hello.epoch))?;
             let state = feeds::state(tx, feed.row)?;
             let follows = hello.feed_epoch == Some(station.epoch);
-            let told = if follows { hello.feed.index } else { 0 };
+            let told = if follows { hello.feed } else { Cursor::default() };
             let verdict = if hello.log.index < log.head.index {
                 match log::chain_at(tx, &log, hello.log.index)? {
                     Some(chain) if chain == hello.log.chain => LogVerdict::Rewound,
@@ -246,14 +265,14 @@ impl Replica {
                 }
             } else if hello.log.index == log.head.index && !is_head(&hello.log, &log.head) {
                 LogVerdict::Forked
-            } else if told < state.acked {
+            } else if !log::goes_on_from(tx, &feed, &told)? {
+                // One of the two has forgotten a part of the feed; as it begins anew, both tell all they hold.
                 LogVerdict::Rewound
             } else {
                 LogVerdict::Continues
             };
             let receipted = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
-            let comparable =
-                follows && state.started && told == feed.head.index && receipted == log.head.index;
+            let comparable = follows && state.started && told == feed.head && receipted == log.head.index;
             let differs = comparable
                 && feeds::fingerprint(tx, feed.row, state.seen, device.device, hello.epoch, receipted)?
                     != hello.scope;
@@ -284,26 +303,25 @@ impl Replica {
         let log = log::find(tx, &own)?.ok_or_else(|| protocol("no log"))?;
         let diverged = welcome.verdict == LogVerdict::Continues
             && log::chain_at(tx, &log, welcome.durable.index)? != Some(welcome.durable.chain);
-        if welcome.verdict != LogVerdict::Continues || diverged {
+        // The hub has a batch that was signed here with another end: the disk has forgotten it.
+        let forgotten = !diverged && !log::begins_batch(tx, &log, welcome.durable.index + 1)?;
+        if welcome.verdict != LogVerdict::Continues || diverged || forgotten {
             let forked = diverged || welcome.verdict == LogVerdict::Forked;
             self.event(Event::Rewound { peer, forked });
             self.begin_life()?;
             return self.hello(now, peer, true);
         }
-        self.follow(&welcome)?;
-        self.doubt_receipt(welcome.durable.index)?;
+        let is_new = self.follow(&welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        let lost = session.receipted > welcome.durable.index;
-        session.receipted = session.receipted.min(welcome.durable.index);
         session.phase = Phase::Linked;
-        if session.sending.log.is_none() {
-            session.sending.credit = welcome.credit;
-            session.sending.log = Some((own, welcome.durable.index + 1));
+        let eager = session.sending.log.is_some() && session.receipted == welcome.durable.index;
+        if !eager {
+            session.sending.restart(own, welcome.durable.index + 1, welcome.credit);
             session.resume = welcome.partial;
-        } else if lost {
-            // What went behind the greeting continued a receipt that the hub no longer covers.
-            session.sending.log = Some((own, welcome.durable.index + 1));
-            session.resume = welcome.partial;
+        }
+        session.common = session.receipted.min(welcome.durable.index);
+        if is_new {
+            session.receipted = 0;
         }
         let device = session.device;
         self.event(Event::Linked { peer, device });
@@ -314,35 +332,29 @@ impl Replica {
         Ok(())
     }
 
-    /// A hub that holds less than it once signed for has lost something: its receipt no longer proves
-    /// custody, and what it covered is handed over again.
-    fn doubt_receipt(&mut self, durable: u64) -> Result<(), StoreError> {
-        let epoch = self.station.epoch;
-        let stored = devices::receipt(self.store.reader(), epoch)?;
-        if stored.is_some_and(|receipt| receipt.cursor.index > durable) {
-            self.store.commit(|tx| devices::forget_receipt(tx, epoch))?;
-        }
-        Ok(())
-    }
-
-    /// Notes the hub's life, whose feed is followed from now on, and this life's letter.
-    pub(super) fn follow(&mut self, welcome: &Welcome) -> Result<(), StoreError> {
+    /// Notes the hub's life, whose feed is followed from now on, and this life's letter. Returns whether the
+    /// feed begins anew.
+    fn follow(&mut self, welcome: &Welcome) -> Result<bool, StoreError> {
         let Self { store, station, .. } = self;
-        if let Some(place) = &mut station.place
-            && (place.letter != welcome.letter || place.unit.as_ref() != Some(&welcome.unit))
-        {
+        let is_new = station.feed_epoch != Some(welcome.hub_epoch);
+        let mut place = station.place.clone();
+        if let Some(place) = &mut place {
             place.letter = welcome.letter.clone();
             place.unit = Some(welcome.unit.clone());
-            store.commit(|tx| place.save(tx))?;
         }
-        if station.feed_epoch != Some(welcome.hub_epoch) {
+        let lowers = devices::receipted(store.reader(), station.epoch)? > welcome.durable.index;
+        if is_new || lowers || place != station.place {
             store.commit(|tx| {
-                feeds::clear(tx, feeds::OWN)?;
-                store::set_fact(tx, "feed_epoch", &welcome.hub_epoch.0)
+                if let Some(place) = &place {
+                    place.save(tx)?;
+                }
+                devices::lower_receipt(tx, station.epoch, welcome.durable.index)?;
+                if is_new { begin_feed(tx, station, &welcome.hub_epoch) } else { Ok(()) }
             })?;
-            station.feed_epoch = Some(welcome.hub_epoch);
         }
-        Ok(())
+        station.place = place;
+        station.feed_epoch = Some(welcome.hub_epoch);
+        Ok(is_new)
     }
 
     pub(super) fn half_of(&self, name: &LogName) -> Result<Option<Half>, StoreError> {
@@ -359,6 +371,18 @@ impl Replica {
             tracing::error!(error = &error as &dyn std::error::Error, "append to the devices' journal");
         }
     }
+}
+
+/// Follows a new feed: the scope begins with what this life made, and what an earlier feed proved has to be
+/// proven again.
+fn begin_feed(tx: store::Tx<'_>, station: &Station, hub: &Epoch) -> Result<(), StoreError> {
+    feeds::clear(tx, feeds::OWN)?;
+    for document in changes::made_by(tx, station.device(), Some(station.epoch))? {
+        feeds::enter(tx, feeds::OWN, document)?;
+    }
+    changes::doubt_all(tx)?;
+    devices::doubt_receipts(tx, station.epoch)?;
+    store::set_fact(tx, "feed_epoch", &hub.0)
 }
 
 fn partial_of(half: &Half) -> Partial {

@@ -17,7 +17,7 @@ use crate::{
         self, History,
         authority::{CatalogueAnswer, Writer},
     },
-    id::{ChangeHash, DeviceId, DocumentId, UnitId},
+    id::{ChangeHash, DeviceId, DocumentId, Epoch, UnitId},
     identity::{self, Context, Signature},
     registry::{self, Difference, Registries},
     store::{
@@ -28,7 +28,7 @@ use crate::{
         registries,
     },
     time::Now,
-    wire::batch::{Batch, BatchError, Chain, Entry, Origin},
+    wire::batch::{Batch, BatchError, Chain, Entry, LogName, Origin, Reader},
 };
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
@@ -90,7 +90,7 @@ pub(super) struct Tally {
     /// Changes that were not held before.
     pub(super) new: u64,
     /// Changes in the batch.
-    pub(super) changes: u64,
+    pub(super) changes: Vec<ChangeHash>,
     /// What was refused: rule and author.
     pub(super) refused: Vec<(DeviceId, String)>,
     /// Whether one of this machine's own changes was refused.
@@ -114,7 +114,7 @@ impl<'a> Intake<'a> {
         Self { tx, station, registries, now, histories: BTreeMap::new(), tally: Tally::default() }
     }
 
-    /// Takes a batch of a device's own log; `key` and `unit` are the device's.
+    /// Takes a batch of a device's own log; `key` and `unit` are the device's, `feed` is its feed.
     pub(super) fn log_batch(
         &mut self,
         batch: &Batch,
@@ -132,6 +132,45 @@ impl<'a> Intake<'a> {
         }
         let entries = hashed(batch)?;
         log::store(self.tx, &mut log, batch)?;
+        self.log_entries(batch, entries, log.row, unit, feed)
+    }
+
+    /// Takes a batch of an earlier life of a device, which gives it back: it may leave a gap behind what is held
+    /// of that log, or contradict it where two machines wrote it. Such a batch stands in a log of its own, whose
+    /// reader is the author and the chain before it.
+    pub(super) fn returned_batch(
+        &mut self,
+        batch: &Batch,
+        key: &crate::id::PublicKey,
+        unit: &UnitId,
+    ) -> Result<(), IntakeError> {
+        verify(batch, key, Context::LogHead)?;
+        let entries = hashed(batch)?;
+        let mut log = log::find_or_begin(self.tx, &batch.log)?;
+        let row = if batch.first == log.head.index + 1 && batch.before == log.head.chain {
+            log::store(self.tx, &mut log, batch)?;
+            log.row
+        } else if log::chain_at(self.tx, &log, batch.last)? == Some(batch.chain) {
+            return Ok(());
+        } else {
+            let reader = Reader { device: batch.log.author, epoch: Epoch(batch.before.0) };
+            let mut branch = log::find_or_begin(self.tx, &LogName { reader: Some(reader), ..batch.log })?;
+            if !log::keep(self.tx, &mut branch, batch)? {
+                return Ok(());
+            }
+            branch.row
+        };
+        self.log_entries(batch, entries, row, unit, None)
+    }
+
+    fn log_entries(
+        &mut self,
+        batch: &Batch,
+        entries: Vec<(u64, Entry, Option<ChangeHash>)>,
+        row: i64,
+        unit: &UnitId,
+        feed: Option<i64>,
+    ) -> Result<(), IntakeError> {
         for (index, entry, hash) in entries {
             match (entry, hash) {
                 (Entry::Change { document, change }, Some(hash)) => {
@@ -143,7 +182,7 @@ impl<'a> Intake<'a> {
                     {
                         feeds::enter(self.tx, feed, document)?;
                     }
-                    self.admit(document, hash, change, origin, (log.row, index), &writer, false)?;
+                    self.admit(document, hash, change, origin, (row, index), &writer, false)?;
                 }
                 (Entry::Actor { actor }, _) => changes::claim_actor(self.tx, actor, batch.log.author)?,
                 (Entry::Note { .. }, _) => {}
@@ -161,19 +200,22 @@ impl<'a> Intake<'a> {
         given_back: bool,
     ) -> Result<(), IntakeError> {
         verify(batch, hub, Context::FeedHead)?;
+        let entries = hashed(batch)?;
         let mut log = log::find_or_begin(self.tx, &batch.log)?;
-        if !given_back {
+        if given_back {
+            // Of this life of the hub nothing can be given back that it does not hold.
+            if batch.log.epoch == self.station.epoch || !log::keep(self.tx, &mut log, batch)? {
+                return Ok(());
+            }
+        } else {
             if batch.last <= log.head.index {
                 return Ok(());
             }
             if batch.first != log.head.index + 1 || batch.before != log.head.chain {
                 return Err(IntakeError::Discontinuous);
             }
-        } else if log::batch_with(self.tx, &log, batch.first)?.is_some() {
-            return Ok(());
+            log::store(self.tx, &mut log, batch)?;
         }
-        let entries = hashed(batch)?;
-        log::store(self.tx, &mut log, batch)?;
         for (index, entry, hash) in entries {
             self.feed_entry(log.row, index, entry, hash, given_back)?;
         }
@@ -197,13 +239,7 @@ impl<'a> Intake<'a> {
                 self.admit(document, hash, change, origin, (log, index), &writer, true)
             }
             (_, _) if given_back => Ok(()),
-            (Entry::Enter { document, held }, _) => {
-                feeds::enter(self.tx, feeds::OWN, document)?;
-                if held.is_some() && held == Some(changes::document_sum(self.tx, document)?) {
-                    changes::set_document_fed(self.tx, document)?;
-                }
-                Ok(())
-            }
+            (Entry::Enter { document }, _) => Ok(feeds::enter(self.tx, feeds::OWN, document)?),
             (Entry::Leave { document }, _) => {
                 feeds::leave(self.tx, feeds::OWN, document)?;
                 self.histories.remove(&document);
@@ -232,7 +268,7 @@ impl<'a> Intake<'a> {
         writer: &Writer,
         fed: bool,
     ) -> Result<(), IntakeError> {
-        self.tally.changes += 1;
+        self.tally.changes.push(hash);
         if let Some(known) = changes::find(self.tx, &hash)? {
             if fed && !known.fed {
                 changes::set_fed(self.tx, &hash)?;

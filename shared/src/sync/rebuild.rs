@@ -73,7 +73,6 @@ struct Contents {
     changes: Vec<Found>,
     places: BTreeMap<ChangeHash, usize>,
     /// Documents of which the hub said that this laptop holds all, and the sums that prove it.
-    held: BTreeMap<DocumentId, Sum>,
 }
 
 fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now) -> Result<Rebuilt> {
@@ -94,11 +93,6 @@ fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now)
         for found in part {
             readmit(tx, &mut intake, found, refused.contains(&found.hash))
                 .map_err(IntakeError::into_store)?;
-        }
-    }
-    for (document, sum) in contents.held {
-        if changes::document_sum(tx, document)? == sum {
-            changes::set_document_fed(tx, document)?;
         }
     }
     move_feeds(tx, &known, base)?;
@@ -148,10 +142,6 @@ impl Contents {
                 (document, change, origin, !station.hub)
             }
             Entry::Actor { actor } => return changes::claim_actor(tx, actor, log.name.author),
-            Entry::Enter { document, held: Some(sum) } if !station.hub => {
-                self.held.insert(document, sum);
-                return Ok(());
-            }
             Entry::Note { .. }
             | Entry::Erased { .. }
             | Entry::Enter { .. }

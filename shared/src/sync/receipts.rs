@@ -62,31 +62,25 @@ impl Replica {
         if !receipt_is_sound(receipt, &place.hub_key) {
             return Err(protocol("a receipt that the hub did not sign"));
         }
+        if self.station.feed_epoch != Some(receipt.hub_epoch) {
+            return Err(protocol("a receipt of another life of the hub"));
+        }
         let own = self.station.log();
-        let Self { store, station, .. } = self;
-        let covered = store.commit(|tx| {
+        let covered = self.store.commit(|tx| {
             let log = log::find(tx, &own)?;
             let chain = log.map(|log| log::chain_at(tx, &log, receipt.cursor.index)).transpose()?.flatten();
             if chain != Some(receipt.cursor.chain) {
                 return Ok::<_, StoreError>(None);
             }
-            let before = devices::receipt(tx, station.epoch)?.map_or(0, |receipt| receipt.cursor.index);
-            devices::put_receipt(tx, receipt)?;
-            let mut covered = 0;
-            for change in changes::of_log(tx, station.device(), station.epoch, before + 1)? {
-                if change.origin.index > receipt.cursor.index {
-                    break;
-                }
-                covered += 1;
-                if change.root {
-                    feeds::enter(tx, feeds::OWN, change.document)?;
-                }
+            let before = devices::receipted(tx, own.epoch)?;
+            if receipt.cursor.index > before {
+                devices::put_receipt(tx, receipt)?;
             }
-            Ok(Some(covered))
+            Ok(Some(changes::count_between(tx, own.author, own.epoch, before, receipt.cursor.index)?))
         })?;
         let Some(covered) = covered else { return Err(protocol("a receipt for another log")) };
         if let Some(session) = self.sessions.get_mut(&peer) {
-            session.receipted = receipt.cursor.index;
+            session.receipted = session.receipted.max(receipt.cursor.index);
             session.covered += covered;
         }
         self.pump(peer);
@@ -114,7 +108,7 @@ impl Replica {
     pub(super) fn say_caught_up(&mut self, peer: PeerId) -> Result<(), StoreError> {
         let durable = self.durable(peer)?.unwrap_or(0);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        if session.role != Role::Parent || session.reconciling || durable < session.announced {
+        if session.role != Role::Parent || session.repair.is_some() || durable < session.announced {
             return Ok(());
         }
         let Some((_, next)) = session.sending.log else { return Ok(()) };
@@ -135,8 +129,9 @@ impl Replica {
         };
         let feed = feed.map_or(0, |feed| feed.head.index);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        let whole =
-            session.caught_up == Some((feed, own)) && session.receipted >= own && !session.reconciling;
+        let whole = session.caught_up == Some((feed, own))
+            && session.receipted >= own
+            && session.reconciler.is_none();
         if whole && session.settled != Some((feed, own)) {
             session.settled = Some((feed, own));
             let event = Event::Settled {

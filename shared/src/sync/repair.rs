@@ -1,132 +1,138 @@
 //! Repair: where sums of a scope differ or a feed begins anew, what either side lacks is found and sent.
+//!
+//! The child gives back what the hub was found to lack before the hub's feed goes on. **Invariant:** a feed
+//! that has begun over a reconciliation proves that the hub holds all that the child held at its beginning: a
+//! reconciliation that is cut is begun again.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     PeerId, Replica,
     exchange::{Fault, protocol},
     feed::Holdings,
-    reconcile::Reconciler,
-    scope::Scope,
-    session::Session,
+    reconcile::{Malformed, Reconciler},
 };
 use crate::{
-    id::ChangeHash,
-    store::{
-        StoreError,
-        changes::{self, State},
-        feeds, log, read_model,
-    },
+    id::{ChangeHash, Epoch},
+    store::{self, StoreError, changes, log},
     time::Now,
     wire::{Frame, batch::Batch, frame::HASHES_MAX},
 };
 
+/// The fact that names the reconciliation made last: the hub's life, and what had arrived here by then.
+const RECONCILED: &str = "reconciled";
+
+/// Parent: a repair that is under way.
+#[derive(Debug, Default)]
+pub(super) struct Repair {
+    reconciler: Option<Reconciler>,
+    /// What had arrived here when it began.
+    arrival: u64,
+    /// What the child lacks.
+    lacks: BTreeSet<ChangeHash>,
+    /// Batches that the child gives back, once it has said so.
+    announced: Option<u64>,
+    /// Batches that it gave back.
+    taken: u64,
+    /// The changes in them.
+    given: BTreeSet<ChangeHash>,
+}
+
+fn malformed(error: Malformed) -> Fault {
+    protocol(error.to_string())
+}
+
 impl Replica {
+    /// Child: the first step.
     pub(super) fn begin_reconcile(&mut self, peer: PeerId) -> Result<(), Fault> {
-        let (device, epoch) = (self.station.device(), self.station.epoch);
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
-        let items = changes::all_but(self.store.reader(), device, epoch, session.receipted)?;
-        let mut reconciler = Reconciler::new(&items).map_err(|error| protocol(error.to_string()))?;
-        let step = reconciler.begin().map_err(|error| protocol(error.to_string()))?;
+        let Some(hub) = self.station.feed_epoch else { return Ok(()) };
+        let (device, epoch, common) = (self.station.device(), self.station.epoch, session.common);
+        let feed = self.station.own_feed(hub);
+        let items = self.store.commit(|tx| {
+            // A feed under way goes on without a repair, if this one is cut: it would prove nothing.
+            if log::find(tx, &feed)?.is_none_or(|feed| feed.head.index == 0) {
+                let arrival = changes::newest_arrival(tx)?;
+                store::set_fact(tx, RECONCILED, &[&hub.0[..], &arrival.to_be_bytes()].concat())?;
+            }
+            changes::all_but(tx, device, epoch, common)
+        })?;
+        let mut reconciler = Reconciler::new(&items).map_err(malformed)?;
+        let step = reconciler.begin().map_err(malformed)?;
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.reconciler = Some(reconciler);
-            session.reconciling = true;
         }
         self.say(peer, &Frame::Reconcile(step));
         Ok(())
     }
 
-    /// The changes of a device's scope: what its feed has entered, or would enter if it began now.
-    fn scope_items(&self, now: Now, session: &Session) -> Result<Vec<(u64, ChangeHash)>, StoreError> {
-        let tx = self.store.reader();
-        let feed = log::find(tx, &self.station.feed_for(session.device, session.epoch))?;
-        let started =
-            feed.map(|feed| feeds::state(tx, feed.row)).transpose()?.is_some_and(|feed| feed.started);
-        let documents = match (feed, &session.unit) {
-            (Some(feed), _) if started => feeds::entered(tx, feed.row)?,
-            (_, Some(unit)) => {
-                let scope = Scope::of(&self.registries, unit, now.wall);
-                let mut documents = Vec::new();
-                for document in read_model::newest_first(tx)? {
-                    if scope.contains(tx, document)? {
-                        documents.push(document);
-                    }
-                }
-                documents
-            }
-            (_, None) => Vec::new(),
-        };
-        let mut items = Vec::new();
-        for document in documents {
-            let held = changes::of_document(tx, document)?.into_iter().filter(|change| {
-                let own = change.origin.device == session.device && change.origin.epoch == session.epoch;
-                change.state != State::Refused && !(own && change.origin.index > session.receipted)
-            });
-            items.extend(held.map(|change| (change.second, change.hash)));
-        }
-        Ok(items)
-    }
-
-    pub(super) fn answer_reconcile(&mut self, now: Now, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
-        self.read()?;
-        let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
-        if !session.reconciling {
-            return Err(protocol("no reconciliation was asked for"));
-        }
-        let fresh = match session.reconciler {
-            Some(_) => None,
-            None => {
-                let items = self.scope_items(now, session)?;
-                Some(Reconciler::new(&items).map_err(|error| protocol(error.to_string()))?)
-            }
-        };
+    pub(super) fn answer_reconcile(&mut self, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        if fresh.is_some() {
-            session.reconciler = fresh;
-        }
-        let Some(reconciler) = &mut session.reconciler else { return Ok(()) };
-        let answer = reconciler.answer(step).map_err(|error| protocol(error.to_string()))?;
+        let (device, epoch, common) = (session.device, session.epoch, session.common);
+        let repair = session.repair.as_mut().ok_or_else(|| protocol("no reconciliation was asked for"))?;
+        let reconciler = match &mut repair.reconciler {
+            Some(reconciler) => reconciler,
+            none => {
+                let tx = self.store.reader();
+                repair.arrival = changes::newest_arrival(tx)?;
+                let items = changes::all_but(tx, device, epoch, common)?;
+                none.insert(Reconciler::new(&items).map_err(malformed)?)
+            }
+        };
+        let answer = reconciler.answer(step).map_err(malformed)?;
         self.say(peer, &Frame::Reconcile(answer));
         Ok(())
     }
 
+    /// Child: takes an answer; at the end gives back what the hub lacks and says what it lacks itself.
     pub(super) fn step_reconcile(&mut self, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         let Some(reconciler) = &mut session.reconciler else {
             return Err(protocol("no reconciliation was begun"));
         };
-        if let Some(next) = reconciler.step(step).map_err(|error| protocol(error.to_string()))? {
+        if let Some(next) = reconciler.step(step).map_err(malformed)? {
             self.say(peer, &Frame::Reconcile(next));
             return Ok(());
         }
         let (have, need) = (std::mem::take(&mut reconciler.have), std::mem::take(&mut reconciler.need));
         session.reconciler = None;
-        session.reconciling = false;
         let returns = self.batches_with(&have)?;
+        let returned = returns.len() as u64;
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.sending.returns.extend(returns);
         }
         let mut parts = need.chunks(HASHES_MAX).peekable();
-        if parts.peek().is_none() {
-            self.say(peer, &Frame::Lacks { hashes: Vec::new(), more: false });
+        while let Some(part) = parts.next_if(|part| part.len() == HASHES_MAX) {
+            self.say(peer, &Frame::Lacks { hashes: part.to_vec(), returned: None });
         }
-        while let Some(part) = parts.next() {
-            self.say(peer, &Frame::Lacks { hashes: part.to_vec(), more: parts.peek().is_some() });
-        }
+        let rest = parts.next().unwrap_or_default().to_vec();
+        self.say(peer, &Frame::Lacks { hashes: rest, returned: Some(returned) });
         self.pump(peer);
         Ok(())
     }
 
-    /// The stored batches, signed by others or in earlier lives, that hold these changes.
-    pub(super) fn batches_with(&self, hashes: &[ChangeHash]) -> Result<Vec<Batch>, StoreError> {
+    /// The stored batches, signed by others or in earlier lives, that hold these changes. Of a log of an
+    /// earlier life also the batches just before that hold no change: they say who writes.
+    fn batches_with(&self, hashes: &[ChangeHash]) -> Result<Vec<Batch>, StoreError> {
         let tx = self.store.reader();
-        let logs = log::all(tx)?;
-        let mut batches = std::collections::BTreeMap::new();
+        let own = self.station.log();
+        let logs: BTreeMap<i64, _> = log::all(tx)?.into_iter().map(|log| (log.row, log)).collect();
+        let mut batches = BTreeMap::new();
         for hash in hashes {
             let Some(change) = changes::find(tx, hash)? else { continue };
-            let Some(log) = logs.iter().find(|log| log.row == change.log) else { continue };
-            if let Some(batch) = log::batch_with(tx, log, change.entry)?
+            // What this life wrote is handed over in any case.
+            let Some(log) = logs.get(&change.log).filter(|log| log.name != own) else { continue };
+            let mut at = change.entry;
+            while let Some(batch) = log::batch_with(tx, log, at)?
                 && !batch.signature.is_empty()
+                && !batches.contains_key(&(log.row, batch.first))
             {
+                at = batch.first - 1;
                 batches.insert((log.row, batch.first), batch);
+                let silent = log.name.reader.is_none() && at > 0 && !log::has_changes(tx, log, at)?;
+                if !silent {
+                    break;
+                }
             }
         }
         Ok(batches.into_values().collect())
@@ -137,20 +143,55 @@ impl Replica {
         now: Now,
         peer: PeerId,
         hashes: Vec<ChangeHash>,
-        more: bool,
+        returned: Option<u64>,
     ) -> Result<(), Fault> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        if !session.reconciling {
-            return Err(protocol("no reconciliation was asked for"));
+        let repair = session.repair.as_mut().ok_or_else(|| protocol("no reconciliation was asked for"))?;
+        repair.lacks.extend(hashes);
+        repair.announced = returned;
+        self.end_repair(now, peer)
+    }
+
+    /// Parent: a batch that the child gives back is stored.
+    pub(super) fn given_back(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        hashes: impl IntoIterator<Item = ChangeHash>,
+    ) -> Result<(), Fault> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let Some(repair) = session.repair.as_mut() else { return Ok(()) };
+        repair.taken += 1;
+        repair.given.extend(hashes);
+        self.end_repair(now, peer)
+    }
+
+    /// Once everything is given back, the feed goes on with what the child lacks.
+    fn end_repair(&mut self, now: Now, peer: PeerId) -> Result<(), Fault> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let whole = |repair: &mut Repair| repair.announced.is_some_and(|announced| repair.taken >= announced);
+        let Some(mut repair) = session.repair.take_if(whole) else { return Ok(()) };
+        for change in changes::arrived_after(self.store.reader(), repair.arrival, usize::MAX >> 1)? {
+            let own = change.origin.device == session.device && change.origin.epoch == session.epoch;
+            if !own && !repair.given.contains(&change.hash) {
+                repair.lacks.insert(change.hash);
+            }
         }
-        session.lacks.extend(hashes);
-        if more {
-            return Ok(());
-        }
-        session.reconciling = false;
-        session.reconciler = None;
-        let lacks = std::mem::take(&mut session.lacks).into_iter().collect();
-        self.extend_feed(now, peer, &Holdings::AllBut(lacks));
+        self.extend_feed(now, peer, &Holdings::AllBut(repair.lacks));
         Ok(())
+    }
+
+    /// Child: the hub's feed goes on, so it holds all that was here at the reconciliation.
+    pub(super) fn conclude_repair(&mut self, hub: Epoch) -> Result<(), StoreError> {
+        let Some(fact) = store::fact(self.store.reader(), RECONCILED)? else { return Ok(()) };
+        let Some((of, arrival)) = fact.split_first_chunk::<16>() else { return Ok(()) };
+        let arrival = arrival.try_into().map_or(0, u64::from_be_bytes);
+        let (device, epoch) = (self.station.device(), self.station.epoch);
+        self.store.commit(|tx| {
+            if Epoch(*of) == hub {
+                changes::set_all_fed(tx, arrival, device, epoch)?;
+            }
+            store::forget_fact(tx, RECONCILED)
+        })
     }
 }

@@ -167,19 +167,15 @@ impl Replica {
         let value = store.commit(|tx| {
             let mut writing = Writing::new(tx, station, registries, now, life, &mut **entropy);
             let value = work(&mut writing)?;
-            writing.finish()?;
-            Ok::<T, E>(value)
+            let saved = writing.finish()?;
+            Ok::<_, E>((value, saved))
         });
-        match value {
-            Ok(value) => {
-                if self.life.has_written() {
-                    self.life.set_claimed(true);
-                }
-                self.after_write(now);
-                Ok(value)
-            }
-            Err(error) => Err(error),
+        let (value, saved) = value?;
+        if saved > 0 {
+            self.life.set_claimed();
+            self.after_write(now);
         }
+        Ok(value)
     }
 
     /// Draws random bytes.
@@ -232,6 +228,7 @@ impl Replica {
             devices::put(tx, &devices::Device { standing, ..row })?;
             Ok(true)
         })?;
+        self.journal_device(device);
         if standing != devices::Standing::Active {
             let peers: Vec<_> = self.peers_of(device);
             for peer in peers {
@@ -324,6 +321,9 @@ impl Replica {
             self.feeds_due = None;
             for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
                 self.extend_feed(now, peer, &Holdings::AsTold);
+                if let Err(error) = self.pay(peer) {
+                    self.fail(peer, error.into());
+                }
             }
         }
     }
@@ -403,7 +403,7 @@ fn provisional(letter: &str, epoch: &crate::id::Epoch) -> String {
 /// Writes what no receipt covers of log `old` into log `new`.
 fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
     let Some(from) = log::find(tx, old)? else { return Ok(()) };
-    let receipted = devices::receipt(tx, old.epoch)?.map_or(0, |receipt| receipt.cursor.index);
+    let receipted = devices::receipted(tx, old.epoch)?;
     let mut to = log::find_or_begin(tx, new)?;
     let mut entries = Vec::new();
     let mut claimed = std::collections::BTreeSet::new();

@@ -1,12 +1,13 @@
 //! Which documents a device holds: decided by the hub alone.
 //!
-//! Persons and open cases of the villages assigned to the device's unit, with their visits; cases that
-//! ended within [`CLOSED_DAYS`] days; what the device made itself. All villages until some are assigned.
+//! Cases of the villages assigned to the device's unit, with their people and visits, and the people and visits
+//! of those villages; all villages until some are assigned; cases that ended within [`CLOSED_DAYS`] days; what
+//! the device made itself.
 
 use rusqlite::{OptionalExtension, params};
 
 use crate::{
-    id::{DocumentId, Kind, UnitId, VillageCode},
+    id::{DeviceId, DocumentId, Kind, UnitId, VillageCode},
     registry::Registries,
     store::{Result, StoreError, Tx},
     time::Timestamp,
@@ -18,36 +19,49 @@ pub(super) const CLOSED_DAYS: i64 = 14;
 /// What a unit's devices hold.
 #[derive(Debug)]
 pub(super) struct Scope {
-    villages: Vec<VillageCode>,
+    device: DeviceId,
+    /// The villages assigned, as a JSON list; `None` where all are.
+    villages: Option<String>,
     /// Cases that ended before this are out of scope.
     closed_after: i64,
 }
 
+/// Whether a village is assigned; a document without one is everybody's.
+const COVERED: &str = "(?2 IS NULL OR village IS NULL OR village IN (SELECT value FROM json_each(?2)))";
+/// Whether a case ended too long ago.
+const ENDED: &str = "coalesce(closed < ?3, 0)";
+/// Whether the device made a document.
+const MADE: &str = "EXISTS (SELECT 1 FROM change WHERE change.document = ?1 AND root = 1 AND author = ?4)";
+
 impl Scope {
-    pub(super) fn of(registries: &Registries, unit: &UnitId, now: Timestamp) -> Self {
-        let villages = registries.unit(unit).map(|unit| unit.villages.clone()).unwrap_or_default();
-        Self { villages, closed_after: now.0 - CLOSED_DAYS * 86_400_000 }
+    pub(super) fn of(registries: &Registries, unit: &UnitId, device: DeviceId, now: Timestamp) -> Self {
+        let villages: &[VillageCode] = registries.unit(unit).map_or(&[], |unit| &unit.villages);
+        let list = serde_json::to_string(villages).expect("codes are text");
+        let villages = (!villages.is_empty()).then_some(list);
+        Self { device, villages, closed_after: now.0 - CLOSED_DAYS * 86_400_000 }
     }
 
     /// Whether a document is in scope, by its row in the read model.
     pub(super) fn contains(&self, tx: Tx<'_>, document: DocumentId) -> Result<bool> {
-        let sql = match document.kind() {
-            Some(Kind::Case) => "SELECT village, closed FROM case_row WHERE document = ?1",
-            Some(Kind::Person) => "SELECT village, NULL FROM person_row WHERE document = ?1",
-            Some(Kind::Visit) => "SELECT village, NULL FROM visit_row WHERE document = ?1",
+        let (table, named) = match document.kind() {
+            Some(Kind::Case) => ("case_row", None),
+            Some(Kind::Person) => ("person_row", Some("(applicant = ?1 OR subject = ?1)")),
+            Some(Kind::Visit) => ("visit_row", Some("visit = ?1")),
             None => return Ok(false),
         };
-        let row: Option<(Option<String>, Option<i64>)> = tx
-            .prepare_cached(sql)?
-            .query_row(params![document.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        let sql = match named {
+            None => format!("SELECT ({COVERED} OR {MADE}) AND NOT {ENDED} FROM {table} WHERE document = ?1"),
+            Some(named) => format!(
+                "SELECT {COVERED} OR {MADE}
+                        OR EXISTS (SELECT 1 FROM case_row WHERE {named} AND {COVERED} AND NOT {ENDED})
+                 FROM {table} WHERE document = ?1"
+            ),
+        };
+        let found = tx
+            .prepare_cached(&sql)?
+            .query_row(params![document.0, self.villages, self.closed_after, self.device.0], |row| row.get(0))
             .optional()?;
-        let Some((village, closed)) = row else { return Ok(false) };
-        Ok(closed.is_none_or(|at| at >= self.closed_after) && self.covers(village.as_deref()))
-    }
-
-    fn covers(&self, village: Option<&str>) -> bool {
-        self.villages.is_empty()
-            || village.is_none_or(|village| self.villages.iter().any(|covered| covered.as_str() == village))
+        Ok(found.unwrap_or(false))
     }
 
     /// The cases that a feed has entered and that ended too long ago.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Channel, Event, Output, PeerId, Role};
+use super::{Channel, Event, Output, PeerId, Role, reconcile::Reconciler, repair::Repair};
 use crate::{
-    id::{ChangeHash, DeviceId, Epoch, PublicKey, UnitId},
+    id::{DeviceId, Epoch, PublicKey, UnitId},
     store::log::Half,
     time::Tick,
     wire::{
@@ -45,10 +45,12 @@ pub(super) struct Session {
     pub(super) device: DeviceId,
     pub(super) epoch: Epoch,
     pub(super) unit: Option<UnitId>,
-    /// Child: what the newest receipt covers. Parent: what the child's newest receipt covers.
+    /// What the child's newest receipt of this life of the hub covers.
     pub(super) receipted: u64,
     /// Parent: up to where the child's newest receipt says that backups hold its log.
     pub(super) backed_up: u64,
+    /// Up to where both sides held the child's log when the connection began.
+    pub(super) common: u64,
     /// Parent: the head of the child's log as it said.
     pub(super) announced: u64,
     /// Parent: whether the child's log continues what is held.
@@ -63,10 +65,12 @@ pub(super) struct Session {
     pub(super) sending: Sending,
     /// Parent: `CaughtUp` as said last. Child: as heard last.
     pub(super) caught_up: Option<(u64, u64)>,
-    /// Whether a reconciliation is under way, and what the child was found to lack so far.
-    pub(super) reconciling: bool,
-    pub(super) lacks: Vec<ChangeHash>,
-    pub(super) reconciler: Option<super::reconcile::Reconciler>,
+    /// Parent: the repair that is under way.
+    pub(super) repair: Option<Repair>,
+    /// Child: the reconciliation that is under way.
+    pub(super) reconciler: Option<Reconciler>,
+    /// Parent: credit that is withheld while too much waits.
+    pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
     pub(super) sent: u64,
@@ -109,6 +113,7 @@ impl Session {
             unit: None,
             receipted: 0,
             backed_up: 0,
+            common: 0,
             announced: 0,
             accepts: role == Role::Child,
             feed_at: 0,
@@ -117,9 +122,9 @@ impl Session {
             incoming: None,
             sending: Sending::default(),
             caught_up: None,
-            reconciling: false,
-            lacks: Vec::new(),
+            repair: None,
             reconciler: None,
+            owed: 0,
             settled: None,
             sent: 0,
             received: 0,
@@ -159,6 +164,11 @@ impl Sending {
     /// Whether a batch is half sent.
     pub(super) fn is_busy(&self) -> bool {
         self.current.is_some()
+    }
+
+    /// Sends `log` from entry `next` on, whatever was being sent.
+    pub(super) fn restart(&mut self, log: LogName, next: u64, credit: u64) {
+        *self = Self { log: Some((log, next)), credit, ..Self::default() };
     }
 
     /// Begins to send a batch, from the byte that the receiver lacks.

@@ -191,13 +191,9 @@ impl Life {
         self.actor.filter(|_| !self.claimed)
     }
 
-    /// Whether an actor was drawn.
-    pub(super) fn has_written(&self) -> bool {
-        self.actor.is_some()
-    }
-
-    pub(super) fn set_claimed(&mut self, claimed: bool) {
-        self.claimed = claimed;
+    /// Notes that a log entry claims the actor.
+    pub(super) fn set_claimed(&mut self) {
+        self.claimed = true;
     }
 
     /// Begins another life: a fresh actor at the next edit.

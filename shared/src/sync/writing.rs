@@ -15,7 +15,7 @@ use crate::{
     store::{
         StoreError, Tx,
         changes::{self, Indexed, State},
-        log, read_model,
+        feeds, log, read_model,
     },
     sync::gate::{self, Refusal, Verdict},
     time::Now,
@@ -117,7 +117,11 @@ impl<'a> Writing<'a> {
         match self.histories.entry(document) {
             std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(changes::history(self.tx, document)?))
+                let mut history = changes::history(self.tx, document)?;
+                for (_, hash, change) in self.saved.iter().filter(|(saved, ..)| *saved == document) {
+                    history.insert(*hash, change.clone());
+                }
+                Ok(entry.insert(history))
             }
         }
     }
@@ -156,11 +160,6 @@ impl<'a> Writing<'a> {
         for (document, ..) in self.saved.drain(mark..) {
             self.histories.remove(&document);
         }
-        for (document, hash, change) in &self.saved {
-            if let Some(history) = self.histories.get_mut(document) {
-                history.insert(*hash, change.clone());
-            }
-        }
     }
 
     fn writer(&self) -> Writer {
@@ -192,6 +191,9 @@ impl<'a> Writing<'a> {
         let count = self.saved.len();
         for (document, hash, change) in self.saved {
             index += 1;
+            if change.parents.is_empty() && !self.station.hub {
+                feeds::enter(tx, feeds::OWN, document)?;
+            }
             changes::insert(
                 tx,
                 &Indexed {

@@ -123,9 +123,6 @@ pub enum Entry {
         /// The document.
         #[n(0)]
         document: DocumentId,
-        /// Present where the reader holds all its changes already: the sum that proves it.
-        #[n(1)]
-        held: Option<Sum>,
     },
     /// Feed: the document is out of the reader's scope from here on.
     #[n(12)]

@@ -220,12 +220,10 @@ pub enum Frame {
     Enrolled(Enrolled),
     /// Parent: what it durably holds.
     Receipt(Receipt),
-    /// Child: the feed is stored up to here; with the sum of its scope there.
+    /// Child: the feed is stored up to here.
     FeedAck {
         /// The place.
         cursor: Cursor,
-        /// The scope at that place and at the newest receipt.
-        scope: Sum,
     },
     /// More bytes of batches may be sent.
     Credit(u64),
@@ -243,12 +241,12 @@ pub enum Frame {
     },
     /// A step of a reconciliation.
     Reconcile(Vec<u8>),
-    /// Child: the reconciliation is over; these changes of its scope it lacks. Repeated with `more`.
+    /// Child: the reconciliation is over; these changes of its scope it lacks.
     Lacks {
         /// The hashes.
         hashes: Vec<ChangeHash>,
-        /// Another such frame follows.
-        more: bool,
+        /// How many batches the child gives back; `None` where another such frame follows.
+        returned: Option<u64>,
     },
     /// Child: it is done and asks for the close.
     Bye,
@@ -278,12 +276,12 @@ impl Frame {
             Self::Enrol(body) => (5, cbor(body)),
             Self::Enrolled(body) => (7, cbor(body)),
             Self::Receipt(body) => (9, cbor(body)),
-            Self::FeedAck { cursor, scope } => (11, cbor((cursor, scope))),
+            Self::FeedAck { cursor } => (11, cbor((cursor,))),
             Self::Credit(bytes) => (13, cbor(bytes)),
             Self::GoAway { retry_after } => (15, cbor(retry_after)),
             Self::CaughtUp { feed, durable } => (17, cbor((feed, durable))),
             Self::Reconcile(step) => (19, step.clone()),
-            Self::Lacks { hashes, more } => (21, cbor((hashes, more))),
+            Self::Lacks { hashes, returned } => (21, cbor((hashes, returned))),
             Self::Bye => (23, Vec::new()),
             Self::BatchStart { log, digest, total, offset } => {
                 (25, cbor((log, minicbor::bytes::ByteArray::from(*digest), total, offset)))
@@ -307,8 +305,8 @@ impl Frame {
             7 => Self::Enrolled(minicbor::decode(body).map_err(malformed)?),
             9 => Self::Receipt(minicbor::decode(body).map_err(malformed)?),
             11 => {
-                let (cursor, scope) = minicbor::decode(body).map_err(malformed)?;
-                Self::FeedAck { cursor, scope }
+                let (cursor,) = minicbor::decode(body).map_err(malformed)?;
+                Self::FeedAck { cursor }
             }
             13 => Self::Credit(minicbor::decode(body).map_err(malformed)?),
             15 => Self::GoAway { retry_after: minicbor::decode(body).map_err(malformed)? },
@@ -318,11 +316,12 @@ impl Frame {
             }
             19 => Self::Reconcile(body.to_vec()),
             21 => {
-                let (hashes, more): (Vec<ChangeHash>, bool) = minicbor::decode(body).map_err(malformed)?;
+                let (hashes, returned): (Vec<ChangeHash>, Option<u64>) =
+                    minicbor::decode(body).map_err(malformed)?;
                 if hashes.len() > HASHES_MAX {
                     return Err(FrameError::Malformed { kind });
                 }
-                Self::Lacks { hashes, more }
+                Self::Lacks { hashes, returned }
             }
             23 => Self::Bye,
             25 => {
@@ -457,7 +456,7 @@ mod tests {
         let frames = [
             hello(),
             Frame::Credit(7),
-            Frame::Lacks { hashes: vec![ChangeHash([8; 32])], more: false },
+            Frame::Lacks { hashes: vec![ChangeHash([8; 32])], returned: Some(2) },
             Frame::BatchData(vec![1; DATA_BYTES_MAX]),
             Frame::Bye,
         ];

@@ -9,7 +9,7 @@ use shared::{
     identity::{self, Context, Signature},
     store::log,
     sync::Replica,
-    wire::{Batch, Entry},
+    wire::{Batch, Entry, LogName},
 };
 
 use crate::world::{HUB, Machine};
@@ -74,8 +74,11 @@ fn check_batch(batch: &Batch, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow::R
         return Ok(());
     }
     let key = keys.get(&batch.log.author).context("an author's key")?;
-    let context = if batch.log.reader.is_some() { Context::FeedHead } else { Context::LogHead };
-    let message = Batch::signed_message(&batch.log, batch.last, batch.chain);
+    // A branch that a laptop gave back stands in a log of its own; it was signed under the log's name.
+    let is_feed = batch.log.author == DeviceId::HUB && batch.log.reader.is_some();
+    let context = if is_feed { Context::FeedHead } else { Context::LogHead };
+    let name = if is_feed { batch.log } else { LogName { reader: None, ..batch.log } };
+    let message = Batch::signed_message(&name, batch.last, batch.chain);
     let signature = Signature::try_from(batch.signature.as_slice())?;
     identity::verify(*key, context, &message, &signature)?;
     Ok(())

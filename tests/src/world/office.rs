@@ -345,6 +345,6 @@ fn name(random: &mut Random) -> &'static str {
 
 /// Some letters that nobody has typed before, at times very many.
 fn word(random: &mut Random) -> String {
-    let length = if random.chance(0.1) { random.between(200, 480) } else { random.between(5, 30) };
+    let length = if random.chance(0.1) { random.between(150, 190) } else { random.between(5, 30) };
     (0..length).map(|_| char::from(b'a' + random.below(26) as u8)).collect()
 }

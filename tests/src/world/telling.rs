@@ -127,7 +127,7 @@ fn described(frame: &Frame) -> String {
         Frame::BatchStart { log, total, offset, .. } => {
             format!("BatchStart({:?} {:?} {:?}, {offset} of {total})", log.author, log.epoch, log.reader)
         }
-        Frame::Lacks { hashes, more } => format!("Lacks({}, {more})", hashes.len()),
+        Frame::Lacks { hashes, returned } => format!("Lacks({}, {returned:?})", hashes.len()),
         other => format!("{other:?}"),
     }
 }

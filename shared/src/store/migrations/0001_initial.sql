@@ -42,7 +42,7 @@ CREATE TABLE partial (
 -- TRUTH. Newest signed receipt of the hub for each life of this device.
 CREATE TABLE receipt (
     epoch BLOB PRIMARY KEY,
-    head  INTEGER NOT NULL,       -- up to which entry of that life's log
+    head  INTEGER NOT NULL,       -- up to which entry of that life's log; less where the hub has lost some since
     frame BLOB NOT NULL           -- the receipt as signed
 ) STRICT, WITHOUT ROWID;
 
