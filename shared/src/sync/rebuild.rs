@@ -23,7 +23,7 @@ use crate::{
         quarantine, read_model,
     },
     time::Now,
-    wire::batch::{Entry, Origin, Sum},
+    wire::batch::{Entry, Origin},
 };
 
 /// Changes judged with the same documents in memory.
@@ -72,7 +72,6 @@ struct Found {
 struct Contents {
     changes: Vec<Found>,
     places: BTreeMap<ChangeHash, usize>,
-    /// Documents of which the hub said that this laptop holds all, and the sums that prove it.
 }
 
 fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now) -> Result<Rebuilt> {
