@@ -66,8 +66,8 @@ impl Replica {
             Fault::Store(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "store what a peer sent");
                 let reason = match error {
-                    StoreError::Full => "the other side's disk is full: it takes nothing for now",
-                    _ => "the other side's database failed",
+                    StoreError::Full => "the disk is full, nothing more can be stored",
+                    _ => "the database failed",
                 };
                 self.close(peer, CloseCode::Internal, reason.to_owned());
             }
@@ -128,9 +128,7 @@ impl Replica {
                 }
                 self.settle(peer)
             }
-            (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => {
-                self.answer_reconcile(peer, &step)
-            }
+            (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => self.answer_reconcile(peer, &step),
             (Role::Child, Phase::Linked, _, Frame::Reconcile(step)) => self.step_reconcile(peer, &step),
             (Role::Parent, Phase::Linked, _, Frame::Lacks { hashes, returned }) => {
                 self.take_lacks(now, peer, hashes, returned)

@@ -131,8 +131,20 @@ pub fn finish(result: anyhow::Result<()>, json: bool) -> ExitCode {
 pub fn failure_of(error: &anyhow::Error) -> Failure {
     match error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
         Some(failure) => failure.clone(),
-        None => Failure::new(format!("{error:#}")),
+        None => {
+            let failure = Failure::new(format!("{error:#}"));
+            if is_full(error) { failure.next(FULL) } else { failure }
+        }
     }
+}
+
+const FULL: &str = "free some space on the disk, then give the command again; nothing that was saved is lost";
+
+fn is_full(error: &anyhow::Error) -> bool {
+    let no_room = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    };
+    error.chain().any(no_room)
 }
 
 fn render(failure: &Failure, json: bool) -> String {
@@ -172,6 +184,8 @@ mod tests {
         assert_eq!(render(&Failure::new("x"), true), "{\"error\":{\"message\":\"x\",\"usage\":false}}\n");
         let chain = anyhow::Error::new(io::Error::other("disk full")).context("open database");
         assert_eq!(failure_of(&chain).message, "open database: disk full");
+        let full = anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull)).context("write");
+        assert!(failure_of(&full).next.is_some_and(|next| next.starts_with("free some space")));
     }
 
     #[test]

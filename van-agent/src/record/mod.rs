@@ -3,6 +3,9 @@
 //!
 //! **Invariant:** each line is its own unit; a bad one is reported and the others are saved.
 
+mod json;
 pub mod line;
+mod made;
+mod people;
 pub mod reader;
 pub mod save;
