@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{amend, people, resolve, rows, show},
+    desk::{
+        amend, people,
+        resolve::{self, ResolveError},
+        rows, show,
+    },
     document::{export, visit},
     id::{DocumentId, Kind, VillageCode},
     store::{StoreError, changes, needs, quarantine, read_model},
@@ -142,7 +146,12 @@ impl Agent {
     }
 
     fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
-        resolve::case(self.read()?, text).map_err(said)
+        resolve::case(self.read()?, text).map_err(|error| match error {
+            ResolveError::Unknown { .. } | ResolveError::Form { .. } | ResolveError::Kind { .. } => {
+                said(error).missing()
+            }
+            ResolveError::Store(_) | ResolveError::Doubled { .. } => said(error),
+        })
     }
 
     fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {

@@ -240,6 +240,9 @@ pub enum Case {
         /// So many at most.
         #[arg(long, value_name = "COUNT")]
         limit: Option<u64>,
+        /// Only what needs you: cases to be decided, and what the hub holds, each with the reason.
+        #[arg(long, conflicts_with = "format")]
+        needs_you: bool,
     },
     /// Everything that is known of a case.
     #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K --json")]

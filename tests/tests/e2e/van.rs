@@ -232,7 +232,10 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let today = get(at, &own, "/", Some(&cookie));
     assert!(today.contains("<html lang=\"id\">") && today.contains("While It Runs"), "{today}");
     let found = get(at, &own, "/find?q=while", Some(&cookie));
-    assert!(found.contains("While It Runs"), "{found}");
+    assert!(found.contains("While It Runs") && found.contains("Diterima"), "{found}");
+    assert!(today.contains("Pertukaran terakhir selesai pukul"), "{today}");
+    let missing = get(at, &own, "/case/nothing", Some(&cookie));
+    assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("Tidak ditemukan"), "{missing}");
     page.terminate().done();
 }
 
@@ -288,6 +291,8 @@ fn two_laptops_edit_one_case_and_both_see_the_conflict() {
             (&case.json()["notes"], &case.json()["phone"]),
             (&json!("here"), &json!("+6281234567899"))
         );
+        let needed = van.run(&["case", "list", "--needs-you"]);
+        assert_eq!((&needed.json()["slip"], &needed.json()["fields"]), (&json!(slip), &json!(["name"])));
         shown.push(conflict.clone());
     }
     assert_eq!(shown[0], shown[1]);

@@ -25,17 +25,26 @@ pub struct Failure {
     /// Whether the command was given wrongly, rather than failed.
     #[serde(default)]
     pub usage: bool,
+    /// Whether what was named is not here, rather than failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 impl Failure {
     /// Something did not work.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: false }
+        Self { message: message.into(), next: None, usage: false, missing: false }
     }
 
     /// The command was given wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: true }
+        Self { message: message.into(), next: None, usage: true, missing: false }
+    }
+
+    /// The same, of something that is not here.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self { missing: true, ..self }
     }
 
     /// The same, with what to do next.

@@ -78,6 +78,11 @@ impl Words {
         self.format(name, None)
     }
 
+    /// A word by its name, where there is one.
+    pub fn find(&self, name: &str) -> Option<String> {
+        self.bundle.has_message(name).then(|| self.get(name))
+    }
+
     /// A sentence by its name, with a number in it.
     pub fn count(&self, name: &str, count: u64) -> String {
         let mut arguments = FluentArgs::new();
