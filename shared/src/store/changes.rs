@@ -230,10 +230,12 @@ pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Change> {
-    match log::entry(tx, change.log, change.entry)? {
-        Entry::Change { change, .. } | Entry::Fed { change, .. } => Ok(change),
-        _ => Err(damaged("change.entry")),
-    }
+    let (Entry::Change { change, .. } | Entry::Fed { change, .. }) =
+        log::entry(tx, change.log, change.entry)?
+    else {
+        return Err(damaged("change.entry"));
+    };
+    Ok(change)
 }
 
 /// A document's applied changes.

@@ -208,15 +208,12 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
 pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
     let Some(batch) = batch_with(tx, log, index)? else { return Ok(false) };
     let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
-    Ok(entries.iter().any(|entry| matches!(entry, Entry::Change { .. } | Entry::Fed { .. })))
+    Ok(entries.iter().any(|entry| entry.change().is_some()))
 }
 
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
 fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
-    let change = match entry {
-        Entry::Change { change, .. } | Entry::Fed { change, .. } => change,
-        _ => return Ok(None),
-    };
+    let Some(change) = entry.change() else { return Ok(None) };
     let mut statement = tx.prepare_cached(
         "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
     )?;
