@@ -351,15 +351,3 @@ pub fn count_between(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64, unt
         )?
         .query_row(params![author.0, epoch.0, after, until], |row| row.get(0))?)
 }
-
-/// Own changes of the log of `epoch` from index `from` on, in order.
-///
-/// # Errors
-/// The store fails.
-pub fn of_log(tx: Tx<'_>, author: DeviceId, epoch: Epoch, from: u64) -> Result<Vec<Indexed>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM change WHERE author = ?1 AND epoch = ?2 AND position >= ?3 ORDER BY position"
-    ))?;
-    let rows = statement.query_map(params![author.0, epoch.0, from], indexed)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}

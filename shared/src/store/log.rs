@@ -272,7 +272,7 @@ pub fn goes_on_from(tx: Tx<'_>, log: &Log, cursor: &Cursor) -> Result<bool> {
 /// The store fails.
 pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
     let first: Option<u64> = tx
-        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND length(signature) = 0")?
+        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND signature = x''")?
         .query_row([log.row], |row| row.get(0))?;
     Ok(first.map_or(log.head.index, |first| first - 1))
 }
@@ -284,7 +284,7 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 /// The store fails or is damaged.
 pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let mut statement =
-        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND length(signature) = 0 ORDER BY first")?;
+        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
     let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
     let Some(&first) = unsigned.first() else { return Ok(()) };
     let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;

@@ -112,9 +112,8 @@ impl<'a> Extension<'a> {
 
     fn registries(&mut self) -> Result<()> {
         let Some(place) = &self.station.place else { return Ok(()) };
-        let current: Vec<_> =
-            self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
-        for (version, table) in current {
+        let registries = self.registries;
+        for (version, table) in registries.tables() {
             let kind = table.kind().as_str().to_owned();
             let told = feeds::fed_registry(self.tx, self.log.row, &kind)?;
             let told = told.and_then(|bytes| Version::try_from(bytes.as_slice()).ok());
@@ -126,7 +125,7 @@ impl<'a> Extension<'a> {
                 Some(told) => registries::table(self.tx, table.kind(), told)?,
                 None => registry::Table::new(table.kind().clone()),
             };
-            let whole = registry::diff(&base, &table);
+            let whole = registry::diff(&base, table);
             let parts = whole.split(&base, ENTRY_BYTES_MAX / 2).unwrap_or_else(|_| vec![whole]);
             for (index, part) in parts.iter().enumerate() {
                 let last = index + 1 == parts.len();
