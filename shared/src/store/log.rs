@@ -217,12 +217,16 @@ fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<Ch
         Entry::Change { change, .. } | Entry::Fed { change, .. } => change,
         _ => return Ok(None),
     };
-    let mut statement = tx.prepare_cached(
-        "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
-    )?;
-    let known = statement
-        .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| id(row, 0))
-        .optional()?;
+    // In a feed a change's place is not its place in its author's log, by which the index knows it.
+    let known = match log.name.reader {
+        Some(_) => None,
+        None => tx
+            .prepare_cached(
+                "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
+            )?
+            .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| id(row, 0))
+            .optional()?,
+    };
     match known {
         Some(hash) => Ok(Some(hash)),
         None => Ok(Some(document::hash(change).map_err(|_| damaged("batch.body"))?)),

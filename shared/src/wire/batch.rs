@@ -166,10 +166,25 @@ pub enum Entry {
         /// The hub's signature.
         #[cbor(n(1), with = "minicbor::bytes")]
         signature: Vec<u8>,
-        /// Whether the version that it leads to is in force; a long difference comes in parts.
+        /// What the version is that it leads to.
         #[n(2)]
-        last: bool,
+        stage: Stage,
     },
+}
+
+/// What a version of a registry is, to which a difference in a feed leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Stage {
+    /// A part of the way: a long difference comes in parts.
+    #[n(0)]
+    Part,
+    /// Once in force; cases name it.
+    #[n(1)]
+    Past,
+    /// In force.
+    #[n(2)]
+    InForce,
 }
 
 /// A sum of change hashes, order-free: equal sets have equal sums.
