@@ -186,6 +186,11 @@ impl DocumentId {
         Self(bytes)
     }
 
+    /// The kind and the running number as one: what tells apart documents that one actor made.
+    pub fn number(&self) -> i64 {
+        self.0[10..].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
+    }
+
     /// The kind, or `None` where a newer version named one that this version does not know.
     pub fn kind(&self) -> Option<Kind> {
         match self.0[10] {

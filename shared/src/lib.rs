@@ -3,10 +3,11 @@
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
 //! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
-//! disk; [`sync`] brings two machines to the same.
+//! disk; [`sync`] brings two machines to the same; [`desk`] is what both programs do on a person's word.
 
 pub mod born;
 pub mod change;
+pub mod desk;
 pub mod document;
 pub mod geo;
 pub mod id;

@@ -4,6 +4,7 @@
 //! [`relay`] is a link to test on; [`process`] runs the real programs. [`world`] simulates hub and vans with
 //! everything that goes wrong as [`fault`] has it, and [`model`] says what must hold.
 
+pub mod demo;
 pub mod fault;
 pub mod model;
 pub mod people;

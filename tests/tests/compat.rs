@@ -46,7 +46,7 @@ fn document(seed: u64) -> History {
     let kind = [Kind::Case, Kind::Person, Kind::Visit][seed as usize % 3];
     let machines = [1, 2].map(|machine| ActorId([machine + (seed as u8); 16]));
     let mut history = History::default();
-    let mut first = Edit::create(kind, machines[0]);
+    let mut first = Edit::create(shared::id::DocumentId::new([0; 10], kind, seed), machines[0]);
     first.put(&["district"], &Scalar::Str("53.02".to_owned())).unwrap();
     if kind == Kind::Case {
         first.make(&["ticks"]).unwrap();

@@ -3,7 +3,7 @@
 
 use std::env;
 
-use tests::world::{self, Planted};
+use tests::world;
 
 #[test]
 fn the_smallest_world_settles() {

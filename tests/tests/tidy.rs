@@ -12,7 +12,7 @@ const VALUES: [&str; 8] = ["id", "time", "geo", "born", "name", "nik", "phone", 
 
 /// The other modules of `shared`, each with those that it may know besides the values. A new module takes its
 /// place here or above first.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("change", &[]),
     ("document", &["change"]),
     ("wire", &["change"]),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("registry", &[]),
     ("store", &["change", "document", "wire", "registry"]),
     ("sync", &["change", "document", "wire", "identity", "registry", "store"]),
+    ("desk", &["change", "document", "registry", "store", "sync"]),
 ];
 
 /// What `shared` may not depend on: it does no work of its own.

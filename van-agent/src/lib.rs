@@ -1,3 +1,17 @@
-//! The program on a van's laptop. [`host`] is what it shares with the hub's.
+//! The field officer's program: records on a laptop without network, and hands over when there is one.
+//!
+//! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
+//! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
+//! turns lines into cases; [`access`] gets a command to the holder; [`link`] is the way to the hub; [`commands`]
+//! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
+pub mod access;
+pub mod agent;
+pub mod cli;
+pub mod commands;
 pub mod host;
+pub mod link;
+pub mod record;
+pub mod request;
+pub mod start;
+pub mod web;

@@ -195,9 +195,16 @@ pub fn id_prefix(actor: ActorId) -> [u8; 10] {
     prefix
 }
 
-/// Whether `actor` is the one that may make `document`.
-pub fn may_make(document: DocumentId, actor: ActorId) -> bool {
-    document.0[..10] == actor.0[..10]
+/// Whether `change` is the beginning of `document`: made by the actor in its id, and naming its number, so that
+/// no change begins two documents and equal contents of two documents have two hashes.
+pub fn begins(document: DocumentId, change: &Change) -> bool {
+    let number = Action::Put(Scalar::Int(document.number()));
+    document.0[..10] == change.actor.0[..10]
+        && change.operations.iter().any(|operation| {
+            operation.object == Object::Root
+                && matches!(&operation.key, Key::Map(found) if found == key::ID)
+                && operation.action == number
+        })
 }
 
 /// The text that `change` puts at `key` of the root.

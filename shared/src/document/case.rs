@@ -416,7 +416,7 @@ pub(super) mod tests {
             event: NewEvent { officer: Some("Ibu Tefa"), ..NewEvent::new(State::Received, started) },
         };
         let mut history = History::default();
-        let mut edit = Edit::create(Kind::Case, VAN);
+        let mut edit = Edit::create(DocumentId::new([0; 10], Kind::Case, 1), VAN);
         new.write(&mut edit).expect("within the schema");
         save(&mut edit, &mut history);
         history

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use super::{
     BuildError, History,
     materialise::{self, OpenError},
-    schema::{self, Shape, Writes},
+    schema::{self, Shape, Writes, key},
     view::{Content, Value, View},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         Action, COUNTER_MAX, Change, Key, OPERATIONS_MAX, Object, Operation, OperationId, PARENTS_MAX,
         PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX, Scalar,
     },
-    id::{ActorId, ChangeHash, Kind},
+    id::{ActorId, ChangeHash, DocumentId, Kind},
     time::{TIMESTAMP_MAX, Timestamp},
 };
 
@@ -134,10 +134,13 @@ pub enum CommitError {
 }
 
 impl Edit {
-    /// Begins a document.
-    pub fn create(kind: Kind, actor: ActorId) -> Self {
-        Self {
-            kind,
+    /// Begins a document, which says its own number first.
+    ///
+    /// # Panics
+    /// The id names no kind: it was not made by [`DocumentId::new`].
+    pub fn create(document: DocumentId, actor: ActorId) -> Self {
+        let mut edit = Self {
+            kind: document.kind().expect("an id made here names its kind"),
             actor,
             heads: Vec::new(),
             sequence: 1,
@@ -145,7 +148,9 @@ impl Edit {
             operations: Vec::new(),
             maps: BTreeMap::from([(Object::Root, BTreeMap::new())]),
             lists: BTreeMap::new(),
-        }
+        };
+        edit.put(&[key::ID], &Scalar::Int(document.number())).expect("every kind has a number");
+        edit
     }
 
     /// Opens a document to continue it as `actor`, after [`materialise::check`].
@@ -471,7 +476,7 @@ mod tests {
 
     fn person() -> History {
         let mut history = History::default();
-        let mut edit = Edit::create(Kind::Person, HERE);
+        let mut edit = Edit::create(DocumentId::new([0; 10], Kind::Person, 1), HERE);
         edit.put(&["district"], &text("53.02")).expect("allowed");
         edit.put(&["name"], &text("Nahak")).expect("allowed");
         edit.make(&["reasons"]).expect("allowed");

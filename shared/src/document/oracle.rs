@@ -15,7 +15,7 @@ use crate::{
         of_automerge,
         schema::{self, Entry, Keys, Shape, Writes, key},
     },
-    id::{ActorId, ChangeHash, Kind, hex},
+    id::{ActorId, ChangeHash, DocumentId, Kind, hex},
 };
 
 /// A number below its argument, by chance.
@@ -212,6 +212,10 @@ fn begin(kind: Kind, actor: ActorId) -> AutoCommit {
         match entry.shape {
             Shape::Map(_) => drop(document.put_object(ROOT, *name, ObjType::Map).expect("a key")),
             Shape::List(_) => drop(document.put_object(ROOT, *name, ObjType::List).expect("a key")),
+            _ if *name == key::ID => {
+                let number = DocumentId::new(super::authority::id_prefix(actor), kind, 1).number();
+                document.put(ROOT, *name, number).expect("a key");
+            }
             _ if *name == key::SERVICE => document.put(ROOT, *name, "DUK-CETAK").expect("a key"),
             Shape::Text { .. } | Shape::Int { .. } | Shape::Timestamp | Shape::Boolean => {
                 document.put(ROOT, *name, "c1").expect("a key");

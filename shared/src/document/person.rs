@@ -80,6 +80,11 @@ impl Person {
         }
     }
 
+    /// The documents that somebody proposed as this person's, for the hub to link.
+    pub fn proposed(&self) -> impl Iterator<Item = DocumentId> {
+        self.reasons.keys().filter_map(|key| key.parse().ok())
+    }
+
     /// Whether a newly typed person is this one without asking anybody: the NIK is equal and the
     /// names agree.
     pub fn is(&self, nik: &Nik, name: &str) -> bool {
@@ -168,6 +173,22 @@ pub fn set_not_same(edit: &mut Edit, person: DocumentId, reason: &str) -> Result
     edit.put(&[key::NOT_SAME, &person.to_string()], &Scalar::Str(reason.to_owned()))
 }
 
+/// Says that another document is of the same person, for the hub to link.
+///
+/// # Errors
+/// The document is no person, or the reason is too long.
+pub fn propose_same(edit: &mut Edit, person: DocumentId, reason: &str) -> Result<(), EditError> {
+    edit.put(&[key::REASONS, &person.to_string()], &Scalar::Str(reason.to_owned()))
+}
+
+/// Forgets [`propose_same`].
+///
+/// # Errors
+/// The document is no person.
+pub fn withdraw_same(edit: &mut Edit, person: DocumentId) -> Result<(), EditError> {
+    edit.delete(&[key::REASONS, &person.to_string()])
+}
+
 /// Forgets [`set_not_same`].
 ///
 /// # Errors
@@ -206,7 +227,7 @@ pub(super) mod tests {
             reference: None,
         };
         let mut history = History::default();
-        let mut edit = Edit::create(Kind::Person, VAN);
+        let mut edit = Edit::create(DocumentId::new([0; 10], Kind::Person, 1), VAN);
         new.write(&mut edit).expect("within the schema");
         save(&mut edit, &mut history);
         history

@@ -145,7 +145,7 @@ pub mod key {
         ATTACHMENTS = "attachments", BLANK = "blank", BORN = "born", BORN_ESTIMATED = "born_estimated",
         CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTOR = "collector",
         COMPANION = "companion", CONFIRM = "confirm", CONSENT = "consent", DATE = "date", DISTRICT = "district",
-        ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", KIND = "kind", KK = "kk", LABEL = "label",
+        ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", ID = "id", KIND = "kind", KK = "kk", LABEL = "label",
         LATITUDE = "latitude", LEAD = "lead", LONGITUDE = "longitude", MOTHER = "mother", NAME = "name",
         NIK = "nik", NOT_SAME = "not_same", NOTES = "notes", OFFICER = "officer", OFFSET = "offset",
         OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", REASON = "reason",
@@ -172,6 +172,7 @@ const CODE: Shape = Shape::Text { bytes_max: CODE_BYTES_MAX };
 const NAME: Shape = Shape::Text { bytes_max: NAME_BYTES_MAX };
 const TEXT: Shape = Shape::Text { bytes_max: TEXT_BYTES_MAX };
 const NOTES: Shape = Shape::Text { bytes_max: NOTES_BYTES_MAX };
+const NUMBER: Shape = Shape::Int { min: 0, max: (1 << 48) - 1 };
 const OFFSET: Shape = Shape::Int { min: -OFFSET_MINUTES_MAX, max: OFFSET_MINUTES_MAX };
 const LATITUDE: Shape = Shape::Int { min: -90_000_000, max: 90_000_000 };
 const LONGITUDE: Shape = Shape::Int { min: -180_000_000, max: 180_000_000 };
@@ -209,6 +210,7 @@ static CASE: MapShape = MapShape {
         (key::WARNINGS, first(Shape::Map(&WARNINGS))),
         (key::ATTACHMENTS, first(Shape::Map(&ATTACHMENTS))),
         (key::REASONS, first(Shape::Map(&REASONS))),
+        (key::ID, first(NUMBER)),
     ]),
 };
 
@@ -231,6 +233,7 @@ static PERSON: MapShape = MapShape {
         (key::SAME_AS, Entry { shape: CODE, writes: Writes::Free, hub_only: true }),
         (key::NOT_SAME, first(Shape::Map(&REASONS))),
         (key::REASONS, first(Shape::Map(&REASONS))),
+        (key::ID, first(NUMBER)),
     ]),
 };
 
@@ -248,6 +251,7 @@ static VISIT: MapShape = MapShape {
         (key::OPENED, free(Shape::Timestamp)),
         (key::CLOSED, free(Shape::Timestamp)),
         (key::OFFSET, free(OFFSET)),
+        (key::ID, first(NUMBER)),
     ]),
 };
 

@@ -193,7 +193,7 @@ mod tests {
             offset_minutes: 480,
         };
         let mut history = History::default();
-        let mut edit = Edit::create(Kind::Visit, VAN);
+        let mut edit = Edit::create(crate::id::DocumentId::new([0; 10], Kind::Visit, 1), VAN);
         new.write(&mut edit).expect("within the schema");
         save(&mut edit, &mut history);
         let visit = Visit::read(&View::of(&history));

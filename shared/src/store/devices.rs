@@ -253,6 +253,15 @@ pub fn ticket(tx: Tx<'_>, ticket: &[u8; 8]) -> Result<Option<Issued>> {
     Ok(Some(Issued { ticket, secret, unit, expires, device }))
 }
 
+/// Withdraws every ticket that nobody has used: after a restore one of them may have been. Returns how
+/// many there were.
+///
+/// # Errors
+/// The store fails.
+pub fn withdraw_tickets(tx: Tx<'_>) -> Result<usize> {
+    Ok(tx.execute("DELETE FROM ticket WHERE device IS NULL", [])?)
+}
+
 /// The newest receipt for a life of this device.
 ///
 /// # Errors

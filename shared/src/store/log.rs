@@ -175,6 +175,16 @@ pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
     }
 }
 
+/// Index of the first entry behind `index` at which a batch begins, if one does.
+///
+/// # Errors
+/// The store fails.
+pub fn next_batch(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<u64>> {
+    Ok(tx
+        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND first > ?2")?
+        .query_row(params![log.row, index], |row| row.get(0))?)
+}
+
 /// Entry `index` of the log in row `row`.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ pub mod changes;
 pub mod devices;
 pub mod feeds;
 pub mod journal;
+pub mod lines;
 pub mod log;
 pub mod quarantine;
 pub mod read_model;

@@ -178,3 +178,14 @@ pub fn debris(tx: Tx<'_>) -> Result<Vec<Debris>> {
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
+
+/// The bytes kept under a running number.
+///
+/// # Errors
+/// The store fails.
+pub fn debris_bytes(tx: Tx<'_>, number: i64) -> Result<Option<Vec<u8>>> {
+    Ok(tx
+        .prepare_cached("SELECT bytes FROM debris WHERE debris = ?1")?
+        .query_row([number], |row| row.get(0))
+        .optional()?)
+}

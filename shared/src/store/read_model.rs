@@ -4,6 +4,7 @@
 //! called before anything is read.
 
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::{Map, Value, json};
 
 use super::{Result, Tx, changes, id};
 use crate::{
@@ -72,11 +73,11 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
         .flatten();
     tx.prepare_cached(
         "INSERT INTO case_row (document, slip, service, state, unit, village, applicant, subject, visit, ref,
-                               blank, started, closed, accepted, conflict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                               blank, started, closed, accepted, conflict, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          ON CONFLICT DO UPDATE SET slip = ?2, service = ?3, state = ?4, unit = ?5, village = ?6, applicant = ?7,
              subject = ?8, visit = ?9, ref = ?10, blank = ?11, started = ?12, closed = ?13, accepted = ?14,
-             conflict = ?15",
+             conflict = ?15, detail = ?16",
     )?
     .execute(params![
         document.0,
@@ -93,7 +94,8 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
         case.started.map(|at| at.at.0),
         closed,
         is_accepted(tx, document, case, history)?,
-        conflict
+        conflict,
+        case_detail(case)
     ])?;
     let words = [
         case.slip.as_deref(),
@@ -104,6 +106,43 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
         case.companion.as_deref(),
     ];
     index(tx, document, &words.into_iter().flatten().collect::<Vec<_>>().join(" "))
+}
+
+/// What lists show of a case beside the columns that are searched or sorted by.
+fn case_detail(case: &Case) -> String {
+    let detail = json!({
+        "started": case.started,
+        "ended": case.ended,
+        "officer": case.officer,
+        "position": case.position,
+        "consent": case.consent,
+        "notes": case.notes,
+        "channel": case.channel,
+        "blank": case.blank,
+        "priority": case.priority,
+        "companion": case.companion,
+        "witnesses": case.witnesses,
+        "ticks": case.ticks,
+        "encounter": case.encounter,
+        "to_be_confirmed": case.status.to_be_confirmed,
+        "warnings": case.warnings,
+    });
+    detail.to_string()
+}
+
+fn person_detail(person: &Person) -> String {
+    let detail = json!({
+        "sex": person.sex,
+        "born_estimated": person.born_estimated,
+        "mother": person.mother,
+        "father": person.father,
+        "kk": person.kk,
+        "phone": person.phone,
+        "address": person.address,
+        "not_same": person.not_same.keys().collect::<Vec<_>>(),
+        "proposed": person.proposed().collect::<Vec<_>>(),
+    });
+    detail.to_string()
 }
 
 /// Whether an agency's event, written by the hub, has every van-written change among its ancestors.
@@ -136,10 +175,10 @@ fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool)
     let name = person.name.as_deref().unwrap_or("");
     let village = person.village.as_ref().map(|village| village.as_str());
     tx.prepare_cached(
-        "INSERT INTO person_row (document, nik, name, born, village, ref, twin, conflict)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO person_row (document, nik, name, born, village, ref, twin, conflict, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT DO UPDATE SET nik = ?2, name = ?3, born = ?4, village = ?5, ref = ?6, twin = ?7,
-             conflict = ?8",
+             conflict = ?8, detail = ?9",
     )?
     .execute(params![
         document.0,
@@ -149,7 +188,8 @@ fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool)
         village,
         person.reference,
         person.same_as.unwrap_or(document).0,
-        conflict
+        conflict,
+        person_detail(person)
     ])?;
     let key = name::search_key(name);
     let village_name = village.map(|code| village_name(tx, code)).transpose()?.flatten();
@@ -236,16 +276,32 @@ pub struct CaseRow {
     pub name: Option<String>,
     /// The subject's NIK.
     pub nik: Option<String>,
+    /// The subject's birth, as far as known.
+    pub born: Option<String>,
+    /// Label of the visit.
+    pub visit: Option<String>,
+    /// The caller's own name for the case.
+    #[serde(rename = "ref")]
+    pub reference: Option<String>,
     /// When the sitting began: milliseconds since 1970.
     pub started: Option<i64>,
     /// Whether a person must decide something.
     pub conflict: bool,
+    /// What else is known of the case, by key.
+    #[serde(skip)]
+    pub detail: Map<String, Value>,
+    /// What else is known of the subject, by key.
+    #[serde(skip)]
+    pub subject_detail: Map<String, Value>,
 }
 
 const CASE: &str =
-    "SELECT case_row.document, slip, service, state, unit, case_row.village, subject, person_row.name,
-     person_row.nik, started, case_row.conflict OR coalesce(person_row.conflict, 0)
-     FROM case_row LEFT JOIN person_row ON person_row.document = case_row.subject";
+    "SELECT case_row.document, case_row.slip, case_row.service, case_row.state, case_row.unit, case_row.village,
+            case_row.subject, person_row.name, person_row.nik, person_row.born, visit_row.label, case_row.ref,
+            case_row.started, case_row.conflict OR coalesce(person_row.conflict, 0), case_row.detail,
+            person_row.detail
+     FROM case_row LEFT JOIN person_row ON person_row.document = case_row.subject
+                   LEFT JOIN visit_row ON visit_row.document = case_row.visit";
 
 fn case(row: &Row<'_>) -> rusqlite::Result<CaseRow> {
     let subject: Option<[u8; 16]> = row.get(6)?;
@@ -259,9 +315,20 @@ fn case(row: &Row<'_>) -> rusqlite::Result<CaseRow> {
         subject: subject.map(DocumentId),
         name: row.get(7)?,
         nik: row.get(8)?,
-        started: row.get(9)?,
-        conflict: row.get(10)?,
+        born: row.get(9)?,
+        visit: row.get(10)?,
+        reference: row.get(11)?,
+        started: row.get(12)?,
+        conflict: row.get(13)?,
+        detail: detail(row, 14)?,
+        subject_detail: detail(row, 15)?,
     })
+}
+
+/// A column that holds a JSON object; a cache that does not read back shows nothing.
+fn detail(row: &Row<'_>, column: usize) -> rusqlite::Result<Map<String, Value>> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
 /// Calls `each` for every case, newest sitting first; at most `limit`.
@@ -271,7 +338,7 @@ fn case(row: &Row<'_>) -> rusqlite::Result<CaseRow> {
 pub fn cases(tx: Tx<'_>, limit: Option<u64>, mut each: impl FnMut(CaseRow)) -> Result<()> {
     let limit = limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
     let mut statement =
-        tx.prepare_cached(&format!("{CASE} ORDER BY started DESC, case_row.document LIMIT ?1"))?;
+        tx.prepare_cached(&format!("{CASE} ORDER BY case_row.started DESC, case_row.document LIMIT ?1"))?;
     let rows = statement.query_map([limit], case)?;
     for row in rows {
         each(row?);
@@ -309,7 +376,8 @@ pub fn named_by(tx: Tx<'_>, document: DocumentId) -> Result<Vec<DocumentId>> {
 /// # Errors
 /// The store fails.
 pub fn cases_of_slip(tx: Tx<'_>, slip: &str) -> Result<Vec<CaseRow>> {
-    let mut statement = tx.prepare_cached(&format!("{CASE} WHERE slip = ?1 ORDER BY case_row.document"))?;
+    let mut statement =
+        tx.prepare_cached(&format!("{CASE} WHERE case_row.slip = ?1 ORDER BY case_row.document"))?;
     let rows = statement.query_map([slip], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -319,10 +387,26 @@ pub fn cases_of_slip(tx: Tx<'_>, slip: &str) -> Result<Vec<CaseRow>> {
 /// # Errors
 /// The store fails.
 pub fn cases_of_person(tx: Tx<'_>, person: DocumentId) -> Result<Vec<CaseRow>> {
-    let mut statement =
-        tx.prepare_cached(&format!("{CASE} WHERE subject = ?1 OR applicant = ?1 ORDER BY started DESC"))?;
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.subject = ?1 OR case_row.applicant = ?1 ORDER BY case_row.started DESC"
+    ))?;
     let rows = statement.query_map([person.0], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The case of a person for a service that has not ended, if there is one.
+///
+/// # Errors
+/// The store fails.
+pub fn open_case(tx: Tx<'_>, subject: DocumentId, service: &str) -> Result<Option<CaseRow>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "{CASE} WHERE case_row.subject = ?1 AND case_row.service = ?2 AND case_row.closed IS NULL
+                      AND case_row.state NOT IN ('handed_over', 'closed', 'cancelled', 'rejected')
+             ORDER BY case_row.started DESC LIMIT 1"
+        ))?
+        .query_row(params![subject.0, service], case)
+        .optional()?)
 }
 
 /// The case that was recorded under the caller's own name `reference`.
@@ -333,6 +417,21 @@ pub fn case_of_reference(tx: Tx<'_>, reference: &str) -> Result<Option<CaseRow>>
     Ok(tx
         .prepare_cached(&format!("{CASE} WHERE case_row.ref = ?1 ORDER BY case_row.document LIMIT 1"))?
         .query_row([reference], case)
+        .optional()?)
+}
+
+/// The applicant of a sitting that began at `since` (milliseconds) or later, by the encounter's id.
+///
+/// # Errors
+/// The store fails.
+pub fn applicant_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result<Option<DocumentId>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT applicant FROM case_row
+             WHERE started >= ?2 AND applicant IS NOT NULL AND detail ->> 'encounter' = ?1
+             ORDER BY document LIMIT 1",
+        )?
+        .query_row(params![encounter, since], |row| id(row, 0))
         .optional()?)
 }
 
@@ -390,7 +489,7 @@ pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<CaseRow>> {
              SELECT document FROM hit
              UNION SELECT case_row.document FROM case_row JOIN hit ON hit.document = case_row.subject
              UNION SELECT case_row.document FROM case_row JOIN hit ON hit.document = case_row.applicant)
-         ORDER BY started DESC, case_row.document LIMIT ?2"
+         ORDER BY case_row.started DESC, case_row.document LIMIT ?2"
     ))?;
     let mut found: Vec<CaseRow> = Vec::new();
     for query in queries {
@@ -429,9 +528,12 @@ pub struct PersonRow {
     pub twin: DocumentId,
     /// Whether a person must decide something.
     pub conflict: bool,
+    /// What else is known, by key.
+    #[serde(flatten)]
+    pub detail: Map<String, Value>,
 }
 
-const PERSON: &str = "SELECT document, nik, name, born, village, twin, conflict FROM person_row";
+const PERSON: &str = "SELECT document, nik, name, born, village, twin, conflict, detail FROM person_row";
 
 fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     Ok(PersonRow {
@@ -442,6 +544,7 @@ fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
         village: row.get(4)?,
         twin: id(row, 5)?,
         conflict: row.get(6)?,
+        detail: detail(row, 7)?,
     })
 }
 
@@ -463,6 +566,33 @@ pub fn person_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<PersonRow>> 
 pub fn people_of_nik(tx: Tx<'_>, nik: &str) -> Result<Vec<PersonRow>> {
     let mut statement = tx.prepare_cached(&format!("{PERSON} WHERE nik = ?1 ORDER BY document"))?;
     let rows = statement.query_map([nik], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The documents that one document stands for, itself included.
+///
+/// # Errors
+/// The store fails.
+pub fn twins_of(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
+    let mut statement =
+        tx.prepare_cached(&format!("{PERSON} WHERE twin = ?1 OR document = ?1 ORDER BY document"))?;
+    let rows = statement.query_map([twin.0], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// People with a NIK that another document, not known to be of the same person, has too; and people whom
+/// somebody proposed to be another document's.
+///
+/// # Errors
+/// The store fails.
+pub fn unlinked(tx: Tx<'_>) -> Result<Vec<PersonRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{PERSON} WHERE nik IN (SELECT nik FROM person_row WHERE nik IS NOT NULL
+                                GROUP BY nik HAVING count(DISTINCT twin) > 1)
+                     OR detail ->> '$.proposed[0]' IS NOT NULL
+         ORDER BY document"
+    ))?;
+    let rows = statement.query_map([], person)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

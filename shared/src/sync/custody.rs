@@ -1,10 +1,11 @@
 //! Custody: which cases have arrived, by stored proof alone.
 
+use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
 use crate::{
-    id::DeviceId,
-    store::{Result, Tx},
+    id::{DeviceId, DocumentId},
+    store::{self, Result, Tx},
     time::Timestamp,
 };
 
@@ -70,6 +71,57 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         drafts,
         safe_to_wipe: unsent == 0 && drafts == 0,
     })
+}
+
+/// Where a case is, by stored proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Something of it is nowhere but here.
+    OnLaptop,
+    /// Another laptop or a bundle holds it too.
+    Carried,
+    /// The hub holds it.
+    AtHub,
+    /// The hub holds it and an agency has accepted it.
+    Accepted,
+}
+
+/// Where one case is; at the hub itself, everything is at the hub.
+///
+/// # Errors
+/// The store fails.
+pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<Place>> {
+    let found = tx
+        .prepare_cached(
+            "SELECT accepted, EXISTS (
+                 SELECT 1 FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
+                 WHERE change.document IN (case_row.document, case_row.applicant, case_row.subject, case_row.visit)
+                   AND change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0))
+             FROM case_row WHERE case_row.document = ?2",
+        )?
+        .query_row(params![device.0, case.0], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))
+        .optional()?;
+    Ok(found.map(|(accepted, open)| match (accepted, open && device != DeviceId::HUB) {
+        (_, true) => Place::OnLaptop,
+        (true, false) => Place::Accepted,
+        (false, false) => Place::AtHub,
+    }))
+}
+
+/// The cases of which something is nowhere but here, and the drafts; at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<DocumentId>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "WITH open AS (SELECT DISTINCT document FROM ({OPEN}))
+         SELECT document FROM case_row
+         WHERE document IN open OR applicant IN open OR subject IN open OR visit IN open OR state = 'draft'
+         ORDER BY started, document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![device.0, limit], |row| store::id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A moment that is written as seconds.

@@ -154,7 +154,7 @@ fn check_alone(document: DocumentId, change: &Change) -> Result<(), Refusal> {
     if !change.parents.is_sorted_by(|a, b| a < b) {
         return Err(Refusal::Parents);
     }
-    if change.parents.is_empty() && !authority::may_make(document, change.actor) {
+    if change.parents.is_empty() && !authority::begins(document, change) {
         return Err(Refusal::Origin { expected: hex(&document.0[..10]) });
     }
     if !(Timestamp(0)..=TIMESTAMP_MAX).contains(&change.time) {

@@ -185,6 +185,7 @@ impl Replica {
         // Of another life of the hub it proves nothing about this one: it is signed anew.
         let is_new = hello.receipt.as_ref().is_none_or(|receipt| receipt.hub_epoch != self.station.epoch);
         session.receipted = if is_new { 0 } else { receipt };
+        session.backed_up = hello.receipt.as_ref().map_or(0, |receipt| receipt.backed_up_through);
         session.announced = hello.log.index;
         session.caught_up = None;
         session.sending = super::session::Sending::default();
@@ -215,6 +216,12 @@ impl Replica {
     /// Whether a laptop holds proof of something that this hub has lost: then its disk went back in time,
     /// and it begins another life.
     fn check_own_past(&mut self, peer: PeerId, device: DeviceId, hello: &Hello) -> Result<(), Fault> {
+        if let Some(receipt) = &hello.receipt
+            && receipt.device == device
+            && receipt_is_sound(receipt, &self.station.key.public())
+        {
+            self.keep_proof(receipt)?;
+        }
         let lost = self.lost_receipt(device, hello)?;
         if lost.is_some() || self.lost_feed(device, hello)? {
             let at = lost.unwrap_or(hello.clock);

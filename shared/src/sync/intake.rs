@@ -17,7 +17,7 @@ use crate::{
         self, History,
         authority::{CatalogueAnswer, Writer},
     },
-    id::{ChangeHash, DeviceId, DocumentId, Epoch, UnitId},
+    id::{ChangeHash, DeviceId, DocumentId, UnitId},
     identity::{self, Context, Signature},
     registry::{self, Difference, Registries},
     store::{
@@ -28,7 +28,7 @@ use crate::{
         registries,
     },
     time::Now,
-    wire::batch::{Batch, BatchError, Chain, Entry, LogName, Origin, Reader, Stage},
+    wire::batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
 };
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
@@ -136,8 +136,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Takes a batch of an earlier life of a device, which gives it back: it may leave a gap behind what is held
-    /// of that log, or contradict it where two machines wrote it. Such a batch stands in a log of its own, whose
-    /// reader is the author and the chain before it.
+    /// of that log, or contradict it where two machines wrote it.
     pub(super) fn returned_batch(
         &mut self,
         batch: &Batch,
@@ -153,8 +152,7 @@ impl<'a> Intake<'a> {
         } else if log::chain_at(self.tx, &log, batch.last)? == Some(batch.chain) {
             return Ok(());
         } else {
-            let reader = Reader { device: batch.log.author, epoch: Epoch(batch.before.0) };
-            let mut branch = log::find_or_begin(self.tx, &LogName { reader: Some(reader), ..batch.log })?;
+            let mut branch = log::find_or_begin(self.tx, &batch.log.branch(batch.before))?;
             if !log::keep(self.tx, &mut branch, batch)? {
                 return Ok(());
             }
@@ -258,7 +256,7 @@ impl<'a> Intake<'a> {
 
     /// Judges one change and puts it where it belongs.
     #[expect(clippy::too_many_arguments, reason = "one change with its place and its writer")]
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         document: DocumentId,
         hash: ChangeHash,
@@ -303,6 +301,33 @@ impl<'a> Intake<'a> {
             self.look_again(document)?;
         }
         Ok(())
+    }
+
+    /// Puts a change that is in quarantine back into the index.
+    pub(super) fn keep_refused(
+        &mut self,
+        document: DocumentId,
+        hash: ChangeHash,
+        change: &Change,
+        origin: Origin,
+        (log, entry): (i64, u64),
+        fed: bool,
+    ) -> Result<(), StoreError> {
+        changes::insert(
+            self.tx,
+            &Indexed {
+                hash,
+                document,
+                origin,
+                log,
+                entry,
+                state: State::Refused,
+                arrival: None,
+                second: second(change),
+                root: change.parents.is_empty(),
+                fed,
+            },
+        )
     }
 
     fn verdict(
@@ -487,7 +512,7 @@ fn second_of(now: Now) -> u64 {
 }
 
 /// Whose change the hub says this is; laptops trust the hub for authorship.
-fn writer_of(device: DeviceId, change: &Change) -> Writer {
+pub(super) fn writer_of(device: DeviceId, change: &Change) -> Writer {
     if device == DeviceId::HUB {
         return Writer::Hub;
     }

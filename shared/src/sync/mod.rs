@@ -15,11 +15,15 @@
 mod batches;
 pub mod custody;
 pub mod enrolment;
+pub mod examine;
 mod exchange;
 mod feed;
 pub mod gate;
 mod greeting;
 mod intake;
+#[cfg(test)]
+mod pair;
+pub mod rebuild;
 mod receipts;
 mod reconcile;
 mod repair;

@@ -23,18 +23,18 @@ impl Replica {
         Ok(log::find(self.store.reader(), &name)?.map(|log| log.head.index))
     }
 
-    /// Signs a receipt where the laptop's newest is older than what is held.
+    /// Signs a receipt where the laptop's newest is older than what is held, or than the last backup.
     pub(super) fn receipt_if_behind(&mut self, now: Now, peer: PeerId) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let name = LogName { author: session.device, epoch: session.epoch, reader: None };
         let tx = self.store.reader();
         let Some(log) = log::find(tx, &name)? else { return Ok(()) };
-        if log.head.index <= session.receipted {
-            return Ok(());
-        }
         let backed_up = store::fact(tx, &format!("backed_up/{}", log.row))?;
         let backed_up_through =
             backed_up.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+        if log.head.index <= session.receipted && backed_up_through <= session.backed_up {
+            return Ok(());
+        }
         let mut receipt = Receipt {
             hub_epoch: self.station.epoch,
             device: name.author,
@@ -48,6 +48,7 @@ impl Replica {
         receipt.signature = signature.0.to_vec();
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.receipted = log.head.index;
+            session.backed_up = backed_up_through;
         }
         self.say(peer, &Frame::Receipt(receipt));
         Ok(())
@@ -72,7 +73,7 @@ impl Replica {
                 return Ok::<_, StoreError>(None);
             }
             let before = devices::receipted(tx, own.epoch)?;
-            if receipt.cursor.index > before {
+            if receipt.cursor.index >= before {
                 devices::put_receipt(tx, receipt)?;
             }
             Ok(Some(changes::count_between(tx, own.author, own.epoch, before, receipt.cursor.index)?))

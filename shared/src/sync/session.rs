@@ -47,6 +47,8 @@ pub(super) struct Session {
     pub(super) unit: Option<UnitId>,
     /// What the child's newest receipt of this life of the hub covers.
     pub(super) receipted: u64,
+    /// Parent: up to where the child's newest receipt says that backups hold its log.
+    pub(super) backed_up: u64,
     /// Up to where both sides held the child's log when the connection began.
     pub(super) common: u64,
     /// Parent: the head of the child's log as it said.
@@ -110,6 +112,7 @@ impl Session {
             epoch: Epoch::default(),
             unit: None,
             receipted: 0,
+            backed_up: 0,
             common: 0,
             announced: 0,
             accepts: role == Role::Child,

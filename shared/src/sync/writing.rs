@@ -96,7 +96,7 @@ impl<'a> Writing<'a> {
     pub fn create(&mut self, kind: Kind) -> (DocumentId, Edit) {
         let document = self.life.document(kind, self.entropy);
         let actor = self.actor();
-        (document, Edit::create(kind, actor))
+        (document, Edit::create(document, actor))
     }
 
     /// An existing document, to be changed and given to [`Writing::save`].

@@ -34,6 +34,29 @@ pub struct LogName {
     pub reader: Option<Reader>,
 }
 
+impl LogName {
+    /// The part of a device's log behind `before` that contradicts, or leaves a gap behind, what a store holds
+    /// of the log: a branch stands in a log of its own.
+    pub fn branch(self, before: Chain) -> Self {
+        Self { reader: Some(Reader { device: self.author, epoch: Epoch(before.0) }), ..self }
+    }
+
+    /// Whether it is a feed.
+    pub fn is_feed(&self) -> bool {
+        self.reader.is_some() && self.author == DeviceId::HUB
+    }
+
+    /// Whether it is a [`LogName::branch`].
+    pub fn is_branch(&self) -> bool {
+        self.reader.is_some() && self.author != DeviceId::HUB
+    }
+
+    /// The name that the author signed: a branch's is that of its log.
+    pub fn signed(self) -> Self {
+        if self.is_branch() { Self { reader: None, ..self } } else { self }
+    }
+}
+
 /// Whom a feed is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 pub struct Reader {

@@ -3,7 +3,7 @@
 //! In reading order: [`home`] is the folder and its lock; [`machine`] tells time, randomness and which machine
 //! this is; [`log`] and [`output`] speak to operators and people; [`control`] reaches the process that holds a
 //! home; [`owner`] runs the thread that owns the core; [`quic`] has the settings of the wire, [`dial`]
-//! finds the hub, [`listener`] lets peers in and [`driver`] moves the bytes.
+//! finds the hub, [`listener`] lets peers in and [`driver`] moves the bytes; [`web`] guards a page on loopback.
 
 pub mod control;
 pub mod dial;
@@ -15,3 +15,4 @@ pub mod machine;
 pub mod output;
 pub mod owner;
 pub mod quic;
+pub mod web;

@@ -185,7 +185,8 @@ CREATE TABLE person_row (
     village  TEXT,
     ref      TEXT,
     twin     BLOB,                 -- same_as, or the document itself
-    conflict INTEGER NOT NULL
+    conflict INTEGER NOT NULL,
+    detail   TEXT NOT NULL         -- what else lists show, as a JSON object
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX person_nik ON person_row (nik) WHERE nik IS NOT NULL;
 CREATE INDEX person_ref ON person_row (ref) WHERE ref IS NOT NULL;
@@ -205,7 +206,8 @@ CREATE TABLE case_row (
     started   INTEGER,
     closed    INTEGER,             -- when it reached an end state, milliseconds
     accepted  INTEGER NOT NULL,    -- 1 if an agency's acceptance covers all that vans wrote
-    conflict  INTEGER NOT NULL
+    conflict  INTEGER NOT NULL,
+    detail    TEXT NOT NULL        -- what else lists show, as a JSON object
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX case_slip ON case_row (slip);
 CREATE INDEX case_subject ON case_row (subject, service);

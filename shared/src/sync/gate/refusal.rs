@@ -36,7 +36,7 @@ pub enum Refusal {
     #[error("its parents are not in strictly ascending order")]
     Parents,
     /// Around rule 2: the document was begun by somebody whom its id does not name.
-    #[error("it begins a document that only writer {expected}... can begin")]
+    #[error("it begins a document that only writer {expected}... can begin, or does not name its number")]
     Origin {
         /// The first ten bytes of the one who may.
         expected: String,

@@ -93,6 +93,7 @@ impl Replica {
                 (Shape::Map(_), _) => Action::MakeMap,
                 (Shape::List(_), _) => Action::MakeList,
                 (_, "service") => text(service),
+                (_, "id") => Action::Put(Scalar::Int(self.document.number())),
                 (_, "catalogue") => text("c1"),
                 (_, "unit") => text("V01"),
                 _ => text("x"),
@@ -373,7 +374,7 @@ fn rule_6_schema() {
 #[test]
 fn rule_7_object() {
     let replica = Replica::case("DUK-CETAK");
-    let first = replica.history.len() as u64 + 11;
+    let first = replica.history.len() as u64 + 12;
     let honest = replica.edit(BUDI, vec![write(made(TICKS, ANA), "KK", text("")), note("a")]);
     assert_eq!(honest.first_operation, first);
     let onto = |change: &mut Change, object: Object| change.operations[0].object = object;
@@ -399,7 +400,7 @@ fn rule_7_object_not_in_the_past() {
     let mut replica = Replica::case("DUK-CETAK");
     let root = replica.history.heads()[0];
     replica.accept(&van(), replica.event(ANA, "received", &[]));
-    let event = made(12, ANA);
+    let event = made(13, ANA);
     let unseen =
         Change { operations: vec![write(event, "reason", text("x"))], ..replica.next(BUDI, &[root]) };
     assert_eq!(replica.code(&van(), &unseen), "object");
@@ -410,7 +411,7 @@ fn rule_8_element() {
     let mut replica = Replica::case("DUK-CETAK");
     let list = made(WITNESSES, ANA);
     replica.accept(&van(), replica.edit(ANA, vec![insert(list, Key::Head, text("Ana"))]));
-    let element = id(12, ANA);
+    let element = id(13, ANA);
     let put = Operation { insert: false, ..insert(list, Key::Element(element), text("Ani")) };
     let honest = replica.edit(BUDI, vec![over(put, &[element])]);
     let at = |change: &mut Change, key: Key| {
@@ -423,11 +424,11 @@ fn rule_8_element() {
         &[
             ("element", &|change| at(change, Key::Head)),
             ("element", &|change| at(change, Key::Element(id(1, ANA)))),
-            ("element", &|change| at(change, Key::Element(id(12, BUDI)))),
             ("element", &|change| at(change, Key::Element(id(13, BUDI)))),
+            ("element", &|change| at(change, Key::Element(id(14, BUDI)))),
             ("element", &|change| at(change, Key::Element(id(0, ANA)))),
             ("element", &|change| {
-                at(change, Key::Element(id(13, BUDI)));
+                at(change, Key::Element(id(14, BUDI)));
                 change.operations[0].insert = true;
             }),
         ],
@@ -439,7 +440,7 @@ fn rule_9_insert() {
     let mut replica = Replica::case("DUK-CETAK");
     let list = made(WITNESSES, ANA);
     replica.accept(&van(), replica.edit(ANA, vec![insert(list, Key::Head, text("Ana"))]));
-    let element = id(12, ANA);
+    let element = id(13, ANA);
     let honest = replica.edit(BUDI, vec![insert(list, Key::Element(element), text("Budi"))]);
     table(
         &replica,
@@ -461,7 +462,7 @@ fn rule_10_predecessors() {
     let two = Change { operations: vec![note("b")], ..replica.next(BUDI, &[root]) };
     replica.accept(&van(), one);
     let two = replica.accept(&van(), two);
-    let [a, b] = [id(12, ANA), id(12, BUDI)];
+    let [a, b] = [id(13, ANA), id(13, BUDI)];
     let honest = replica.edit(BUDI, vec![over(note("c"), &[a, b])]);
     let after = |change: &mut Change, predecessors: &[OperationId]| {
         change.operations[0].predecessors = predecessors.to_vec();
@@ -475,8 +476,8 @@ fn rule_10_predecessors() {
             ("predecessor_order", &|change| after(change, &[b, a])),
             ("predecessor_order", &|change| after(change, &[a, a])),
             ("predecessor", &|change| after(change, &[id(1, ANA)])),
-            ("predecessor", &|change| after(change, &[id(13, BUDI)])),
-            ("predecessor", &|change| after(change, &[a, id(14, BUDI)])),
+            ("predecessor", &|change| after(change, &[id(14, BUDI)])),
+            ("predecessor", &|change| after(change, &[a, id(15, BUDI)])),
             ("predecessor", &|change| after(change, &[id(0, ANA)])),
         ],
     );
@@ -484,9 +485,9 @@ fn rule_10_predecessors() {
     assert_eq!(replica.code(&van(), &unseen), "predecessor");
     let delete = over(write(Object::Root, "notes", Action::Delete), &[a, b]);
     replica.accept(&van(), replica.edit(BUDI, vec![delete]));
-    let deleted = id(13, BUDI);
+    let deleted = id(14, BUDI);
     assert_eq!(replica.code(&van(), &replica.edit(ANA, vec![over(note("d"), &[deleted])])), "predecessor");
-    let within = replica.edit(ANA, vec![note("e"), over(note("f"), &[id(14, ANA)])]);
+    let within = replica.edit(ANA, vec![note("e"), over(note("f"), &[id(15, ANA)])]);
     assert_eq!(replica.code(&van(), &within), "accepted");
 }
 
@@ -494,7 +495,7 @@ fn rule_10_predecessors() {
 fn rule_11_delete_and_increment() {
     let mut replica = Replica::case("DUK-CETAK");
     replica.accept(&van(), replica.edit(ANA, vec![note("a")]));
-    let value = id(12, ANA);
+    let value = id(13, ANA);
     let honest = replica.edit(BUDI, vec![over(write(Object::Root, "notes", Action::Delete), &[value])]);
     table(
         &replica,

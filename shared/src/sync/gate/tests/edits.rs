@@ -25,7 +25,7 @@ fn unit() -> UnitId {
 fn begun(kind: Kind, write: impl FnOnce(&mut Edit)) -> Replica {
     let document = DocumentId::new(id_prefix(ANA), kind, 1);
     let mut replica = Replica { document, history: History::default() };
-    let mut edit = Edit::create(kind, ANA);
+    let mut edit = Edit::create(document, ANA);
     write(&mut edit);
     keep(&mut replica, &van(), edit);
     replica

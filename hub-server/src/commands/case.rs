@@ -1,0 +1,147 @@
+//! `hub-server case` and `find`.
+
+use anyhow::Context as _;
+use data_encoding::BASE64;
+use serde_json::Value;
+use shared::desk::{amend::Amendment, rows};
+use van_agent::host::output::Failure;
+
+use super::ask::{Desk, text};
+use crate::{
+    cli::{Amend, Case, ExportFormat, Find, ListFormat},
+    request::Request,
+};
+
+pub(super) fn case(mut desk: Desk, case: Case) -> anyhow::Result<()> {
+    match case {
+        Case::List { format, limit } => list(&mut desk, format, limit),
+        Case::Show(name) => desk.say(&Request::CaseShow { case: name.case }, shown),
+        Case::Amend(options) => amend(&mut desk, options),
+        Case::Export { case, format, out } => {
+            let automerge = format == ExportFormat::Automerge;
+            let answer = desk.ask(&Request::CaseExport { case, automerge })?;
+            let bytes = if automerge {
+                BASE64.decode(text(&answer, "automerge").as_bytes())?
+            } else {
+                serde_json::to_vec_pretty(&answer)?
+            };
+            match out {
+                Some(file) => {
+                    std::fs::write(&file, &bytes).with_context(|| format!("write {}", file.display()))?;
+                    desk.printer.value(&serde_json::json!({ "file": file, "bytes": bytes.len() }))?;
+                    Ok(desk.printer.text(format_args!(
+                        "Wrote {} ({} bytes).",
+                        file.display(),
+                        bytes.len()
+                    ))?)
+                }
+                None if automerge => Err(Failure::usage("an automerge file is no text for a terminal")
+                    .next("name a file with --out FILE")
+                    .into()),
+                None if desk.printer.json() => Ok(desk.printer.value(&answer)?),
+                None => Ok(desk.printer.line(&String::from_utf8_lossy(&bytes))?),
+            }
+        }
+    }
+}
+
+pub(super) fn find(mut desk: Desk, find: &Find) -> anyhow::Result<()> {
+    let mut none = true;
+    desk.ask_rows(&Request::Find { text: find.text.join(" "), limit: find.limit }, |row| {
+        none = false;
+        line(row)
+    })?;
+    if none && !desk.printer.json() {
+        desk.printer.text("No case matches all of these words.")?;
+    }
+    Ok(())
+}
+
+fn list(desk: &mut Desk, format: Option<ListFormat>, limit: Option<u64>) -> anyhow::Result<()> {
+    let request = Request::CaseList { limit };
+    if desk.printer.json() && format != Some(ListFormat::Csv) {
+        return desk.ask_rows(&request, Value::to_string).map(drop);
+    }
+    match format {
+        None => desk.ask_rows(&request, line).map(drop),
+        Some(ListFormat::Ndjson) => desk.ask_lines(&request, None, Value::to_string),
+        Some(ListFormat::Csv) => desk.ask_lines(&request, Some(rows::csv_line(&rows::COLUMNS)), |row| {
+            rows::csv_line(&rows::COLUMNS.map(|column| rows::cell(&row[column])))
+        }),
+    }
+}
+
+fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
+    let mut amendment =
+        Amendment { reason: options.reason, agency: options.as_agency, ..Amendment::default() };
+    for setting in options.set {
+        // What belongs to a status is written with it, and is no field of its own.
+        match setting.split_once('=') {
+            Some(("reference", value)) => amendment.reference = Some(value.to_owned()),
+            Some(("with", value)) => amendment.with = Some(value.to_owned()),
+            _ => amendment.settings.push(setting.parse().map_err(|error| {
+                Failure::usage(format!("{error}")).next("see `hub-server case amend --help`")
+            })?),
+        }
+    }
+    desk.say(&Request::Amend { case: options.case, amendment }, |answer| {
+        let changed = if answer["changed"] == true { "Amended" } else { "Nothing to change in" };
+        let name = answer["slip"].as_str().unwrap_or_else(|| text(answer, "case"));
+        let warnings = answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let warnings: String = warnings.map(|warning| format!("\nNote: {warning}")).collect();
+        format!("{changed} {name}: {}.{warnings}", text(answer, "status"))
+    })
+}
+
+fn line(row: &Value) -> String {
+    let conflict = if row["conflict"] == true { "  [to be decided]" } else { "" };
+    format!(
+        "{:<24} {:<11} {:<19} {}{conflict}",
+        text(row, "slip"),
+        text(row, "service"),
+        text(row, "status"),
+        row["name"].as_str().unwrap_or("-"),
+    )
+}
+
+fn shown(case: &Value) -> String {
+    let mut lines = vec![line(case), format!("  id {}", text(case, "case"))];
+    let objects = |member: &str| case[member].as_array().cloned().unwrap_or_default();
+    for party in ["subject", "applicant", "collector"] {
+        let person = &case[party];
+        if person.is_object() {
+            let facts = ["nik", "born", "phone", "address"].iter().filter_map(|key| person[*key].as_str());
+            let facts: Vec<_> = facts.collect();
+            lines.push(format!("  {party}: {} ({})", text(person, "name"), facts.join(", ")));
+        }
+    }
+    for event in objects("events") {
+        let extra = ["agency", "reference", "reason", "with"].iter().filter_map(|key| event[*key].as_str());
+        let extra: Vec<_> = extra.collect();
+        let at = event["at"].as_str().unwrap_or("");
+        lines.push(format!(
+            "  {at} {} (device {}) {}",
+            text(&event, "state"),
+            event["device"],
+            extra.join("; ")
+        ));
+    }
+    for conflict in objects("conflicts") {
+        lines.push(format!("  To be decided: {}", text(&conflict, "field")));
+        for side in conflict["sides"].as_array().into_iter().flatten() {
+            lines.push(format!(
+                "    {} (device {}, {})",
+                text(side, "value"),
+                side["device"],
+                text(side, "at")
+            ));
+        }
+    }
+    for (code, words) in case["warnings"].as_object().into_iter().flatten() {
+        lines.push(format!("  Warning {code}: {}", words.as_str().unwrap_or("")));
+    }
+    for refusal in objects("quarantine") {
+        lines.push(format!("  Held: {} ({})", text(&refusal, "reason"), text(&refusal, "rule")));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,130 @@
+//! Cases and persons: found, shown, amended, told apart.
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use shared::{
+    desk::{
+        amend::{self, AmendError, Amendment},
+        people, resolve, rows, show,
+    },
+    document::{self, export},
+    id::DeviceId,
+    store::{changes, read_model},
+    sync::writing::SaveError,
+    time::Now,
+};
+use van_agent::host::output::Failure;
+
+use super::Hub;
+
+impl Hub {
+    /// Tells every case, newest first.
+    pub(super) fn tell_cases(
+        &mut self,
+        limit: Option<u64>,
+        tell: &mut dyn FnMut(Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        rows::all(self.replica.read()?, limit, |row| {
+            tell(json!(row));
+        })?;
+        Ok(Value::Null)
+    }
+
+    /// Tells the cases that match `text`.
+    pub(super) fn tell_found(
+        &mut self,
+        text: &str,
+        limit: usize,
+        tell: &mut dyn FnMut(Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        for row in rows::find(self.replica.read()?, text, limit)? {
+            tell(json!(row));
+        }
+        Ok(Value::Null)
+    }
+
+    /// All of one case.
+    pub(super) fn show_case(&mut self, case: &str) -> anyhow::Result<Value> {
+        let offset = self.offset_minutes();
+        let tx = self.replica.read()?;
+        let document = resolve::case(tx, case)?;
+        Ok(serde_json::to_value(show::case(tx, DeviceId::HUB, document, offset)?)?)
+    }
+
+    /// Changes fields of a case or of its people.
+    pub(super) fn amend(&mut self, now: Now, case: &str, amendment: &Amendment) -> anyhow::Result<Value> {
+        let document = resolve::case(self.replica.read()?, case)?;
+        let sets_status = amendment.settings.iter().any(|setting| setting.to_string().starts_with("status="));
+        if !sets_status && (amendment.reference.is_some() || amendment.agency.is_some()) {
+            return Err(Failure::usage("an agency and its reference belong to a status")
+                .next("add --set status=STATE")
+                .into());
+        }
+        let amended = self.replica.write(now, |writing| amend::amend(writing, document, amendment));
+        match amended {
+            Ok(amended) => Ok(serde_json::to_value(amended)?),
+            Err(refused @ AmendError::Save(SaveError::Refused(_))) if sets_status => {
+                Err(Failure::new(refused.to_string())
+                    .next("name the agency that owns the service with --as-agency AGENCY")
+                    .into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A case as a file: base 64 of a standard automerge file, or a readable object.
+    pub(super) fn export(&mut self, case: &str, automerge: bool) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        let document = resolve::case(tx, case)?;
+        let history = changes::history(tx, document)?;
+        if automerge {
+            return Ok(
+                json!({ "case": document, "automerge": BASE64.encode(&export::automerge_file(&history)?) }),
+            );
+        }
+        let mut object = json!({ "case": document, "schema": document::SCHEMA });
+        if let (Some(object), Value::Object(all)) = (object.as_object_mut(), export::json(&history)) {
+            object.extend(all);
+        }
+        Ok(object)
+    }
+
+    /// Tells the persons that match `text`, each with who else may be the same.
+    pub(super) fn tell_persons(
+        &mut self,
+        text: &str,
+        limit: usize,
+        tell: &mut dyn FnMut(Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        for row in read_model::people(tx, text, limit)? {
+            let candidates = people::candidates(tx, row.document)?;
+            let mut value = serde_json::to_value(&row)?;
+            value["candidates"] = serde_json::to_value(candidates)?;
+            tell(value);
+        }
+        Ok(Value::Null)
+    }
+
+    /// Says that two documents are of one person, or of two.
+    pub(super) fn judge(
+        &mut self,
+        now: Now,
+        one: &str,
+        other: &str,
+        same: bool,
+        reason: &str,
+    ) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        let (one, other) = (resolve::person(tx, one)?, resolve::person(tx, other)?);
+        self.replica.write(now, |writing| {
+            if same {
+                people::same(writing, one, other, reason)
+            } else {
+                people::different(writing, one, other, reason)
+            }
+        })?;
+        let row = read_model::person_of(self.replica.read()?, one)?;
+        Ok(json!({ "person": one, "other": other, "same": same, "twin": row.map(|row| row.twin) }))
+    }
+}

@@ -1,0 +1,62 @@
+//! What is wrong with the store, if anything.
+
+use serde::{Deserialize, Serialize};
+use shared::{store::read_model, sync::examine, time::Now};
+
+use super::Hub;
+
+/// What a look at the whole store found.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Findings {
+    /// Whether nothing is wrong.
+    pub ok: bool,
+    /// What SQLite finds wrong with the file.
+    pub integrity: Vec<String>,
+    /// Logs whose chain or signatures do not hold.
+    pub logs: Vec<String>,
+    /// Slip numbers that more than one case bears.
+    pub doubled_slips: Vec<String>,
+    /// What a receipt proves that this hub once held and that it lacks, and who still holds it.
+    pub lacks: Vec<String>,
+    /// Entries whose chain was verified.
+    pub entries: u64,
+    /// Documents that were built anew; `None` where that was not asked for.
+    pub rebuilt: Option<u64>,
+}
+
+impl Findings {
+    /// Every problem, in a line each.
+    pub fn problems(&self) -> Vec<String> {
+        let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
+        let logs = self.logs.iter().map(|line| format!("A log: {line}"));
+        let slips =
+            self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
+        let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
+        integrity.chain(logs).chain(slips).chain(lacks).collect()
+    }
+}
+
+impl Hub {
+    /// Examines the store; with `rebuild` builds the caches anew first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(super) fn examine(&mut self, now: Now, rebuild: bool) -> anyhow::Result<Findings> {
+        let integrity = self.replica.store().integrity()?;
+        let rebuilt = if rebuild { Some(self.replica.rebuild(now)?.documents) } else { None };
+        let tx = self.replica.read()?;
+        let mut entries = 0;
+        let logs = examine::logs(tx, &mut entries)?;
+        let mut findings = Findings {
+            ok: false,
+            integrity,
+            logs: logs.iter().map(ToString::to_string).collect(),
+            doubled_slips: read_model::doubled_slips(tx)?,
+            lacks: examine::lacks(tx)?.iter().map(ToString::to_string).collect(),
+            entries,
+            rebuilt,
+        };
+        findings.ok = findings.problems().is_empty();
+        Ok(findings)
+    }
+}

@@ -1,0 +1,106 @@
+//! What is asked of whoever holds the hub's store: by a command in the same process, or over the control
+//! channel.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use shared::{desk::amend::Amendment, id::UnitId, store::devices::Standing};
+
+/// One question or order. Rows of lists come as events on the way; the result closes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// A ticket for a laptop of `unit`.
+    Invite {
+        /// The unit.
+        unit: UnitId,
+    },
+    /// All laptops, each an event.
+    Devices,
+    /// Another standing for a laptop.
+    Stand {
+        /// Number, or unit and letter.
+        device: String,
+        /// The standing.
+        standing: Standing,
+    },
+    /// How the hub is.
+    Status,
+    /// All cases, each an event, newest first.
+    CaseList {
+        /// So many at most.
+        limit: Option<u64>,
+    },
+    /// All of one case.
+    CaseShow {
+        /// Slip number or id.
+        case: String,
+    },
+    /// Other values for fields of a case.
+    Amend {
+        /// Slip number or id.
+        case: String,
+        /// What.
+        amendment: Amendment,
+    },
+    /// A case as a file.
+    CaseExport {
+        /// Slip number or id.
+        case: String,
+        /// Whether as a standard automerge file (base 64), rather than a readable object.
+        automerge: bool,
+    },
+    /// Cases that match words, each an event.
+    Find {
+        /// The words.
+        text: String,
+        /// So many at most.
+        limit: usize,
+    },
+    /// Persons that match words, each an event.
+    Persons {
+        /// The words.
+        text: String,
+        /// So many at most.
+        limit: usize,
+    },
+    /// That two documents are of one person, or of two.
+    Judge {
+        /// Id of one.
+        one: String,
+        /// Id of the other.
+        other: String,
+        /// Whether they are one.
+        same: bool,
+        /// How it is known.
+        reason: String,
+    },
+    /// What is held, each an event.
+    Quarantine,
+    /// One thing that is held.
+    Held {
+        /// The beginning of its id.
+        id: String,
+    },
+    /// The registries, each an event.
+    Registries,
+    /// Rows of a file into a registry.
+    Import {
+        /// The registry's name.
+        kind: String,
+        /// The file, absolute.
+        file: PathBuf,
+        /// Whether other rows go.
+        replace: bool,
+    },
+    /// A look at the whole store.
+    Doctor {
+        /// Whether to build the caches anew.
+        rebuild: bool,
+    },
+    /// A copy of the store.
+    Backup {
+        /// The file, absolute.
+        file: PathBuf,
+    },
+}

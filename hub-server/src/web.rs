@@ -1,0 +1,109 @@
+//! The operator's page, on this machine alone: how the hub is, in Bahasa Indonesia or English. It shows
+//! counts and laptops, nothing of any citizen.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware,
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use van_agent::host::{
+    owner::Handle,
+    web::{self, Language, Words},
+};
+
+use crate::hub::{Hub, Status};
+
+const INDONESIAN: &str = include_str!("../locales/id.ftl");
+const ENGLISH: &str = include_str!("../locales/en.ftl");
+const STYLE: &str = include_str!("../templates/style.css");
+
+/// Shows the page to whoever asks at `listener`, until it is dropped.
+pub async fn serve(listener: TcpListener, hub: Handle<Hub>) {
+    let pages = Router::new()
+        .route("/", get(status))
+        .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }))
+        .layer(middleware::from_fn(web::guard))
+        .with_state(hub);
+    if let Err(error) = axum::serve(listener, pages).await {
+        tracing::error!(%error, "show the page");
+    }
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    lang: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "status.html")]
+struct Page {
+    words: Words,
+    status: Status,
+}
+
+async fn status(
+    State(hub): State<Handle<Hub>>,
+    Query(choice): Query<Choice>,
+    headers: HeaderMap,
+) -> Response {
+    let words = Words::new(language(choice.lang.as_deref(), &headers), INDONESIAN, ENGLISH);
+    let status = match hub.run(|hub, _| hub.status()).await {
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "read the status");
+            return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+        }
+        Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    };
+    match (Page { words, status }).render() {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "write the page");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The language that was chosen, or else the one that the browser asks for first.
+fn language(chosen: Option<&str>, headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let first = accepted.and_then(|accepted| accepted.trim().get(..2));
+    Language::of(chosen.or(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_words() {
+        let names = |text: &str| -> BTreeSet<String> {
+            let line = |line: &str| line.split_once(" =").map(|(name, _)| name.to_owned());
+            text.lines().filter(|text| !text.starts_with([' ', '#'])).filter_map(line).collect()
+        };
+        assert_eq!(names(INDONESIAN), names(ENGLISH));
+        let words = Words::new(Language::English, INDONESIAN, ENGLISH);
+        assert_eq!((words.count("cases", 1), words.count("cases", 2)), ("1 case".into(), "2 cases".into()));
+        let words = Words::new(Language::Indonesian, INDONESIAN, ENGLISH);
+        assert_eq!(words.count("cases", 3), "3 kasus");
+    }
+
+    #[test]
+    fn the_first_language_is_indonesian() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(language(None, &headers), Language::Indonesian);
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en-GB,en;q=0.9,id;q=0.8"));
+        assert_eq!(language(None, &headers), Language::English);
+        assert_eq!(language(Some("id"), &headers), Language::Indonesian);
+    }
+}

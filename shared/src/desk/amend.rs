@@ -1,0 +1,326 @@
+//! Changes fields of a case and of its people, by the names that commands use.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::warnings::{self, Warning};
+use crate::{
+    document::{
+        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, field, state::ParseStateError,
+    },
+    id::{DocumentId, Kind, VillageCode},
+    registry::row::OfflineMode,
+    store::StoreError,
+    sync::writing::{SaveError, Writing},
+    time::Zone,
+};
+
+/// `FIELD=VALUE`, the field with `applicant.` or `collector.` before it where it is not the subject's.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Setting {
+    party: Party,
+    item: Item,
+    value: String,
+}
+
+/// Whose field it is, if it is a person's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Party {
+    Subject,
+    Applicant,
+    Collector,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Item {
+    Field(Field),
+    /// A requirement is there.
+    Tick,
+    /// A requirement is not there after all.
+    Untick,
+}
+
+/// A text that sets nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseSettingError {
+    /// No `=`.
+    #[error("`{text}` is not FIELD=VALUE, such as phone=081234567890")]
+    Form {
+        /// What was given, cut.
+        text: String,
+    },
+    /// No such field.
+    #[error("{0}; also tick and untick with a requirement")]
+    Field(#[from] field::ParseFieldError),
+}
+
+impl FromStr for Setting {
+    type Err = ParseSettingError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSettingError> {
+        let form = || ParseSettingError::Form { text: text.chars().take(64).collect() };
+        let (name, value) = text.split_once('=').ok_or_else(form)?;
+        let (party, name) = match name.trim().split_once('.') {
+            Some(("applicant", name)) => (Party::Applicant, name),
+            Some(("collector", name)) => (Party::Collector, name),
+            Some(("subject", name)) => (Party::Subject, name),
+            _ => (Party::Subject, name.trim()),
+        };
+        let item = match name {
+            "tick" => Item::Tick,
+            "untick" => Item::Untick,
+            name => Item::Field(name.parse()?),
+        };
+        Ok(Self { party, item, value: value.to_owned() })
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.party {
+            Party::Subject => "",
+            Party::Applicant => "applicant.",
+            Party::Collector => "collector.",
+        })?;
+        match self.item {
+            Item::Field(field) => write!(f, "{field}={}", self.value),
+            Item::Tick => write!(f, "tick={}", self.value),
+            Item::Untick => write!(f, "untick={}", self.value),
+        }
+    }
+}
+
+impl TryFrom<String> for Setting {
+    type Error = ParseSettingError;
+
+    fn try_from(text: String) -> Result<Self, ParseSettingError> {
+        text.parse()
+    }
+}
+
+impl From<Setting> for String {
+    fn from(setting: Setting) -> Self {
+        setting.to_string()
+    }
+}
+
+/// What is to change, and in whose name.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Amendment {
+    /// The fields.
+    pub settings: Vec<Setting>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The agency in whose name a status is set.
+    pub agency: Option<String>,
+    /// The agency's own reference.
+    pub reference: Option<String>,
+    /// Who took the product along.
+    pub with: Option<String>,
+    /// The officer who sets a status.
+    pub officer: Option<String>,
+}
+
+/// What came of an amendment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Amended {
+    /// The case.
+    pub case: DocumentId,
+    /// Its number.
+    pub slip: Option<String>,
+    /// Where it stands now.
+    pub status: State,
+    /// Whether anything was changed; a value that stood already is not written again.
+    pub changed: bool,
+    /// What is odd about it.
+    pub warnings: Vec<String>,
+}
+
+/// Why nothing was amended.
+#[derive(Debug, thiserror::Error)]
+pub enum AmendError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing to set.
+    #[error("nothing is to be set: give FIELD=VALUE")]
+    Nothing,
+    /// The case has nobody in that place.
+    #[error("the case has no {party}")]
+    NoParty {
+        /// Whose place.
+        party: &'static str,
+    },
+    /// No such village.
+    #[error("village {code} is not in the registry")]
+    Village {
+        /// The code.
+        code: VillageCode,
+    },
+    /// Nobody is born tomorrow.
+    #[error("the birth date {text} lies ahead")]
+    BornAhead {
+        /// The date.
+        text: String,
+    },
+    /// No such state.
+    #[error(transparent)]
+    State(#[from] ParseStateError),
+    /// A removal needs a reason.
+    #[error("to take a requirement away give the reason")]
+    NoReason,
+    /// The value has not the form of the field.
+    #[error(transparent)]
+    Set(#[from] field::SetError),
+    /// The document does not take it.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// It is not saved.
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// Amends a case and its people, all of it or nothing.
+///
+/// # Errors
+/// A value is refused; nothing is to be committed then.
+pub fn amend(
+    writing: &mut Writing<'_>,
+    document: DocumentId,
+    amendment: &Amendment,
+) -> Result<Amended, AmendError> {
+    if amendment.settings.is_empty() {
+        return Err(AmendError::Nothing);
+    }
+    let case = read_case(writing, document)?;
+    let mut edit = writing.open(document)?;
+    let mut changed = false;
+    let mut warnings: Vec<Warning> = Vec::new();
+    for setting in &amendment.settings {
+        check(writing, setting)?;
+        match setting.item {
+            Item::Tick => case::tick(&mut edit, &setting.value)?,
+            Item::Untick => {
+                let reason = amendment.reason.as_deref().ok_or(AmendError::NoReason)?;
+                case::untick(&mut edit, &setting.value, reason)?;
+            }
+            Item::Field(Field::Status) => set_status(writing, &mut edit, &case, setting, amendment)?,
+            Item::Field(field) if field.kind() == Kind::Person => {
+                let person = party(&case, setting.party)?;
+                let mut edit = writing.open(person)?;
+                field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
+                changed |= writing.save(person, edit)?;
+                if setting.party == Party::Subject {
+                    warnings.extend(identity(writing, person)?);
+                }
+            }
+            Item::Field(field) => {
+                field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
+                if field == Field::Officer {
+                    warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));
+                }
+            }
+        }
+    }
+    for (code, words) in &warnings {
+        case::warn(&mut edit, code, words)?;
+    }
+    changed |= writing.save(document, edit)?;
+    let after = read_case(writing, document)?;
+    Ok(Amended {
+        case: document,
+        slip: after.slip.clone(),
+        status: after.status(),
+        changed,
+        warnings: warnings.into_iter().map(|(_, words)| words).collect(),
+    })
+}
+
+fn read_case(writing: &mut Writing<'_>, document: DocumentId) -> Result<Case, SaveError> {
+    Ok(Case::read(&View::of(writing.history(document)?)))
+}
+
+fn identity(writing: &mut Writing<'_>, person: DocumentId) -> Result<Vec<Warning>, SaveError> {
+    let today = today(writing);
+    let person = Person::read(&View::of(writing.history(person)?));
+    Ok(warnings::identity(person.nik.as_ref(), person.sex, person.born, today))
+}
+
+fn today(writing: &Writing<'_>) -> time::Date {
+    let zone = writing.station.place.as_ref().map_or(Zone::Wib, |place| Zone::of(&place.district));
+    writing.now.wall.day(zone.offset_minutes())
+}
+
+/// Checks what only the registries and the clock can tell.
+fn check(writing: &Writing<'_>, setting: &Setting) -> Result<(), AmendError> {
+    let Item::Field(field) = setting.item else { return Ok(()) };
+    if matches!(field, Field::Village | Field::Domicile)
+        && let Ok(code) = setting.value.trim().parse::<VillageCode>()
+        && writing.registries.village(&code).is_none()
+    {
+        return Err(AmendError::Village { code });
+    }
+    if field == Field::Born
+        && let Ok(born) = setting.value.trim().parse::<crate::born::Born>()
+        && born.is_after(today(writing))
+    {
+        return Err(AmendError::BornAhead { text: setting.value.trim().to_owned() });
+    }
+    Ok(())
+}
+
+fn party(case: &Case, party: Party) -> Result<DocumentId, AmendError> {
+    let (found, party) = match party {
+        Party::Subject => (case.subject, "subject"),
+        Party::Applicant => (case.applicant, "applicant"),
+        Party::Collector => (case.collector, "collector"),
+    };
+    found.ok_or(AmendError::NoParty { party })
+}
+
+fn set_status(
+    writing: &Writing<'_>,
+    edit: &mut Edit,
+    case: &Case,
+    setting: &Setting,
+    amendment: &Amendment,
+) -> Result<(), AmendError> {
+    let state: State = setting.value.trim().parse()?;
+    let version = case.catalogue.as_deref().and_then(|version| version.parse().ok());
+    let service = version
+        .zip(case.service.as_deref())
+        .and_then(|(version, service)| writing.registries.service_at(&version, service));
+    let ends_there = service.is_some_and(|service| service.offline_mode == OfflineMode::Full);
+    let confirm = state == State::Issued && !writing.station.hub && !ends_there;
+    let event = NewEvent {
+        officer: amendment.officer.as_deref(),
+        agency: amendment.agency.as_deref(),
+        reference: amendment.reference.as_deref(),
+        reason: amendment.reason.as_deref(),
+        with: amendment.with.as_deref(),
+        confirm,
+        ..NewEvent::new(state, writing.now.wall)
+    };
+    event.write(edit)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_written_back() {
+        for text in
+            ["phone=0812", "notes=a=b", "applicant.name=O'a Mate", "tick=KTP", "status=complete", "visit="]
+        {
+            assert_eq!(text.parse::<Setting>().expect("it is a setting").to_string(), text);
+        }
+        for wrong in ["phone", "colour=red", "=x"] {
+            assert!(wrong.parse::<Setting>().is_err(), "{wrong}");
+        }
+    }
+}

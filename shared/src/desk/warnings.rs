@@ -1,0 +1,49 @@
+//! What is odd about a person or a service and stops nothing: stored with the case, shown to people.
+
+use time::Date;
+
+use crate::{
+    born::Born,
+    nik::{Nik, Sex},
+    registry::{Registries, row::Service},
+};
+
+/// A warning: its code, and in words.
+pub type Warning = (&'static str, String);
+
+/// What is odd about who somebody says to be.
+pub fn identity(nik: Option<&Nik>, sex: Option<Sex>, born: Option<Born>, today: Date) -> Vec<Warning> {
+    let Some(nik) = nik else { return Vec::new() };
+    let found = nik.warnings(sex, born, None, today);
+    found.into_iter().map(|warning| (warning.code(), warning.to_string())).collect()
+}
+
+/// Whether a service is unfit for the age on `today`.
+pub fn age(service: &Service, born: Option<Born>, today: Date) -> Option<Warning> {
+    let (least, most) = born?.age(today);
+    let years = |years: u32| u8::try_from(years).unwrap_or(u8::MAX);
+    let fits = service.suits_age(years(least)) || service.suits_age(years(most));
+    let limits = match (service.age_from, service.age_below) {
+        (Some(from), Some(below)) => format!("from {from} and below {below}"),
+        (Some(from), None) => format!("from {from}"),
+        (None, Some(below)) => format!("below {below}"),
+        (None, None) => String::new(),
+    };
+    (!fits).then(|| {
+        let words = format!("{} is for people {limits} years of age, this one is {least}", service.code);
+        ("age", words)
+    })
+}
+
+/// Whether an officer is in none of the registry's rows; an empty registry knows nobody and warns of nobody.
+pub fn officer(registries: &Registries, officer: Option<&str>) -> Option<Warning> {
+    let officer = officer.filter(|officer| !officer.is_empty())?;
+    let unknown = registries.officers().len() > 0 && registries.officer(officer).is_none();
+    unknown.then(|| ("officer_unknown", format!("officer {officer} is not in the registry")))
+}
+
+/// Whether a telephone number is none of a mobile.
+pub fn phone(text: &str) -> Option<Warning> {
+    let (_, is_mobile) = crate::phone::normalise(text);
+    (!is_mobile).then(|| ("phone", "the telephone number is not one of a mobile phone".to_owned()))
+}

@@ -1,0 +1,289 @@
+//! What a field officer does: offline in a village, at a market town with a network, after a power cut.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+};
+
+use serde_json::{Value, json};
+use tests::{
+    people::{self, Order, Region},
+    process::{Hub, Output, Running, Van},
+};
+
+fn base() -> Value {
+    json!({
+        "nik": null, "name": "O'a Mate", "sex": "P", "born": "1990-08-17", "phone": "081234567890",
+        "address": "RT 1", "village": "53.02.01.1001", "service": "DUK-LAHIR", "status": "received",
+        "started": "2026-11-20T09:12:00+08:00", "ended": "2026-11-20T09:20:00+08:00",
+        "position": [-9.86, 124.28], "officer": "P-07", "visit": "Niki-Niki", "notes": "", "consent": true,
+    })
+}
+
+fn with(fields: Value) -> String {
+    let mut line = base();
+    let Value::Object(fields) = fields else { panic!("fields are an object") };
+    for (field, value) in fields {
+        line[field] = value;
+    }
+    line.to_string()
+}
+
+fn begin(folder: &Path) -> (Hub, Running, Van) {
+    let hub = Hub::init(folder.join("hub"), &[]);
+    let running = hub.start(&[]);
+    let van = Van::enroll(folder.join("van"), &hub.invite("V01"));
+    (hub, running, van)
+}
+
+fn record(van: &Van, lines: &[String]) -> Output {
+    let input: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+    van.call(&["record", "--file", "-", "--json"]).stdin(input).run()
+}
+
+fn reports(output: &Output) -> Vec<&Value> {
+    output.lines.iter().filter(|line| line["line"].is_u64()).collect()
+}
+
+fn day(cases: usize, seed: u64, unit: &str) -> String {
+    let region = Region::shipped("53.02").expect("it is shipped");
+    let order = Order { seed, cases, unit: unit.to_owned(), day: "2026-11-20".to_owned(), refs: true };
+    people::ndjson(&region, &order).expect("the day is one")
+}
+
+#[test]
+fn a_day_is_recorded_offline_and_its_custody_turns_green_only_by_receipts() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (hub, running, van) = begin(folder.path());
+    let at = running.addr("quic").to_string();
+    running.terminate().done();
+    let saved = van.record(&day(300, 7, "V01"));
+    assert_eq!(saved.number("saved"), 300, "{saved}");
+    let custody = van.run(&["custody"]);
+    assert_eq!((custody.number("on_laptop"), custody.number("at_hub")), (300, 0), "{custody}");
+    van.call(&["custody", "--safe-to-wipe"]).run().exited(1);
+    let failed = van.call(&["sync", "--patience", "1s", "--json"]).run().exited(1);
+    assert_eq!(failed.json()["ok"], false, "{failed}");
+
+    let running = hub.call(&["run", "--json", "--listen", &at, "--web", "127.0.0.1:0"]).start();
+    let synced = van.run(&["sync"]);
+    assert_eq!((&synced.json()["ok"], synced.number("receipted") > 300), (&json!(true), true), "{synced}");
+    let custody = van.run(&["custody", "--safe-to-wipe"]);
+    assert_eq!((custody.number("on_laptop"), custody.number("at_hub")), (0, 300), "{custody}");
+    let rows = |list: &Output| list.stdout.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(rows(&van.run(&["case", "list"])), rows(&hub.run(&["case", "list"])));
+    running.terminate().done();
+}
+
+#[test]
+fn each_line_is_its_own_unit() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let lines = [
+        with(json!({"name": "One"})),
+        with(json!({"village": "53.99.01.2001"})),
+        with(json!({"service": "NO-SUCH"})),
+        with(json!({"nik": "123"})),
+        with(json!({"nik": "5302013113909001"})),
+        with(json!({"born": "2004-02-30"})),
+        with(json!({"born": "2999"})),
+        with(json!({"colour": "red"})),
+        with(json!({"notes": "x".repeat(5_000)})),
+        "x".repeat(10_000_000),
+        "[1]".to_owned(),
+        "{\"name\":\"a\u{0}b\"}".to_owned(),
+        with(json!({"consent": false, "name": "Two", "born": "1948"})),
+        with(json!({"name": "One"})),
+    ];
+    let output = record(&van, &lines).exited(1);
+    let (saved, refused): (Vec<_>, Vec<_>) =
+        reports(&output).into_iter().partition(|report| report["error"].is_null());
+    let numbers =
+        |found: &[&Value]| found.iter().filter_map(|found| found["line"].as_u64()).collect::<Vec<_>>();
+    assert_eq!(numbers(&saved), [1, 13, 14], "{output}");
+    assert_eq!(numbers(&refused), (2..=12).collect::<Vec<_>>(), "{output}");
+    assert_eq!(refused[0]["error"], "village 53.99.01.2001 is not in the registry");
+    let warned = |at: usize, words: &str| {
+        let warnings = saved[at]["warnings"].as_array().expect("a list");
+        assert!(
+            warnings.iter().any(|found| found.as_str().is_some_and(|text| text.contains(words))),
+            "{output}"
+        );
+    };
+    warned(1, "does not consent");
+    warned(2, "recorded before");
+    let summary = output.json();
+    assert_eq!((&summary["saved"], &summary["refused"]), (&json!(3), &json!(11)), "{output}");
+    assert_eq!(van.run(&["case", "list"]).lines.len(), 3);
+}
+
+#[test]
+fn people_are_linked_only_where_it_is_sure() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let nik = "5302015708909002";
+    let lines = [
+        with(json!({"nik": nik, "name": "Bete Nahak"})),
+        with(json!({"nik": nik, "name": "BETE  NAHAK", "service": "DUK-KK"})),
+        with(json!({"nik": nik, "name": "Someone Else", "service": "DUK-KIA"})),
+        with(json!({"name": "Bete Nahak", "service": "DUK-KK"})),
+        with(json!({"name": "Child", "person_ref": "child-1", "ref": "c1"})),
+        with(json!({"name": "Child", "person_ref": "child-1", "service": "DUK-KIA"})),
+        with(json!({"name": "Child", "person_ref": "child-1", "ref": "c1"})),
+    ];
+    let output = record(&van, &lines).done();
+    let found = reports(&output);
+    let person = |at: usize| found[at]["person"].as_str();
+    assert_eq!(person(0), person(1), "{output}");
+    assert_ne!(person(0), person(2), "{output}");
+    assert_ne!(person(0), person(3), "{output}");
+    assert_eq!(person(4), person(5), "{output}");
+    assert_eq!(found[6]["case"], found[4]["case"], "{output}");
+    assert_eq!(output.number("saved"), 6, "{output}");
+    let candidates = van.run(&["person", "list", "bete"]);
+    let open = candidates.lines.iter().filter(|person| person["candidates"] != json!([])).count();
+    assert!(open >= 2, "{candidates}");
+    let (one, other) = (person(0).expect("an id").to_owned(), person(3).expect("an id").to_owned());
+    van.run(&["person", "different", &one, &other, "--reason", "cousins"]);
+    let after = van.run(&["person", "list", "bete"]);
+    let of_one = after.lines.iter().find(|person| person["person"] == json!(one)).expect("she is there");
+    let named =
+        of_one["candidates"].as_array().expect("a list").iter().any(|found| found["person"] == json!(other));
+    assert!(!named, "{after}");
+}
+
+#[test]
+fn a_running_program_serves_commands_and_a_second_one_is_refused() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (hub, _running, van) = begin(folder.path());
+    let mut page = van.start(&[]);
+    page.log("reconciled");
+    let second = van.call(&["run", "--json"]).run().exited(1);
+    assert!(second.stderr.contains("already running"), "{second}");
+    van.record(&with(json!({"name": "While It Runs"})));
+    assert_eq!(van.run(&["sync"]).json()["ok"], true);
+    assert_eq!(hub.run(&["case", "list"]).lines.len(), 1);
+    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).json()["safe_to_wipe"], true);
+
+    let url = page.ready()["url"].as_str().expect("a url").to_owned();
+    let (at, query) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("it is whole");
+    let at: SocketAddr = at.parse().expect("an address");
+    let own = at.to_string();
+    assert!(get(at, &own, "/", None).starts_with("HTTP/1.1 401"));
+    assert!(get(at, "evil.example", &format!("/{query}"), None).starts_with("HTTP/1.1 421"));
+    let signed = get(at, &own, &format!("/{query}"), None);
+    let cookie = signed.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{signed}");
+    let cookie = cookie.split(';').next().expect("a pair").to_owned();
+    let today = get(at, &own, "/", Some(&cookie));
+    assert!(today.contains("<html lang=\"id\">") && today.contains("While It Runs"), "{today}");
+    let found = get(at, &own, "/find?q=while", Some(&cookie));
+    assert!(found.contains("While It Runs"), "{found}");
+    page.terminate().done();
+}
+
+fn get(at: SocketAddr, host: &str, path: &str, cookie: Option<&str>) -> String {
+    let mut stream = TcpStream::connect(at).expect("the page listens");
+    let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}Connection: close\r\n\r\n")
+        .expect("writes");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("reads");
+    answer
+}
+
+#[test]
+fn what_was_reported_survives_a_power_cut() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let lines = day(2_000, 11, "V01");
+    let mut recording = van.call(&["record", "--file", "-", "--json"]).stdin(lines).spawn();
+    recording.line(|line| line["line"].as_u64().is_some_and(|line| line >= 300));
+    let cut = recording.kill();
+    let told: BTreeSet<String> =
+        reports(&cut).iter().filter_map(|report| report["case"].as_str().map(str::to_owned)).collect();
+    assert!(told.len() >= 300, "{}", told.len());
+    let list = van.run(&["case", "list"]);
+    let held: BTreeSet<String> =
+        list.lines.iter().filter_map(|row| row["case"].as_str().map(str::to_owned)).collect();
+    assert!(told.is_subset(&held));
+    assert_eq!(van.run(&["doctor"]).json()["ok"], true);
+}
+
+#[test]
+fn two_laptops_edit_one_case_and_both_see_the_conflict() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (hub, _running, first) = begin(folder.path());
+    let second = Van::enroll(folder.path().join("second"), &hub.invite("V02"));
+    first.record(&with(json!({"name": "Bete"})));
+    let slip = first.run(&["case", "list"]).text("slip");
+    first.run(&["sync"]);
+    second.run(&["sync"]);
+    first.run(&["amend", &slip, "--set", "name=Bete Nahak", "--set", "notes=here"]);
+    second.run(&["amend", &slip, "--set", "name=Bete Bria", "--set", "phone=081234567899"]);
+    for van in [&first, &second, &first] {
+        van.run(&["sync"]);
+    }
+    let mut shown = Vec::new();
+    for van in [&first, &second] {
+        let case = van.run(&["case", "show", &slip]);
+        let conflict = &case.json()["conflicts"][0];
+        assert_eq!(conflict["field"], "name", "{case}");
+        assert_eq!(conflict["sides"].as_array().map(Vec::len), Some(2), "{case}");
+        assert_eq!(
+            (&case.json()["notes"], &case.json()["phone"]),
+            (&json!("here"), &json!("+6281234567899"))
+        );
+        shown.push(conflict.clone());
+    }
+    assert_eq!(shown[0], shown[1]);
+    first.run(&["amend", &slip, "--set", "name=Bete Nahak", "--reason", "as on the card"]);
+    first.run(&["sync"]);
+    second.run(&["sync"]);
+    assert_eq!(second.run(&["case", "show", &slip]).json()["conflicts"], json!([]));
+}
+
+#[test]
+fn a_restored_laptop_begins_another_life_and_gets_its_records_back() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    van.record(&day(20, 3, "V01"));
+    let database = van.home().join("keliling.db");
+    let image = folder.path().join("image.db");
+    fs::copy(&database, &image).expect("an image is taken");
+    van.record(&day(40, 4, "V01"));
+    let before = van.run(&["case", "list"]).lines.len();
+    assert_eq!(van.run(&["sync"]).json()["ok"], true);
+    fs::copy(&image, &database).expect("the image is put back");
+    assert_eq!(van.run(&["case", "list"]).lines.len(), 20);
+    let again = van.record(&with(json!({"name": "After The Restore"})));
+    let slip = reports(&again)[0]["slip"].as_str().expect("a number").to_owned();
+    assert!(!slip.contains("/V01A/"), "{slip}");
+    assert_eq!(van.run(&["sync"]).json()["ok"], true);
+    assert_eq!(van.run(&["case", "list"]).lines.len(), before + 1);
+    let doctor = van.run(&["doctor"]);
+    assert_eq!(doctor.json()["doubled_slips"], json!([]), "{doctor}");
+    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
+}
+
+#[test]
+fn everything_is_built_anew_from_the_logs() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (hub, _running, van) = begin(folder.path());
+    van.record(&day(50, 5, "V01"));
+    van.run(&["sync"]);
+    let slip = van.run(&["case", "list"]).text("slip");
+    hub.run(&["case", "amend", &slip, "--set", "notes=from the hub"]);
+    van.run(&["sync"]);
+    van.record(&with(json!({"name": "Not Yet There"})));
+    let (list, custody) = (van.run(&["case", "list"]).stdout, van.run(&["custody"]).stdout);
+    assert_eq!(van.run(&["doctor", "--rebuild"]).json()["ok"], true);
+    assert_eq!(van.run(&["case", "list"]).stdout, list);
+    assert_eq!(van.run(&["custody"]).stdout, custody);
+    assert_eq!(van.run(&["sync"]).json()["ok"], true);
+    hub.run(&["doctor", "--rebuild"]);
+    assert_eq!(van.run(&["sync"]).number("received"), 0);
+}

@@ -1,0 +1,451 @@
+//! The holder of the laptop's store: drives the replica and answers what commands and pages ask, on one thread.
+
+use serde_json::{Value, json};
+use shared::{
+    desk::{amend, people, resolve, rows, show},
+    document::{export, visit},
+    id::{DocumentId, Kind, VillageCode},
+    store::{StoreError, changes, quarantine, read_model},
+    sync::{
+        Input, Output, Replica,
+        custody::{self, Custody},
+        writing::{SaveError, Writing},
+    },
+    time::{Now, Tick, Zone},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    host::{
+        control::{Call, Reply},
+        home::Home,
+        output::Failure,
+        owner::Owned,
+    },
+    record,
+    request::Request,
+    start::Head,
+};
+
+/// Cases that `find` gives, at most.
+pub const FOUND_MAX: usize = 200;
+/// Cases that custody names when it is not safe to wipe, at most.
+const LOST_MAX: usize = 100;
+
+/// A wish to reconcile now, for whoever keeps the link.
+#[derive(Debug)]
+pub struct SyncCall {
+    /// Milliseconds without a packet after which to give up.
+    pub patience: u64,
+    /// Who wants to hear of it.
+    pub reply: Reply,
+}
+
+/// The holder of the store.
+#[derive(Debug)]
+pub struct Agent {
+    replica: Replica,
+    home: Home,
+    head: Option<Head>,
+    /// Where wishes to reconcile go, while this process keeps a link.
+    link: Option<mpsc::UnboundedSender<SyncCall>>,
+}
+
+impl Agent {
+    /// Holds the store of `home`, whose lock the caller holds.
+    pub fn new(replica: Replica, home: Home) -> Self {
+        Self { replica, home, head: None, link: None }
+    }
+
+    /// The replica.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// The replica, to be driven.
+    pub fn replica_mut(&mut self) -> &mut Replica {
+        &mut self.replica
+    }
+
+    /// Sets where wishes to reconcile go.
+    pub fn set_link(&mut self, link: mpsc::UnboundedSender<SyncCall>) {
+        self.link = Some(link);
+    }
+
+    /// Minutes east of UTC in this laptop's district.
+    pub fn offset_minutes(&self) -> i16 {
+        let place = self.replica.station().place.as_ref();
+        place.map_or(Zone::Wib, |place| Zone::of(&place.district)).offset_minutes()
+    }
+
+    /// Does what is asked. Lists are given to `each` one by one, which says whether to go on.
+    ///
+    /// # Errors
+    /// It did not work; nothing of it is kept.
+    pub fn execute(
+        &mut self,
+        now: Now,
+        request: Request,
+        each: &mut dyn FnMut(Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let answer = match request {
+            Request::Record { lines } => {
+                record::save::save(&mut self.replica, now, &lines).map(|reports| json!(reports))
+            }
+            Request::Amend { case, amendment } => self.amend(now, &case, &amendment),
+            Request::CaseList { limit } => self.list(limit, each),
+            Request::CaseShow { case } => self.show(&case),
+            Request::CaseExport { case, automerge } => self.export(&case, automerge),
+            Request::Find { text } => self.find(&text, each),
+            Request::Sync { .. } => Err(Failure::new("this program keeps no link to the hub")
+                .next("wait until it is done, then give `van-agent sync` again")),
+            Request::Custody => self.custody(),
+            Request::Doctor { rebuild } => self.doctor(now, rebuild),
+            Request::VisitOpen { label, date, village, point, lead, agencies } => {
+                let visit = OpenVisit { label, date, village, point, lead, agencies };
+                self.open_visit(now, &visit)
+            }
+            Request::VisitClose { visit } => self.close_visit(now, &visit),
+            Request::VisitList => self.visits(each),
+            Request::PersonList { text, limit } => self.people(&text, limit, each),
+            Request::PersonJudge { one, other, same, reason } => {
+                self.judge(now, &one, &other, same, reason.as_deref())
+            }
+        };
+        self.note_head();
+        answer
+    }
+
+    /// Keeps the head file in step with the log.
+    fn note_head(&mut self) {
+        let noted = match Head::of(&self.replica) {
+            Ok(head) if self.head != Some(head) => head.write(&self.home).map(|()| Some(head)),
+            Ok(head) => Ok(Some(head)),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "read the head of the log");
+                Ok(None)
+            }
+        };
+        match noted {
+            Ok(head) => self.head = head,
+            // It stays behind, which is never taken for a restored disk.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "note the head of the log")
+            }
+        }
+    }
+
+    fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
+        resolve::case(self.read()?, text).map_err(said)
+    }
+
+    fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {
+        self.replica.read().map_err(said)
+    }
+
+    fn amend(&mut self, now: Now, case: &str, amendment: &amend::Amendment) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let amended = self.replica.write(now, |writing| amend::amend(writing, document, amendment));
+        amended.map(|amended| json!(amended)).map_err(said)
+    }
+
+    fn list(&mut self, limit: Option<u64>, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let mut count = 0_u64;
+        let mut go_on = true;
+        rows::all(self.read()?, limit, |row| {
+            if go_on {
+                count += 1;
+                go_on = each(json!(row));
+            }
+        })
+        .map_err(said)?;
+        Ok(json!({"cases": count}))
+    }
+
+    fn find(&mut self, text: &str, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let found = rows::find(self.read()?, text, FOUND_MAX).map_err(said)?;
+        let count = found.len();
+        for row in found {
+            each(json!(row));
+        }
+        Ok(json!({"cases": count}))
+    }
+
+    fn show(&mut self, case: &str) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
+        let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
+        shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
+    }
+
+    fn export(&mut self, case: &str, automerge: bool) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let history = changes::history(self.read()?, document).map_err(said)?;
+        if !automerge {
+            return Ok(json!({"case": document, "json": export::json(&history)}));
+        }
+        let bytes = export::automerge_file(&history).map_err(said)?;
+        Ok(json!({"case": document, "base64": data_encoding::BASE64.encode(&bytes)}))
+    }
+
+    fn custody(&mut self) -> Result<Value, Failure> {
+        let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
+        let tx = self.read()?;
+        let Custody { on_laptop, carried, at_hub, accepted, oldest_unsent, unsent, drafts, safe_to_wipe } =
+            custody::count(tx, device).map_err(said)?;
+        let oldest_unsent = oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
+        let needs_you =
+            quarantine::count(tx).map_err(said)? + read_model::conflict_count(tx).map_err(said)?;
+        let mut lost = Vec::new();
+        if !safe_to_wipe {
+            for case in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
+                let row = read_model::case_of(tx, case).map_err(said)?;
+                lost.extend(row.map(|row| {
+                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status})
+                }));
+            }
+        }
+        Ok(json!({
+            "on_laptop": on_laptop,
+            "carried": carried,
+            "at_hub": at_hub,
+            "accepted": accepted,
+            "oldest_unsent": oldest_unsent,
+            "safe_to_wipe": safe_to_wipe,
+            "unsent": unsent,
+            "drafts": drafts,
+            "needs_you": needs_you,
+            "lost": lost,
+        }))
+    }
+
+    fn doctor(&mut self, now: Now, rebuild: bool) -> Result<Value, Failure> {
+        let integrity = self.replica.store().integrity().map_err(said)?;
+        let rebuilt = rebuild.then(|| self.replica.rebuild(now)).transpose().map_err(said)?;
+        let station = self.replica.station();
+        let enrolled = station.place.is_some();
+        let tx = self.read()?;
+        let faults = shared::sync::examine::logs(tx, &mut 0).map_err(said)?;
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let doubled = read_model::doubled_slips(tx).map_err(said)?;
+        let waiting = changes::waiting_documents(tx).map_err(said)?.len();
+        let ok = integrity.is_empty() && faults.is_empty() && doubled.is_empty();
+        Ok(json!({
+            "ok": ok,
+            "enrolled": enrolled,
+            "integrity": integrity,
+            "logs": faults,
+            "doubled_slips": doubled,
+            "cases": read_model::case_count(tx).map_err(said)?,
+            "quarantined": quarantine::count(tx).map_err(said)?,
+            "waiting": waiting,
+            "rebuilt": rebuilt,
+        }))
+    }
+
+    fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let today = now.wall.day(offset_minutes);
+        let date = match &open.date {
+            None => today,
+            Some(text) => match text.parse() {
+                Ok(shared::born::Born::Day(date)) => date,
+                Ok(_) | Err(_) => {
+                    return Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20")));
+                }
+            },
+        };
+        if let Some(code) = &open.village
+            && self.replica.registries().village(code).is_none()
+        {
+            return Err(Failure::new(format!("village {code} is not in the registry")));
+        }
+        let Some(place) = self.replica.station().place.clone() else { return Err(not_enrolled()) };
+        let unit = place.unit.clone().ok_or_else(not_enrolled)?;
+        let known = read_model::visit_of(self.read()?, unit.as_str(), &open.label, &date.to_string());
+        let known = known.map_err(said)?;
+        let written = self.replica.write(now, |writing| -> Result<DocumentId, VisitError> {
+            if let Some(document) = known {
+                let mut edit = writing.open(document)?;
+                visit::set_place(
+                    &mut edit,
+                    open.village.as_ref(),
+                    open.point.as_deref(),
+                    open.lead.as_deref(),
+                )?;
+                for agency in &open.agencies {
+                    visit::set_aboard(&mut edit, agency, true)?;
+                }
+                visit::set_closed(&mut edit, None)?;
+                writing.save(document, edit)?;
+                return Ok(document);
+            }
+            let (document, mut edit) = writing.create(Kind::Visit);
+            visit::New {
+                district: &place.district,
+                unit: &unit,
+                label: &open.label,
+                date,
+                village: open.village.as_ref(),
+                point: open.point.as_deref(),
+                lead: open.lead.as_deref(),
+                agencies: &open.agencies,
+                opened: now.wall,
+                offset_minutes,
+            }
+            .write(&mut edit)?;
+            writing.save(document, edit)?;
+            Ok(document)
+        });
+        let document = written.map_err(said)?;
+        Ok(json!({"visit": document, "label": open.label, "date": date.to_string(), "unit": unit}))
+    }
+
+    fn close_visit(&mut self, now: Now, text: &str) -> Result<Value, Failure> {
+        let unit = self.replica.station().place.as_ref().and_then(|place| place.unit.clone());
+        let unit = unit.ok_or_else(not_enrolled)?;
+        let document = resolve::visit(self.read()?, Some(unit.as_str()), text).map_err(said)?;
+        let written = self.replica.write(now, |writing| -> Result<bool, VisitError> {
+            let mut edit = writing.open(document)?;
+            visit::set_closed(&mut edit, Some(now.wall))?;
+            Ok(writing.save(document, edit)?)
+        });
+        written.map_err(said)?;
+        Ok(json!({"visit": document, "closed": now.wall.to_rfc3339(self.offset_minutes())}))
+    }
+
+    fn visits(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let visits = read_model::visits(self.read()?).map_err(said)?;
+        let count = visits.len();
+        let told = |at: Option<i64>| at.map(|at| shared::time::Timestamp(at).to_rfc3339(offset_minutes));
+        for visit in visits {
+            let mut value = json!(visit);
+            value["opened"] = json!(told(visit.opened));
+            value["closed"] = json!(told(visit.closed));
+            each(value);
+        }
+        Ok(json!({"visits": count}))
+    }
+
+    fn people(
+        &mut self,
+        text: &str,
+        limit: usize,
+        each: &mut dyn FnMut(Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let tx = self.read()?;
+        let found = read_model::people(tx, text, limit).map_err(said)?;
+        let count = found.len();
+        for person in found {
+            let candidates = people::candidates(tx, person.document).map_err(said)?;
+            let mut value = json!(person);
+            value["candidates"] = json!(candidates);
+            each(value);
+        }
+        Ok(json!({"persons": count}))
+    }
+
+    fn judge(
+        &mut self,
+        now: Now,
+        one: &str,
+        other: &str,
+        same: bool,
+        reason: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let tx = self.read()?;
+        let (first, second) =
+            (resolve::person(tx, one).map_err(said)?, resolve::person(tx, other).map_err(said)?);
+        let work = |writing: &mut Writing<'_>| match same {
+            true => people::same(writing, first, second, reason.unwrap_or("the same person")),
+            false => people::different(writing, first, second, reason.unwrap_or("another person")),
+        };
+        self.replica.write(now, work).map_err(said)?;
+        Ok(json!({"one": first, "other": second, "same": same}))
+    }
+}
+
+/// A visit to be opened.
+struct OpenVisit {
+    label: String,
+    date: Option<String>,
+    village: Option<VillageCode>,
+    point: Option<String>,
+    lead: Option<String>,
+    agencies: Vec<String>,
+}
+
+/// Why a visit is not saved.
+#[derive(Debug, thiserror::Error)]
+enum VisitError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Edit(#[from] shared::document::EditError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// An error in words for a person.
+fn said(error: impl std::error::Error) -> Failure {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        let more = found.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = found.source();
+    }
+    Failure::new(words)
+}
+
+/// That the laptop belongs nowhere yet.
+pub fn not_enrolled() -> Failure {
+    Failure::new("this laptop is not enrolled yet")
+        .next("ask the hub operator for a ticket and give `van-agent enroll TICKET`")
+}
+
+impl Owned for Agent {
+    fn handle(&mut self, now: Now, input: Input) {
+        let epoch = self.replica.station().epoch;
+        self.replica.handle(now, input);
+        if self.replica.station().epoch != epoch {
+            self.note_head();
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.replica.poll_output()
+    }
+
+    fn poll_timeout(&self) -> Option<Tick> {
+        self.replica.poll_timeout()
+    }
+
+    fn call(&mut self, now: Now, call: Call) {
+        let Call { request, mut reply } = call;
+        let request = match serde_json::from_value(request) {
+            Ok(Request::Sync { patience }) if self.link.is_some() => {
+                let call = SyncCall { patience, reply };
+                // Where the keeper of the link has gone, the dropped reply says so.
+                drop(self.link.as_ref().map(|link| link.send(call)));
+                return;
+            }
+            Ok(request) => request,
+            Err(error) => {
+                return reply.fail(
+                    Failure::new(format!(
+                        "the program that serves this folder does not know the request: {error}"
+                    ))
+                    .next("stop it and start it again: it is of another version"),
+                );
+            }
+        };
+        match self.execute(now, request, &mut |value| reply.event(value)) {
+            Ok(answer) => reply.done(answer),
+            Err(failure) => reply.fail(failure),
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! What a person may type.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use shared::{desk::amend::Setting, id::VillageCode};
+
+use crate::host::log::LogArgs;
+
+/// Where `run` shows its page unless told otherwise: a port of the system's choice.
+const WEB: &str = "127.0.0.1:0";
+
+/// Records what was delivered in a village, offline, and hands it over to the hub when there is a network.
+#[derive(Parser, Clone, Debug)]
+#[command(
+    name = "van-agent",
+    version,
+    after_help = "Example:\n  van-agent enroll KLG1-...\n  van-agent record --file day.ndjson\n  van-agent sync"
+)]
+pub struct Cli {
+    /// Folder that holds everything of this laptop.
+    #[arg(long, global = true, env = "VAN_AGENT_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Answer with one JSON value a line.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(flatten)]
+    pub log: LogArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Let this laptop into a district with a ticket of its hub; ends ready to work offline.
+    #[command(after_help = "Example:\n  van-agent enroll KLG1-2X4S...")]
+    Enroll(Enroll),
+    /// Record cases: one by flags, or many from a file.
+    #[command(
+        after_help = "Example:\n  van-agent record --name \"O'a Mate\" --sex P --village 53.02.01.2003 --service DUK-LAHIR --officer P-07 --consent true\n  van-agent record --file day.ndjson --json"
+    )]
+    Record(Box<Record>),
+    /// Change fields of a case or of its people, or its status.
+    #[command(
+        after_help = "Example:\n  van-agent amend 53.02/V01A/20261121/0042-K --set phone=081234567890 --reason \"new number\"\n  van-agent amend 53.02/V01A/20261121/0042-K --set status=complete"
+    )]
+    Amend(Amend),
+    /// Cases: list, show, export.
+    #[command(subcommand, after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K")]
+    Case(Case),
+    /// Find cases by words of a name, a number or a place.
+    #[command(after_help = "Example:\n  van-agent find nahak soe")]
+    Find {
+        /// Words, each of which must match.
+        #[arg(required = true, value_name = "TEXT")]
+        text: Vec<String>,
+    },
+    /// Reconcile with the hub once.
+    #[command(after_help = "Example:\n  van-agent sync --patience 2m")]
+    Sync {
+        /// Give up after so long without a packet: 45, 45s, 2m.
+        #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
+        patience: Duration,
+    },
+    /// Show the page and sync in the background until told to stop (Ctrl-C, SIGTERM).
+    #[command(after_help = "Example:\n  van-agent run --web 127.0.0.1:4470")]
+    Run {
+        /// Where to show the page; only this machine can open it.
+        #[arg(long, value_name = "IP:PORT", default_value = WEB)]
+        web: SocketAddr,
+    },
+    /// Tell what has arrived at the hub and what has not, by stored receipts alone.
+    #[command(after_help = "Example:\n  van-agent custody --safe-to-wipe && echo may be wiped")]
+    Custody {
+        /// Fail unless a wipe of this laptop would lose nothing.
+        #[arg(long)]
+        safe_to_wipe: bool,
+    },
+    /// Visits: open, close, list.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.2003 --agency DUK"
+    )]
+    Visit(Visit),
+    /// Persons: list, or say which documents are of the same person.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent person list nahak\n  van-agent person same ID ID --reason \"seen together\""
+    )]
+    Person(Person),
+    /// Check the database; rebuild what can be rebuilt.
+    #[command(after_help = "Example:\n  van-agent doctor --rebuild")]
+    Doctor {
+        /// Build the index and the read model anew from the logs.
+        #[arg(long)]
+        rebuild: bool,
+    },
+    /// Write a shell's completions to standard output.
+    #[command(after_help = "Example:\n  van-agent completions bash > /etc/bash_completion.d/van-agent")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options of `enroll`.
+#[derive(Args, Clone, Debug)]
+pub struct Enroll {
+    /// The ticket, as the hub operator gave it.
+    #[arg(value_name = "TICKET", required = true)]
+    pub ticket: Vec<String>,
+    /// Give up after so long without a packet.
+    #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
+    pub patience: Duration,
+}
+
+/// Options of `record`; those of one case are the fields of a line.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Record {
+    /// A file of one JSON object a line; `-` for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nik", "name", "person_ref", "village", "service", "officer"])]
+    pub file: Option<PathBuf>,
+    /// National identity number; leave it out where there is none.
+    #[arg(long)]
+    pub nik: Option<String>,
+    /// Name as written.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// L (male) or P (female).
+    #[arg(long)]
+    pub sex: Option<String>,
+    /// Birth as far as known: 1948, 1948-07 or 1948-07-21.
+    #[arg(long)]
+    pub born: Option<String>,
+    /// The birth date is a guess.
+    #[arg(long)]
+    pub born_estimated: bool,
+    /// Telephone number.
+    #[arg(long)]
+    pub phone: Option<String>,
+    /// Address below the village.
+    #[arg(long)]
+    pub address: Option<String>,
+    /// Number of the family card.
+    #[arg(long)]
+    pub kk: Option<String>,
+    /// Name of the mother.
+    #[arg(long)]
+    pub mother: Option<String>,
+    /// Name of the father.
+    #[arg(long)]
+    pub father: Option<String>,
+    /// A known person: the document's id, or your own name for the person.
+    #[arg(long, value_name = "ID")]
+    pub person_ref: Option<String>,
+    /// Code of the village.
+    #[arg(long)]
+    pub village: Option<String>,
+    /// Code of the service.
+    #[arg(long)]
+    pub service: Option<String>,
+    /// First status.
+    #[arg(long, default_value = "received")]
+    pub status: String,
+    /// Begin of the sitting; now, unless given.
+    #[arg(long, value_name = "TIME")]
+    pub started: Option<String>,
+    /// End of the sitting.
+    #[arg(long, value_name = "TIME")]
+    pub ended: Option<String>,
+    /// Where it is: LATITUDE,LONGITUDE.
+    #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true)]
+    pub position: Option<String>,
+    /// Who records.
+    #[arg(long)]
+    pub officer: Option<String>,
+    /// Label of the visit; an unknown one is opened.
+    #[arg(long)]
+    pub visit: Option<String>,
+    /// Notes.
+    #[arg(long)]
+    pub notes: Option<String>,
+    /// Whether the citizen consents.
+    #[arg(long, value_name = "true|false")]
+    pub consent: Option<bool>,
+    /// Your own name for the case: recorded again it makes no second one.
+    #[arg(long = "ref", value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// Serial of the numbered blank.
+    #[arg(long)]
+    pub blank: Option<String>,
+    /// A requirement that is there; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    pub tick: Vec<String>,
+    /// A witness; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub witness: Vec<String>,
+    /// A key that cases of one sitting share.
+    #[arg(long)]
+    pub encounter: Option<String>,
+}
+
+/// Options of `amend`.
+#[derive(Args, Clone, Debug)]
+pub struct Amend {
+    /// Slip number or id of the case.
+    pub case: String,
+    /// What to change; several times for several fields. `applicant.` or `collector.` before a person's field
+    /// names whose; `tick` and `untick` take a requirement.
+    #[arg(long = "set", value_name = "FIELD=VALUE", required = true)]
+    pub set: Vec<Setting>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The agency's own reference, where its officer aboard issues.
+    #[arg(long, value_name = "TEXT")]
+    pub reference: Option<String>,
+    /// The agency in whose name a status is set.
+    #[arg(long, value_name = "CODE")]
+    pub agency: Option<String>,
+    /// Who took the product along, with status with_collector.
+    #[arg(long, value_name = "NAME")]
+    pub with: Option<String>,
+    /// The officer who sets a status.
+    #[arg(long, value_name = "ID")]
+    pub officer: Option<String>,
+}
+
+/// What to do with cases.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Case {
+    /// All cases, newest sitting first.
+    #[command(after_help = "Example:\n  van-agent case list --format csv > cases.csv")]
+    List {
+        /// Form of the list.
+        #[arg(long, value_enum)]
+        format: Option<ListFormat>,
+        /// So many at most.
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<u64>,
+    },
+    /// Everything that is known of a case.
+    #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K --json")]
+    Show {
+        /// Slip number or id.
+        case: String,
+    },
+    /// Write a case as a standard automerge file, or as a readable object with its history.
+    #[command(
+        after_help = "Example:\n  van-agent case export 53.02/V01A/20261121/0042-K --format automerge --out case.automerge"
+    )]
+    Export {
+        /// Slip number or id.
+        case: String,
+        /// Form of the file.
+        #[arg(long, value_enum)]
+        format: ExportFormat,
+        /// Where to write it; standard output for JSON unless given.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Form of a list.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListFormat {
+    /// One JSON object a line.
+    Ndjson,
+    /// Comma-separated values with a heading.
+    Csv,
+}
+
+/// Form of an export.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportFormat {
+    /// A standard automerge file.
+    Automerge,
+    /// A readable object with history.
+    Json,
+}
+
+/// What to do with visits.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Visit {
+    /// Open a visit, or change one that is open today.
+    #[command(
+        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.2003 --agency DUK --agency KES"
+    )]
+    Open {
+        /// What people call it.
+        label: String,
+        /// The local day, 2026-11-20; today, unless given.
+        #[arg(long, value_name = "DAY")]
+        date: Option<String>,
+        /// Code of the village.
+        #[arg(long)]
+        village: Option<VillageCode>,
+        /// The service point.
+        #[arg(long)]
+        point: Option<String>,
+        /// Who leads the team.
+        #[arg(long)]
+        lead: Option<String>,
+        /// Code of an agency aboard; may be given several times.
+        #[arg(long, value_name = "CODE")]
+        agency: Vec<String>,
+    },
+    /// Close a visit.
+    #[command(after_help = "Example:\n  van-agent visit close \"Pasar Niki-Niki\"")]
+    Close {
+        /// Its label (the newest of this unit) or its id.
+        visit: String,
+    },
+    /// All visits, newest first.
+    #[command(after_help = "Example:\n  van-agent visit list")]
+    List,
+}
+
+/// What to do with persons.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Person {
+    /// Persons that match every word, each with those who may be the same person.
+    #[command(after_help = "Example:\n  van-agent person list nahak")]
+    List {
+        /// Words; all persons where none are given.
+        text: Vec<String>,
+        /// So many at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        limit: usize,
+    },
+    /// Two documents are of one person.
+    #[command(after_help = "Example:\n  van-agent person same ID ID --reason \"seen together\"")]
+    Same(Two),
+    /// Two documents are of two people.
+    #[command(after_help = "Example:\n  van-agent person different ID ID --reason \"cousins\"")]
+    Different(Two),
+}
+
+/// Two persons.
+#[derive(Args, Clone, Debug)]
+pub struct Two {
+    /// Id of one.
+    pub one: String,
+    /// Id of the other.
+    pub other: String,
+    /// How it is known.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Reads `45`, `45s`, `500ms`, `2m`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let wrong = || format!("`{text}` is not a time such as 45s, 500ms or 2m");
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let milliseconds = match unit {
+        "ms" => Some(number),
+        "" | "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    milliseconds.filter(|found| (1..=86_400_000).contains(found)).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn home_goes_before_and_after_the_subcommand() {
+        for line in [&["van-agent", "--home", "x", "custody"][..], &["van-agent", "custody", "--home", "x"]] {
+            let cli = Cli::try_parse_from(line).expect("it is right");
+            assert_eq!(cli.home, Some(PathBuf::from("x")));
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        for (text, milliseconds) in [("45", 45_000), ("45s", 45_000), ("500ms", 500), ("2m", 120_000)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)));
+        }
+        for wrong in ["", "s", "-1s", "1d", "0", "99999999999999999999s"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `case`, `find` and `amend`.
+
+use serde_json::{Value, json};
+use shared::desk::{amend::Amendment, rows};
+
+use super::{Desk, field};
+use crate::{
+    cli::{Amend, Case, ExportFormat, ListFormat},
+    host::output::Failure,
+    request::Request,
+};
+
+pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
+    match options {
+        Case::List { format, limit } => list(desk, format, limit),
+        Case::Show { case } => show(desk, case),
+        Case::Export { case, format, out } => export(desk, case, format, out.as_deref()),
+    }
+}
+
+fn list(desk: &mut Desk, format: Option<ListFormat>, limit: Option<u64>) -> anyhow::Result<()> {
+    let request = Request::CaseList { limit };
+    let format = match format {
+        None if desk.printer.json() => Some(ListFormat::Ndjson),
+        given => given,
+    };
+    let Some(format) = format else {
+        desk.list(request, row_line)?;
+        return Ok(());
+    };
+    let Desk { access, printer } = desk;
+    if format == ListFormat::Csv {
+        printer.line(&rows::csv_line(&rows::COLUMNS))?;
+    }
+    let mut failed = None;
+    access.ask(request, &mut |value| {
+        let line = match format {
+            ListFormat::Ndjson => value.to_string(),
+            ListFormat::Csv => rows::csv_line(&rows::cells(&value)),
+        };
+        if let Err(error) = printer.line(&line) {
+            failed.get_or_insert(error);
+        }
+        failed.is_none()
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// A case as one line for people.
+fn row_line(row: &Value) -> String {
+    let mark = if row["conflict"] == true { "  (needs you)" } else { "" };
+    format!(
+        "{}  {:<12} {:<20} {}  {}{mark}",
+        field(row, "slip"),
+        field(row, "service"),
+        field(row, "status"),
+        field(row, "name"),
+        field(row, "nik"),
+    )
+}
+
+pub(super) fn find(desk: &mut Desk, text: &str) -> anyhow::Result<()> {
+    let answer = desk.list(Request::Find { text: text.to_owned() }, row_line)?;
+    if answer["cases"] == 0 {
+        desk.printer.text("No case matches every word.")?;
+    }
+    Ok(())
+}
+
+fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
+    let shown = desk.ask(Request::CaseShow { case })?;
+    desk.printer.value(&shown)?;
+    let printer = &mut desk.printer;
+    printer.text(format_args!("{}  {}", field(&shown, "slip"), field(&shown, "case")))?;
+    let whole = [
+        ("service", "Service"),
+        ("status", "Status"),
+        ("name", "Name"),
+        ("nik", "NIK"),
+        ("born", "Born"),
+        ("village", "Village"),
+        ("phone", "Phone"),
+        ("address", "Address"),
+        ("started", "Started"),
+        ("officer", "Officer"),
+        ("visit", "Visit"),
+        ("notes", "Notes"),
+        ("custody", "Custody"),
+    ];
+    for (name, title) in whole {
+        if let Some(text) = shown.get(name).and_then(Value::as_str) {
+            printer.text(format_args!("  {title:<10} {text}"))?;
+        }
+    }
+    for event in shown["events"].as_array().into_iter().flatten() {
+        let by = event["device"].as_u64().map_or_else(|| "?".to_owned(), |device| device.to_string());
+        printer.text(format_args!("  {}  {} (device {by})", field(event, "at"), field(event, "state")))?;
+    }
+    for (code, words) in shown["warnings"].as_object().into_iter().flatten() {
+        printer.text(format_args!("  Warning {code}: {}", words.as_str().unwrap_or("")))?;
+    }
+    for conflict in shown["conflicts"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  To be decided: {}", field(conflict, "field")))?;
+        for side in conflict["sides"].as_array().into_iter().flatten() {
+            printer.text(format_args!(
+                "    {}  (device {}, {})",
+                field(side, "value"),
+                side["device"],
+                field(side, "at")
+            ))?;
+        }
+    }
+    for refused in shown["quarantine"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
+    }
+    Ok(())
+}
+
+fn export(
+    desk: &mut Desk,
+    case: String,
+    format: ExportFormat,
+    out: Option<&std::path::Path>,
+) -> anyhow::Result<()> {
+    let automerge = format == ExportFormat::Automerge;
+    if automerge && out.is_none() {
+        return Err(Failure::usage("an automerge file is not for a terminal")
+            .next("name a file with --out FILE")
+            .into());
+    }
+    let answer = desk.ask(Request::CaseExport { case, automerge })?;
+    let bytes = if automerge {
+        let text = answer["base64"].as_str().unwrap_or_default();
+        data_encoding::BASE64.decode(text.as_bytes())?
+    } else {
+        format!("{}\n", answer["json"]).into_bytes()
+    };
+    let Some(out) = out else {
+        desk.printer.line(&answer["json"].to_string())?;
+        return Ok(());
+    };
+    std::fs::write(out, &bytes)
+        .map_err(|error| Failure::new(format!("{} could not be written: {error}", out.display())))?;
+    desk.printer.value(&json!({"case": answer["case"], "out": out, "bytes": bytes.len()}))?;
+    desk.printer.text(format_args!("Wrote {} ({} bytes).", out.display(), bytes.len()))?;
+    Ok(())
+}
+
+pub(super) fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
+    let Amend { case, set, reason, reference, agency, with, officer } = options;
+    let amendment = Amendment { settings: set, reason, agency, reference, with, officer };
+    let amended = desk.ask(Request::Amend { case, amendment })?;
+    desk.printer.value(&amended)?;
+    let what = if amended["changed"] == true { "Amended" } else { "Nothing to change in" };
+    desk.printer.text(format_args!("{what} {} ({}).", field(&amended, "slip"), field(&amended, "status")))?;
+    for warning in amended["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        desk.printer.text(format_args!("Warning: {warning}"))?;
+    }
+    Ok(())
+}

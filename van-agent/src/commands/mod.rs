@@ -1,0 +1,120 @@
+//! Does what was typed: most by asking whoever holds the store, and saying the answer to a person or a program.
+
+mod case;
+mod enroll;
+mod people;
+mod record;
+mod run;
+mod state;
+mod sync;
+mod visit;
+
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use crate::{
+    access::Access,
+    cli::{Cli, Command},
+    host::{
+        home::Home,
+        log,
+        output::{Failure, Printer},
+    },
+    request::Request,
+};
+
+/// Does what was typed.
+///
+/// # Errors
+/// It did not work; the error says what to do next.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let long = matches!(cli.command, Command::Run { .. });
+    log::begin(&cli.log, if long { "info" } else { "error" })?;
+    let printer = Printer::new(cli.json);
+    if let Command::Completions { shell } = cli.command {
+        return completions(shell, printer);
+    }
+    let home = Home::open(folder(cli.home)?)?;
+    match cli.command {
+        Command::Enroll(options) => enroll::enroll(&home, &options, printer),
+        Command::Record(options) => record::record(&home, *options, printer),
+        Command::Sync { patience } => sync::sync(&home, patience, printer),
+        Command::Run { web } => run::run(&home, web, printer),
+        Command::Completions { shell } => completions(shell, printer),
+        command @ (Command::Amend(_)
+        | Command::Case(_)
+        | Command::Find { .. }
+        | Command::Custody { .. }
+        | Command::Visit(_)
+        | Command::Person(_)
+        | Command::Doctor { .. }) => ask(&home, command, printer),
+    }
+}
+
+/// Does what needs nothing but the holder of the store.
+fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
+    let mut desk = Desk { access: Access::open(home)?, printer };
+    match command {
+        Command::Amend(options) => case::amend(&mut desk, options),
+        Command::Case(options) => case::case(&mut desk, options),
+        Command::Find { text } => case::find(&mut desk, &text.join(" ")),
+        Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
+        Command::Visit(options) => visit::visit(&mut desk, options),
+        Command::Person(options) => people::person(&mut desk, options),
+        Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),
+        Command::Enroll(_)
+        | Command::Record(_)
+        | Command::Sync { .. }
+        | Command::Run { .. }
+        | Command::Completions { .. } => Ok(()),
+    }
+}
+
+/// Where a command asks, and where it answers.
+struct Desk {
+    access: Access,
+    printer: Printer,
+}
+
+impl Desk {
+    fn ask(&mut self, request: Request) -> Result<Value, Failure> {
+        self.access.ask(request, &mut |_| true)
+    }
+
+    /// Asks for a list and prints each value as it comes: as JSON, or as the line that `text` makes of it.
+    fn list(&mut self, request: Request, text: impl Fn(&Value) -> String) -> anyhow::Result<Value> {
+        let Self { access, printer } = self;
+        let mut failed = None;
+        let answer = access.ask(request, &mut |value| {
+            let printed = if printer.json() { printer.value(&value) } else { printer.text(text(&value)) };
+            if let Err(error) = printed {
+                failed.get_or_insert(error);
+            }
+            failed.is_none()
+        })?;
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(answer),
+        }
+    }
+}
+
+/// A text field of an answer, or a dash.
+fn field<'a>(value: &'a Value, name: &str) -> &'a str {
+    value.get(name).and_then(Value::as_str).unwrap_or("-")
+}
+
+fn folder(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    given.or_else(|| Home::default_folder("van-agent")).ok_or_else(|| {
+        Failure::usage("no folder is known to keep things in").next("name one with --home DIR").into()
+    })
+}
+
+fn completions(shell: clap_complete::Shell, mut printer: Printer) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "van-agent", &mut script);
+    printer.line(String::from_utf8_lossy(&script).trim_end())?;
+    Ok(())
+}

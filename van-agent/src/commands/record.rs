@@ -1,0 +1,256 @@
+//! `record`: by flags, or a file line by line.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write as _},
+    path::Path,
+    sync::mpsc,
+    thread,
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    access::{Serving, call},
+    cli,
+    host::{
+        control::{Answer, Call, Client, Reached, reach},
+        home::{Home, LOCK_PATIENCE},
+        machine::Clock,
+        output::{Failure, Printer},
+        owner::Handle,
+    },
+    record::{
+        reader::{Lines, Piece},
+        save::GROUP_LINES_MAX,
+    },
+    request::{RawLine, Request},
+};
+
+/// Bytes of lines in one request, at most: escaped they still fit into it.
+const GROUP_BYTES_MAX: usize = 400 << 10;
+/// Lines that may wait to be saved.
+const AHEAD_MAX: usize = 2 * GROUP_LINES_MAX;
+
+/// What became of all lines.
+#[derive(Clone, Copy, Default)]
+struct Summary {
+    saved: u64,
+    known: u64,
+    refused: u64,
+    warned: u64,
+}
+
+pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) -> anyhow::Result<()> {
+    let input: Box<dyn BufRead + Send> = match &options.file {
+        None => Box::new(io::Cursor::new(line_of(options)?.to_string().into_bytes())),
+        Some(path) if path == Path::new("-") => Box::new(BufReader::new(io::stdin())),
+        Some(path) => Box::new(BufReader::new(
+            File::open(path)
+                .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?,
+        )),
+    };
+    let mut summary = Summary::default();
+    let result = match reach(home, LOCK_PATIENCE)? {
+        Reached::Through(mut client) => {
+            save_all(input, &mut printer, &mut summary, |request| ask_other(&mut client, request))
+        }
+        Reached::Alone(lock) => {
+            let serving = Serving::begin(home, lock, |_| {}, |_| {})?;
+            let handle = serving.owner.handle().clone();
+            let result = save_all(input, &mut printer, &mut summary, |request| ask_own(&handle, request));
+            serving.end();
+            result
+        }
+    };
+    let Summary { saved, known, refused, warned } = summary;
+    let mut told = json!({"saved": saved, "refused": refused, "warned": warned});
+    if known > 0 {
+        told["known"] = known.into();
+    }
+    printer.value(&told)?;
+    let known = if known > 0 { format!(", {known} known before") } else { String::new() };
+    printer.text(format_args!("saved {saved}, refused {refused}, warned {warned}{known}"))?;
+    result?;
+    if refused > 0 {
+        return Err(Failure::new(format!("{refused} lines were refused"))
+            .next("correct these lines and record them again; the others are saved")
+            .into());
+    }
+    Ok(())
+}
+
+fn ask_other(client: &mut Client, request: &Request) -> Result<Value, Failure> {
+    call(client, request, &mut |_| true)
+}
+
+fn ask_own(handle: &Handle<crate::agent::Agent>, request: &Request) -> Result<Value, Failure> {
+    let (call, mut answers) = Call::new(json!(request));
+    handle.call_blocking(call).map_err(|stopped| Failure::new(stopped.to_string()))?;
+    while let Some(answer) = answers.next_blocking() {
+        match answer {
+            Answer::Event(_) => {}
+            Answer::Ok(value) => return Ok(value),
+            Answer::Error(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::new("the program is stopping"))
+}
+
+/// Saves every line of `input` in groups: as many as are there, so that a slow writer sees each line saved.
+fn save_all(
+    input: Box<dyn BufRead + Send>,
+    printer: &mut Printer,
+    summary: &mut Summary,
+    mut ask: impl FnMut(&Request) -> Result<Value, Failure>,
+) -> anyhow::Result<()> {
+    let (sender, pieces) = mpsc::sync_channel::<io::Result<Piece>>(AHEAD_MAX);
+    let reading = thread::Builder::new().name("reader".to_owned()).spawn(move || {
+        let mut lines = Lines::new(input);
+        while let Some(piece) = lines.next_piece().transpose() {
+            let failed = piece.is_err();
+            if sender.send(piece).is_err() || failed {
+                return;
+            }
+        }
+    })?;
+    let mut unread = None;
+    while let Ok(first) = pieces.recv() {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            match piece {
+                Ok(piece) => {
+                    bytes += piece.bytes();
+                    group.push(piece);
+                }
+                Err(error) => unread = Some(error),
+            }
+            let room = group.len() < GROUP_LINES_MAX && bytes < GROUP_BYTES_MAX;
+            next = if room { pieces.try_recv().ok() } else { None };
+        }
+        save_group(group, printer, summary, &mut ask)?;
+    }
+    drop(pieces);
+    if reading.join().is_err() {
+        return Err(Failure::new("the input could not be read to its end").into());
+    }
+    match unread {
+        Some(error) => Err(Failure::new(format!("the input could not be read to its end: {error}")).into()),
+        None => Ok(()),
+    }
+}
+
+fn save_group(
+    group: Vec<Piece>,
+    printer: &mut Printer,
+    summary: &mut Summary,
+    ask: &mut impl FnMut(&Request) -> Result<Value, Failure>,
+) -> anyhow::Result<()> {
+    let mut lines: Vec<RawLine> = Vec::new();
+    let mut reports: Vec<Value> = Vec::new();
+    for piece in group {
+        match piece {
+            Piece::Line(line) => lines.push(line),
+            Piece::Bad { line, error } => reports.push(json!({"line": line, "error": error})),
+        }
+    }
+    let mut failed = None;
+    if !lines.is_empty() {
+        let numbers: Vec<u64> = lines.iter().map(|line| line.line).collect();
+        match ask(&Request::Record { lines }) {
+            Ok(Value::Array(saved)) => reports.extend(saved),
+            Ok(_) => failed = Some(Failure::new("the answer is not a list of reports")),
+            Err(failure) => {
+                let error = &failure.message;
+                reports.extend(numbers.iter().map(|line| json!({"line": line, "error": error})));
+                failed = Some(failure);
+            }
+        }
+    }
+    reports.sort_by_key(|report| report["line"].as_u64());
+    for report in &reports {
+        tell(report, printer, summary)?;
+    }
+    failed.map_or(Ok(()), |failure| Err(failure.into()))
+}
+
+fn tell(report: &Value, printer: &mut Printer, summary: &mut Summary) -> anyhow::Result<()> {
+    printer.value(report)?;
+    let line = &report["line"];
+    if let Some(error) = report["error"].as_str() {
+        summary.refused += 1;
+        if !printer.json() {
+            let clean: String = error.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+            // Where standard error is gone, the summary still counts it.
+            drop(writeln!(io::stderr(), "line {line}: {clean}"));
+        }
+        return Ok(());
+    }
+    let known = report["known"] == true;
+    summary.known += u64::from(known);
+    summary.saved += u64::from(!known);
+    let warnings: Vec<&str> =
+        report["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    summary.warned += u64::from(!warnings.is_empty());
+    let slip = report["slip"].as_str().unwrap_or("-");
+    printer.text(format_args!("line {line}: {slip}"))?;
+    for warning in warnings {
+        printer.text(format_args!("line {line}: warning: {warning}"))?;
+    }
+    Ok(())
+}
+
+/// The flags of one case as a line.
+fn line_of(options: cli::Record) -> Result<Value, Failure> {
+    let mut line = Map::new();
+    let texts = [
+        ("nik", options.nik),
+        ("name", options.name),
+        ("sex", options.sex),
+        ("born", options.born),
+        ("phone", options.phone),
+        ("address", options.address),
+        ("kk", options.kk),
+        ("mother", options.mother),
+        ("father", options.father),
+        ("person_ref", options.person_ref),
+        ("village", options.village),
+        ("service", options.service),
+        ("status", Some(options.status)),
+        ("ended", options.ended),
+        ("officer", options.officer),
+        ("visit", options.visit),
+        ("notes", options.notes),
+        ("ref", options.reference),
+        ("blank", options.blank),
+        ("encounter", options.encounter),
+    ];
+    for (field, text) in texts {
+        if let Some(text) = text {
+            line.insert(field.to_owned(), text.into());
+        }
+    }
+    // Before it is enrolled a laptop knows no zone; it records nothing then either.
+    let started = options.started.unwrap_or_else(|| Clock::start().now().wall.to_rfc3339(0));
+    line.insert("started".to_owned(), started.into());
+    if options.born_estimated {
+        line.insert("born_estimated".to_owned(), true.into());
+    }
+    if let Some(consent) = options.consent {
+        line.insert("consent".to_owned(), consent.into());
+    }
+    if let Some(position) = options.position {
+        let wrong = || Failure::usage(format!("`{position}` is not LATITUDE,LONGITUDE such as -9.86,124.28"));
+        let (latitude, longitude) = position.split_once(',').ok_or_else(wrong)?;
+        let degrees = |text: &str| text.trim().parse::<f64>().map_err(|_| wrong());
+        line.insert("position".to_owned(), json!([degrees(latitude)?, degrees(longitude)?]));
+    }
+    for (field, texts) in [("ticks", options.tick), ("witnesses", options.witness)] {
+        if !texts.is_empty() {
+            line.insert(field.to_owned(), texts.into());
+        }
+    }
+    Ok(line.into())
+}

@@ -1,0 +1,140 @@
+//! `run`: the page, and the link in the background.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::json;
+use shared::sync::{CloseCode, Event};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::{
+    access::Serving,
+    agent::not_enrolled,
+    host::{
+        control::Client,
+        home::{Home, LOCK_PATIENCE, Lock},
+        output::{Failure, Printer},
+        owner::Handle,
+        web::SignIn,
+    },
+    link::{Keeper, said},
+    web,
+};
+
+/// How often the owner's thread is asked whether it lives.
+const PULSE: Duration = Duration::from_secs(5);
+
+pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
+    if !at.ip().is_loopback() {
+        return Err(Failure::usage(format!("the page is not shown on {at}: it is for this machine alone"))
+            .next("use a loopback address such as --web 127.0.0.1:4470")
+            .into());
+    }
+    let lock = take(home)?;
+    let (event_sender, events) = mpsc::unbounded_channel::<Event>();
+    let (call_sender, calls) = mpsc::unbounded_channel();
+    let mut enrolled = false;
+    let serving = Serving::begin(
+        home,
+        lock,
+        |agent| {
+            enrolled = agent.replica().station().place.is_some();
+            agent.set_link(call_sender);
+        },
+        // Where nobody listens any more the program is ending.
+        move |event| drop(event_sender.send(event)),
+    )?;
+    if !enrolled {
+        serving.end();
+        return Err(not_enrolled().into());
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let handle = serving.owner.handle().clone();
+    let died = runtime.block_on(async {
+        let listener = TcpListener::bind(at).await.map_err(|error| {
+            Failure::new(format!("cannot show the page on {at}: {error}"))
+                .next("choose another address with --web IP:PORT; port 0 takes any that is free")
+        })?;
+        let bound = listener.local_addr()?;
+        let sign_in = SignIn::new();
+        let url = sign_in.url(bound);
+        let (reports, newest) = tokio::sync::watch::channel(None);
+        let mut keeper = Keeper::new(
+            handle.clone(),
+            events,
+            calls,
+            |_| {},
+            move |report| {
+                tracing::info!(
+                    ok = report.ok,
+                    sent = report.sent,
+                    received = report.received,
+                    receipted = report.receipted,
+                    error = report.error.as_deref().unwrap_or(""),
+                    "reconciled"
+                );
+                // The page may have gone; the log has it.
+                drop(reports.send(Some(report.clone())));
+            },
+        );
+        let keeping = tokio::spawn(async move { keeper.stay().await });
+        let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest));
+        printer.value(&json!({"ready": true, "url": url}))?;
+        printer.text(format_args!("Ready: {url}\nCtrl-C stops."))?;
+        let died = tokio::select! {
+            stopped = asked_to_stop() => { stopped?; false }
+            () = pulse(&handle) => true,
+        };
+        tracing::info!("stopping");
+        pages.abort();
+        said(handle.close_links(CloseCode::Done, "the program stops").await);
+        keeping.abort();
+        anyhow::Ok(died)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    serving.end();
+    if died? {
+        return Err(Failure::new("the thread that owns the database stopped")
+            .next("see the log, and run doctor")
+            .into());
+    }
+    Ok(())
+}
+
+/// Takes the home; while another program serves there that is told at once, and only short commands are waited
+/// for.
+fn take(home: &Home) -> anyhow::Result<Lock> {
+    match home.lock(Duration::ZERO) {
+        Ok(lock) => Ok(lock),
+        Err(_) if Client::connect(home).is_some() => {
+            Err(Failure::new(format!("another program is already running in {}", home.folder().display()))
+                .next("use that one, stop it first, or name another folder with --home")
+                .into())
+        }
+        Err(_) => Ok(home.lock(LOCK_PATIENCE)?),
+    }
+}
+
+/// Returns once the owner's thread answers no more.
+async fn pulse(handle: &Handle<crate::agent::Agent>) {
+    let mut beats = tokio::time::interval(PULSE);
+    loop {
+        beats.tick().await;
+        if handle.run(|_, _| ()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns when a person or the system asks the program to stop.
+async fn asked_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            stopped = tokio::signal::ctrl_c() => stopped,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

@@ -1,0 +1,66 @@
+//! `custody` and `doctor`.
+
+use serde_json::Value;
+
+use super::{Desk, field};
+use crate::{host::output::Failure, request::Request};
+
+pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
+    let custody = desk.ask(Request::Custody)?;
+    desk.printer.value(&custody)?;
+    let safe = custody["safe_to_wipe"] == true;
+    for (name, title) in [
+        ("on_laptop", "On this laptop only"),
+        ("carried", "Carried by another"),
+        ("at_hub", "At the hub"),
+        ("accepted", "Accepted by the agency"),
+        ("needs_you", "Needs you"),
+    ] {
+        desk.printer.text(format_args!("{title:<24}{}", custody[name]))?;
+    }
+    if let Some(oldest) = custody["oldest_unsent"].as_str() {
+        desk.printer.text(format_args!("{:<24}{oldest}", "Oldest not handed over"))?;
+    }
+    let verdict = if safe { "Safe to wipe: yes" } else { "Safe to wipe: NO" };
+    desk.printer.text(verdict)?;
+    if !safe {
+        for case in custody["lost"].as_array().into_iter().flatten() {
+            let (slip, name) = (field(case, "slip"), field(case, "name"));
+            desk.printer.text(format_args!("  would be lost: {slip}  {name}"))?;
+        }
+    }
+    if safe_to_wipe && !safe {
+        return Err(Failure::new("a wipe of this laptop would lose what the hub does not hold")
+            .next("give `van-agent sync` where there is a network, and finish or cancel drafts")
+            .into());
+    }
+    Ok(())
+}
+
+pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
+    let found = desk.ask(Request::Doctor { rebuild })?;
+    desk.printer.value(&found)?;
+    let printer = &mut desk.printer;
+    printer.text(format_args!(
+        "{} cases, {} held by the hub, {} documents wait for something.",
+        found["cases"], found["quarantined"], found["waiting"]
+    ))?;
+    if let Some(rebuilt) = found["rebuilt"].as_object() {
+        printer.text(format_args!(
+            "Built anew: {} changes, {} documents.",
+            rebuilt["changes"], rebuilt["documents"]
+        ))?;
+    }
+    for (name, title) in [("integrity", "The file"), ("logs", "A log"), ("doubled_slips", "Doubled number")] {
+        for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            printer.text(format_args!("{title}: {problem}"))?;
+        }
+    }
+    if found["ok"] != true {
+        return Err(Failure::new("something is wrong with this laptop's store")
+            .next("keep the laptop as it is, sync it if you can, and tell the hub operator")
+            .into());
+    }
+    printer.text("Everything is sound.")?;
+    Ok(())
+}

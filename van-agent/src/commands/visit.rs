@@ -1,0 +1,39 @@
+//! `visit`.
+
+use serde_json::Value;
+
+use super::{Desk, field};
+use crate::{cli::Visit, request::Request};
+
+pub(super) fn visit(desk: &mut Desk, options: Visit) -> anyhow::Result<()> {
+    match options {
+        Visit::Open { label, date, village, point, lead, agency } => {
+            let request = Request::VisitOpen { label, date, village, point, lead, agencies: agency };
+            let answer = desk.ask(request)?;
+            desk.printer.value(&answer)?;
+            let (label, date) = (field(&answer, "label"), field(&answer, "date"));
+            desk.printer.text(format_args!("Visit \"{label}\" of {date} is open."))?;
+        }
+        Visit::Close { visit } => {
+            let answer = desk.ask(Request::VisitClose { visit })?;
+            desk.printer.value(&answer)?;
+            desk.printer.text(format_args!("Closed at {}.", field(&answer, "closed")))?;
+        }
+        Visit::List => {
+            desk.list(Request::VisitList, line)?;
+        }
+    }
+    Ok(())
+}
+
+fn line(visit: &Value) -> String {
+    let state = if visit["closed"].is_string() { "closed" } else { "open" };
+    format!(
+        "{}  {}  {}  {} cases, {state}  {}",
+        field(visit, "date"),
+        field(visit, "unit"),
+        field(visit, "label"),
+        visit["cases"],
+        field(visit, "visit"),
+    )
+}

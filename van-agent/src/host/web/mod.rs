@@ -1,0 +1,207 @@
+//! Guards a page that is for this machine alone.
+//!
+//! **Invariants:** only requests that name this machine by a loopback name are answered, so that no other site's
+//! page gets in by giving its name our address; what changes something comes from our own pages; nothing is
+//! framed, fetched from elsewhere or cached. A person is signed in by the secret of the page's URL, which the
+//! first answer takes out of the address bar and puts into a cookie of this session.
+
+mod words;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use data_encoding::HEXLOWER;
+use shared::identity;
+
+pub use self::words::{Language, Words};
+use crate::host::machine;
+
+/// Answers nobody but this machine, and puts the headers that every page has.
+pub async fn guard(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    if !host.is_some_and(is_loopback) {
+        return (StatusCode::MISDIRECTED_REQUEST, "open the page at http://127.0.0.1").into_response();
+    }
+    if !is_safe(request.method()) && !is_own_origin(headers) {
+        return (StatusCode::FORBIDDEN, "this was asked by another page").into_response();
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether a `Host` is a name of this machine by itself, whatever the port.
+pub fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(name, _)| name),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    matches!(name, "127.0.0.1" | "localhost" | "::1")
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether the browser says that our own page asks.
+fn is_own_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else { return false };
+    origin.strip_prefix("http://") == Some(host)
+}
+
+/// The secret that opens the page, new with each start.
+#[derive(Clone)]
+pub struct SignIn {
+    secret: Arc<[u8; 32]>,
+}
+
+impl std::fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignIn(..)")
+    }
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SignIn {
+    /// Draws a secret.
+    pub fn new() -> Self {
+        let mut secret = [0; 32];
+        machine::entropy(&mut secret);
+        Self { secret: Arc::new(secret) }
+    }
+
+    /// The URL that opens the page at `bound`, signed in.
+    pub fn url(&self, bound: SocketAddr) -> String {
+        format!("http://{bound}/?token={}", self.text())
+    }
+
+    fn text(&self) -> String {
+        HEXLOWER.encode(&*self.secret)
+    }
+
+    fn is(&self, text: &str) -> bool {
+        let given = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        given.is_some_and(|given| identity::same_secret(&given, &self.secret))
+    }
+
+    /// The cookie of a signed-in session; its name holds the port, as cookies do not tell ports apart.
+    fn cookie(&self, port: &str) -> String {
+        format!("{}={}; Path=/; HttpOnly; SameSite=Strict", cookie_name(port), self.text())
+    }
+
+    /// Lets in whoever shows the secret, once in the URL, then in the cookie.
+    pub async fn require(State(sign_in): State<Self>, request: Request, next: Next) -> Response {
+        let port = port_of(request.headers());
+        if let Some(token) = query(request.uri(), "token") {
+            if !sign_in.is(&token) {
+                return denied();
+            }
+            let place = request.uri().path().to_owned();
+            let headers = [(header::SET_COOKIE, sign_in.cookie(&port)), (header::LOCATION, place)];
+            return (StatusCode::SEE_OTHER, headers).into_response();
+        }
+        match cookie(request.headers(), &cookie_name(&port)) {
+            Some(given) if sign_in.is(&given) => next.run(request).await,
+            Some(_) | None => denied(),
+        }
+    }
+}
+
+fn denied() -> Response {
+    let text = "Buka halaman dengan alamat yang ditampilkan saat program dimulai.\n\
+                Open the page by the address that the program showed when it started.\n";
+    (StatusCode::UNAUTHORIZED, text).into_response()
+}
+
+fn cookie_name(port: &str) -> String {
+    format!("keliling-{port}")
+}
+
+fn port_of(headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let port = host.rsplit_once(':').map_or("80", |(_, port)| port);
+    port.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// A cookie by its name.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| value.to_owned())
+}
+
+/// A parameter of the query that needs no decoding.
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machines_own_names_are_answered() {
+        for host in ["127.0.0.1:4470", "localhost", "localhost:1", "[::1]:4470", "127.0.0.1"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in
+            ["evil.example", "evil.example:4470", "127.0.0.1.evil.example:80", "[::2]:1", "", "10.0.0.1:1"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_origin_is_told_apart() {
+        let headers = |origin: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:4470"));
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, HeaderValue::from_static(origin));
+            }
+            headers
+        };
+        assert!(is_own_origin(&headers(Some("http://127.0.0.1:4470"))));
+        for origin in [None, Some("null"), Some("http://evil.example"), Some("http://127.0.0.1:4471")] {
+            assert!(!is_own_origin(&headers(origin)), "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_secret_opens() {
+        let sign_in = SignIn::new();
+        let url = sign_in.url("127.0.0.1:7".parse().expect("an address"));
+        let (_, token) = url.split_once("token=").expect("a token");
+        assert!(sign_in.is(token));
+        for wrong in ["", "00", &token[..63], &token.to_uppercase(), &SignIn::new().text()] {
+            assert!(!sign_in.is(wrong) || wrong == token, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! The way to the hub: dials, lets the core speak, tells how it went, and tries again.
+//!
+//! One keeper serves `sync` (one exchange, then it leaves) and `run` (it stays linked, and comes back after a cut
+//! with growing, jittered pauses, at once when an interface comes up or somebody asks).
+
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    time::Duration,
+};
+
+use if_watch::{IfEvent, tokio::IfWatcher};
+use quinn::Connection;
+use serde::Serialize;
+use serde_json::json;
+use shared::{
+    id::PublicKey,
+    identity::{Key, ticket::Address},
+    sync::{CloseCode, Event, PeerId, Role, station::Station},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+use crate::{
+    agent::{Agent, SyncCall},
+    host::{
+        control::Reply,
+        dial::{DialError, dial},
+        driver::{self, Ended},
+        machine,
+        owner::{Handle, Stopped},
+        quic::{self, Side},
+    },
+};
+
+/// Without a packet for so long, a link of `run` is given up before everything is handed over.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+/// How often `run` sends a packet on a quiet link.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+/// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// Interfaces that are up when the program begins are told within this time.
+const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
+
+/// Where the hub is, and who asks.
+#[derive(Debug)]
+pub struct Target {
+    /// This laptop's key.
+    pub key: Key,
+    /// The hub's key.
+    pub hub: PublicKey,
+    /// Its addresses, best first.
+    pub addresses: Vec<Address>,
+}
+
+impl Target {
+    /// The hub of an enrolled laptop.
+    pub fn of(agent: &Agent) -> Option<Self> {
+        let station: &Station = agent.replica().station();
+        let place = station.place.as_ref()?;
+        let mut addresses: Vec<Address> = Vec::new();
+        let told = agent.replica().registries().addresses().map(|row| row.address.clone());
+        for text in told.chain(place.addresses.iter().cloned()) {
+            if let Ok(address) = text.parse()
+                && !addresses.contains(&address)
+            {
+                addresses.push(address);
+            }
+        }
+        Some(Self { key: Key::from_seed(*station.key.seed()), hub: place.hub_key, addresses })
+    }
+}
+
+/// How an exchange went.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Report {
+    /// Whether everything is handed over and the feed is read to its end.
+    pub ok: bool,
+    /// Changes sent.
+    pub sent: u64,
+    /// Changes received and stored.
+    pub received: u64,
+    /// Changes that a receipt covers since.
+    pub receipted: u64,
+    /// Refusals learnt.
+    pub quarantined: u64,
+    /// Bytes sent, as whole IP packets.
+    pub bytes_up: u64,
+    /// Bytes received, as whole IP packets.
+    pub bytes_down: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why it did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            ok: false,
+            sent: 0,
+            received: 0,
+            receipted: 0,
+            quarantined: 0,
+            bytes_up: 0,
+            bytes_down: 0,
+            seconds: 0.0,
+            error: None,
+            next: None,
+        }
+    }
+}
+
+/// What a person may see of an exchange on its way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Changes sent.
+    pub sent: u64,
+    /// Changes received.
+    pub received: u64,
+    /// Changes left to send.
+    pub left: u64,
+}
+
+/// Whether a link stays after everything is handed over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stay {
+    Leave,
+    Stay,
+}
+
+/// Keeps the link of one laptop.
+pub struct Keeper {
+    owner: Handle<Agent>,
+    events: mpsc::UnboundedReceiver<Event>,
+    calls: mpsc::UnboundedReceiver<SyncCall>,
+    waiting: Vec<Reply>,
+    /// The least patience of those who wait.
+    patience: Option<Duration>,
+    on_progress: Box<dyn FnMut(Progress) + Send>,
+    on_report: Box<dyn FnMut(&Report) + Send>,
+    retry_after: Option<Duration>,
+    enrolled: bool,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+/// How a link ended, told in words.
+enum Cut {
+    /// Ended by itself, or by the hub.
+    Ended(Ended),
+    /// No packet for that long.
+    Silent(Duration),
+    /// Somebody asked for a fresh exchange.
+    Asked,
+}
+
+impl Keeper {
+    /// A keeper over the owner's thread; `events` are the core's, `calls` the wishes to reconcile.
+    pub fn new(
+        owner: Handle<Agent>,
+        events: mpsc::UnboundedReceiver<Event>,
+        calls: mpsc::UnboundedReceiver<SyncCall>,
+        on_progress: impl FnMut(Progress) + Send + 'static,
+        on_report: impl FnMut(&Report) + Send + 'static,
+    ) -> Self {
+        Self {
+            owner,
+            events,
+            calls,
+            waiting: Vec::new(),
+            patience: None,
+            on_progress: Box::new(on_progress),
+            on_report: Box::new(on_report),
+            retry_after: None,
+            enrolled: false,
+        }
+    }
+
+    /// Whether the hub let this laptop in meanwhile.
+    pub fn has_enrolled(&self) -> bool {
+        self.enrolled
+    }
+
+    /// Reconciles once and leaves.
+    pub async fn once(&mut self, target: Target, patience: Duration) -> Report {
+        self.patience = Some(patience);
+        self.attempt(target, Stay::Leave).await
+    }
+
+    /// Stays linked for ever, as far as the network lets it.
+    pub async fn stay(&mut self) {
+        let mut pause = PAUSE;
+        let mut interfaces = Interfaces::begin().await;
+        loop {
+            let Ok(Some(target)) = self.owner.run(|agent, _| Target::of(agent)).await else { return };
+            let report = self.attempt(target, Stay::Stay).await;
+            if self.has_call() {
+                continue;
+            }
+            pause = if report.ok { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
+            let wait = jittered(self.retry_after.take().unwrap_or(pause));
+            tracing::debug!(seconds = wait.as_secs_f32(), "wait before the next link");
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = interfaces.up() => pause = PAUSE,
+                call = self.calls.recv() => match call {
+                    Some(call) => self.take(call),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn take(&mut self, call: SyncCall) {
+        let patience = Duration::from_millis(call.patience);
+        self.patience = Some(self.patience.map_or(patience, |known| known.min(patience)));
+        self.waiting.push(call.reply);
+    }
+
+    /// Whether somebody waits for an exchange.
+    fn has_call(&mut self) -> bool {
+        while let Ok(call) = self.calls.try_recv() {
+            self.take(call);
+        }
+        !self.waiting.is_empty()
+    }
+
+    fn tell(&mut self, report: &Report) {
+        (self.on_report)(report);
+        for reply in self.waiting.drain(..) {
+            reply.done(json!(report));
+        }
+        self.patience = None;
+    }
+
+    /// Dials, and speaks until the link ends.
+    async fn attempt(&mut self, target: Target, stay: Stay) -> Report {
+        let started = Instant::now();
+        while self.events.try_recv().is_ok() {}
+        let mut report = Report::default();
+        let endpoint = match quic::van_endpoint() {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                report.error = Some(format!("no socket could be had: {error}"));
+                self.tell(&report);
+                return report;
+            }
+        };
+        let keep_alive = (stay == Stay::Stay).then_some(KEEP_ALIVE);
+        let transport = Arc::new(quic::transport(Side::Van { keep_alive }));
+        let patience = self.patience.unwrap_or(PATIENCE);
+        let dialled = dial(&endpoint, &target.key, target.hub, &target.addresses, transport, patience).await;
+        match dialled {
+            Err(error) => {
+                report.next = Some(next_of(&error).to_owned());
+                report.error = Some(chain(&error));
+            }
+            Ok(connection) => {
+                let cut = self.speak(&connection, &mut report, started, stay).await;
+                measure(&connection, &mut report, started);
+                if matches!(cut, Cut::Asked) {
+                    quic::leave(&endpoint).await;
+                    return report;
+                }
+                if !report.ok {
+                    let (error, next) = words_of(&cut);
+                    report.error = Some(error);
+                    report.next = Some(next);
+                }
+            }
+        }
+        report.seconds = started.elapsed().as_secs_f64();
+        quic::leave(&endpoint).await;
+        let told_before = report.ok && stay == Stay::Stay;
+        if !told_before {
+            self.tell(&report);
+        }
+        report
+    }
+
+    async fn speak(
+        &mut self,
+        connection: &Connection,
+        report: &mut Report,
+        started: Instant,
+        stay: Stay,
+    ) -> Cut {
+        let owner = self.owner.clone();
+        let drive = driver::drive(connection, Role::Child, &owner);
+        tokio::pin!(drive);
+        let patience = self.patience.unwrap_or(PATIENCE);
+        let silence = driver::silence(connection, patience);
+        tokio::pin!(silence);
+        loop {
+            tokio::select! {
+                ended = &mut drive => return Cut::Ended(ended),
+                // A quiet link of `run` is watched by QUIC itself once everything is handed over.
+                () = &mut silence, if !report.ok || stay == Stay::Leave => {
+                    said(self.owner.close_links(CloseCode::Done, "no packet came").await);
+                    finish(drive).await;
+                    return Cut::Silent(patience);
+                }
+                event = self.events.recv() => {
+                    let Some(event) = event else { continue };
+                    if let Some(peer) = self.event(event, report) {
+                        measure(connection, report, started);
+                        if stay == Stay::Leave {
+                            // The hub closes; who has not heard of it by then finds out by itself.
+                            said(self.owner.run(move |agent, _| agent.replica_mut().bye(peer)).await);
+                            return finish(drive).await;
+                        }
+                        let settled = report.clone();
+                        self.tell(&settled);
+                    }
+                }
+                call = self.calls.recv() => {
+                    let Some(call) = call else { continue };
+                    self.take(call);
+                    if report.ok {
+                        said(self.owner.close_links(CloseCode::Done, "a fresh exchange").await);
+                        finish(drive).await;
+                        return Cut::Asked;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes an event; gives the connection where everything is handed over.
+    fn event(&mut self, event: Event, report: &mut Report) -> Option<PeerId> {
+        match event {
+            Event::Progress { sent, received, receipted, left, .. } => {
+                (report.sent, report.received, report.receipted) = (sent, received, receipted);
+                (self.on_progress)(Progress { sent, received, left });
+            }
+            Event::Settled { peer, sent, received, receipted, quarantined } => {
+                report.ok = true;
+                (report.sent, report.received) = (sent, received);
+                (report.receipted, report.quarantined) = (receipted, quarantined);
+                return Some(peer);
+            }
+            Event::GoAway { retry_after, .. } => self.retry_after = Some(Duration::from_millis(retry_after)),
+            Event::Enrolled { .. } => self.enrolled = true,
+            Event::Rewound { forked, .. } => {
+                tracing::warn!(forked, "the hub knows more of this laptop's log: another life begins");
+            }
+            Event::Quarantined { rule, .. } => tracing::warn!(rule, "something of this laptop was refused"),
+            Event::Linked { .. } | Event::HubRewound { .. } => {}
+        }
+        None
+    }
+}
+
+/// An owner that has stopped ends the link by itself.
+pub(crate) fn said(result: Result<(), Stopped>) {
+    if let Err(stopped) = result {
+        tracing::debug!(%stopped, "tell the owner's thread");
+    }
+}
+
+async fn finish(drive: impl Future<Output = Ended>) -> Cut {
+    match tokio::time::timeout(GOODBYE, drive).await {
+        Ok(ended) => Cut::Ended(ended),
+        Err(_) => Cut::Silent(GOODBYE),
+    }
+}
+
+fn measure(connection: &Connection, report: &mut Report, started: Instant) {
+    let traffic = driver::traffic(connection);
+    (report.bytes_up, report.bytes_down) = (traffic.up_bytes, traffic.down_bytes);
+    report.seconds = started.elapsed().as_secs_f64();
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", chain(cause)),
+        None => error.to_string(),
+    }
+}
+
+const KEPT: &str = "everything stays saved on this laptop";
+
+fn next_of(error: &DialError) -> &'static str {
+    match error {
+        DialError::WrongHub { .. } => {
+            "somebody else answers at the hub's address: tell the hub operator; nothing was handed over"
+        }
+        DialError::NoAddress => "ask the hub operator for the hub's address",
+        DialError::Name { .. }
+        | DialError::Silent { .. }
+        | DialError::Failed { .. }
+        | DialError::Unreachable { .. } => {
+            "everything stays saved on this laptop: give `van-agent sync` again where there is a network"
+        }
+    }
+}
+
+/// Why a link ended before everything was handed over, and what to do next.
+fn words_of(cut: &Cut) -> (String, String) {
+    let again = || format!("{KEPT}, and what was sent is kept: give `van-agent sync` again");
+    match cut {
+        Cut::Silent(patience) => (format!("no packet came for {} s", patience.as_secs_f32()), again()),
+        Cut::Asked => ("a fresh exchange was asked for".to_owned(), again()),
+        Cut::Ended(ended) => match ended {
+            Ended::There { code, reason } => {
+                let next = match code {
+                    Some(CloseCode::Revoked | CloseCode::UnknownDevice) => {
+                        format!("{KEPT}: bring the laptop to the hub operator")
+                    }
+                    Some(CloseCode::Ticket) => "ask the hub operator for a new ticket".to_owned(),
+                    Some(CloseCode::WrongVersion) => "install the newer program".to_owned(),
+                    _ => again(),
+                };
+                (format!("the hub closed the link: {reason}"), next)
+            }
+            Ended::Here { reason, .. } => (format!("the link was closed here: {reason}"), again()),
+            Ended::Forgotten => ("the hub was restarted".to_owned(), again()),
+            Ended::Silent => ("the hub fell silent".to_owned(), again()),
+            Ended::Broken(error) => (format!("the link broke: {error}"), again()),
+            Ended::NoKey(error) => (format!("the hub showed no key: {error}"), again()),
+            Ended::Stopping => ("the program is stopping".to_owned(), again()),
+        },
+    }
+}
+
+/// Between half of `pause` and all of it.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0; 4];
+    machine::entropy(&mut random);
+    let share = f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX);
+    pause.mul_f64(0.5 + share / 2.0)
+}
+
+/// Tells when a network interface comes up.
+struct Interfaces {
+    watcher: Option<IfWatcher>,
+}
+
+impl Interfaces {
+    /// Begins to watch; what is up already does not count.
+    async fn begin() -> Self {
+        let watcher = IfWatcher::new()
+            .inspect_err(|error| tracing::debug!(%error, "watch the network's interfaces"))
+            .ok();
+        let mut interfaces = Self { watcher };
+        while tokio::time::timeout(INTERFACES_SETTLE, interfaces.up()).await.is_ok() {}
+        interfaces
+    }
+
+    /// Returns when an interface has come up; never where the system does not tell.
+    async fn up(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return std::future::pending().await };
+        loop {
+            match poll_fn(|context| watcher.poll_if_event(context)).await {
+                Ok(IfEvent::Up(net)) if !net.addr().is_loopback() => return,
+                Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "watch the network's interfaces");
+                    return std::future::pending().await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,619 @@
+//! Makes the documents of a group of lines, in one transaction.
+//!
+//! A line that is refused leaves nothing behind. What lines of the same group made is found by the lines after
+//! them, though the read model does not show it before the transaction ends.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use shared::{
+    desk::warnings::{self, Warning},
+    document::{
+        EditError, Field, NewEvent, State, case, field,
+        field::SetError,
+        person::{self},
+        visit,
+    },
+    id::{DocumentId, Kind, UnitId, VillageCode, hex},
+    name,
+    nik::Nik,
+    registry::row::{OfflineMode, Service},
+    slip::{DeviceLetter, SlipNumber},
+    store::{self, StoreError, lines, read_model},
+    sync::{
+        Replica,
+        station::Place,
+        writing::{SaveError, Writing},
+    },
+    time::{Now, Timestamp, Zone},
+};
+
+use super::line::{self, Identity, Line};
+use crate::{host::output::Failure, request::RawLine};
+
+/// Lines in one transaction.
+pub const GROUP_LINES_MAX: usize = 200;
+/// How far back lines of one sitting are looked for, in milliseconds.
+const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+
+/// What became of a line that was saved.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Saved {
+    case: DocumentId,
+    slip: String,
+    person: Option<DocumentId>,
+    warnings: Vec<String>,
+    /// The case was here before, under the same `ref`.
+    known: bool,
+}
+
+/// Why a line is refused when it is saved.
+#[derive(Debug, thiserror::Error)]
+enum RefusedError {
+    #[error(transparent)]
+    Line(#[from] line::LineError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("village {0} is not in the registry")]
+    Village(VillageCode),
+    #[error("service {0} is not in the registry")]
+    Service(String),
+    #[error("born: {0} lies ahead")]
+    BornAhead(String),
+    #[error("visit {0} is not on this laptop")]
+    Visit(DocumentId),
+    #[error("person {0} is not on this laptop")]
+    Person(String),
+    #[error("NIK {} is not known here yet: {missing} is missing", masked(.nik))]
+    Stranger { nik: Nik, missing: &'static str },
+    #[error("{missing} is missing")]
+    Missing { missing: &'static str },
+    #[error(transparent)]
+    Set(#[from] SetError),
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}
+
+/// A NIK as errors may show it.
+fn masked(nik: &Nik) -> String {
+    format!("{}…{}", &nik.as_str()[..6], &nik.as_str()[12..])
+}
+
+/// Saves lines and reports on each: `{"line","case","slip","person","warnings"}` or `{"line","error"}`.
+///
+/// # Errors
+/// The laptop is not enrolled, or the store failed: nothing of these lines is kept then.
+pub fn save(replica: &mut Replica, now: Now, raw: &[RawLine]) -> Result<Vec<Value>, Failure> {
+    let station = replica.station();
+    let Some(place) = station.place.clone().filter(|place| place.unit.is_some()) else {
+        return Err(Failure::new("this laptop is not enrolled yet")
+            .next("ask the hub operator for a ticket and give `van-agent enroll TICKET`"));
+    };
+    let parsed: Vec<_> = raw.iter().map(|raw| (raw.line, line::parse(&raw.text))).collect();
+    let saved = replica.write(now, |writing| {
+        let mut group = Group::new(&place);
+        let mut reports = Vec::with_capacity(parsed.len());
+        for (number, line) in &parsed {
+            let saved = match line {
+                Ok(line) => group.line(writing, line),
+                Err(error) => Err(error.clone().into()),
+            };
+            reports.push(match saved {
+                Ok(saved) => report(*number, &saved),
+                Err(RefusedError::Store(error) | RefusedError::Save(SaveError::Store(error))) => {
+                    return Err(error);
+                }
+                Err(error) => json!({"line": number, "error": error.to_string()}),
+            });
+        }
+        Ok(reports)
+    });
+    saved.map_err(|error| {
+        let (first, last) = (raw.first().map_or(0, |raw| raw.line), raw.last().map_or(0, |raw| raw.line));
+        Failure::new(format!("lines {first} to {last} are not saved: {error}"))
+            .next("what was reported before is saved; repair the cause and record these lines again")
+    })
+}
+
+fn report(number: u64, saved: &Saved) -> Value {
+    let mut report = json!({
+        "line": number,
+        "case": saved.case,
+        "slip": saved.slip,
+        "person": saved.person,
+        "warnings": saved.warnings,
+    });
+    if saved.known {
+        report["known"] = true.into();
+    }
+    report
+}
+
+/// What the lines of a transaction have made so far.
+#[derive(Debug)]
+struct Group<'a> {
+    place: &'a Place,
+    zone: Zone,
+    made: Made,
+}
+
+/// What is not in the read model yet.
+#[derive(Clone, Debug, Default)]
+struct Made {
+    by_nik: BTreeMap<Nik, Vec<(DocumentId, String)>>,
+    by_reference: BTreeMap<String, DocumentId>,
+    cases: BTreeMap<String, (DocumentId, String)>,
+    visits: BTreeMap<(String, String), DocumentId>,
+    open: BTreeMap<(DocumentId, String), String>,
+    applicants: BTreeMap<[u8; 8], DocumentId>,
+    repeats: BTreeMap<[u8; 16], String>,
+}
+
+impl<'a> Group<'a> {
+    fn new(place: &'a Place) -> Self {
+        Self { place, zone: Zone::of(&place.district), made: Made::default() }
+    }
+
+    /// Saves one line, whole or not at all.
+    fn line(&mut self, writing: &mut Writing<'_>, line: &Line) -> Result<Saved, RefusedError> {
+        let mark = writing.mark();
+        let before = self.made.clone_small();
+        let saved = self.try_line(writing, line);
+        if saved.is_err() {
+            writing.rewind(mark);
+            self.made.undo(&before);
+        }
+        saved
+    }
+
+    fn try_line(&mut self, writing: &mut Writing<'_>, line: &Line) -> Result<Saved, RefusedError> {
+        if let Some(known) = self.known(writing, line)? {
+            return Ok(known);
+        }
+        let service = self.check(writing, line)?.clone();
+        let mut warnings = self.warnings(writing, line, &service)?;
+        let subject = self.person(writing, &line.subject, Some(&mut warnings))?;
+        let encounter = self.encounter(writing, line);
+        let applicant = match &line.applicant {
+            Some(applicant) => self.person(writing, applicant, Some(&mut warnings))?,
+            None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
+        };
+        self.made.note_applicant(encounter, applicant);
+        let collector = line.collector.as_ref();
+        let collector =
+            collector.map(|collector| self.person(writing, collector, Some(&mut warnings))).transpose()?;
+        if let Some(slip) = self.open_case(writing, subject, line)? {
+            let words = format!("case {slip} for the same person and service is still open");
+            warnings.push(("same_open", words));
+        }
+        let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
+        let slip = self.slip(writing, line.started)?;
+        let catalogue = writing.registries.catalogue().to_string();
+        let unit = self.unit();
+        let (document, mut edit) = writing.create(Kind::Case);
+        let confirmed: Vec<(&str, String)> = unique(&warnings);
+        case::New {
+            service: &line.service,
+            catalogue: &catalogue,
+            slip: &slip,
+            unit: &unit,
+            district: &self.place.district,
+            village: Some(&line.village),
+            applicant,
+            subject,
+            collector,
+            visit,
+            encounter,
+            started: line.started,
+            ended: line.ended,
+            offset_minutes: line.offset_minutes,
+            officer: line.officer.as_deref(),
+            position: line.position,
+            consent: line.consent,
+            notes: line.notes.as_deref(),
+            reference: line.reference.as_deref(),
+            channel: line.channel.as_deref(),
+            blank: line.blank.as_deref(),
+            priority: line.priority.as_deref(),
+            companion: line.companion.as_deref(),
+            witnesses: &line.witnesses,
+            ticks: &line.ticks,
+            warnings: &confirmed,
+            event: NewEvent { officer: line.officer.as_deref(), ..NewEvent::new(line.status, line.started) },
+        }
+        .write(&mut edit)?;
+        writing.save(document, edit)?;
+        lines::put(writing.tx, &line.digest, document)?;
+        let slip = slip.to_string();
+        self.made.note_case(line, document, subject, &slip);
+        let warnings = confirmed.into_iter().map(|(_, words)| words).collect();
+        Ok(Saved { case: document, slip, person: Some(subject), warnings, known: false })
+    }
+
+    fn unit(&self) -> UnitId {
+        self.place.unit.clone().expect("an enrolled laptop has a unit")
+    }
+
+    /// The case that was recorded before under the same `ref`.
+    fn known(&self, writing: &Writing<'_>, line: &Line) -> Result<Option<Saved>, RefusedError> {
+        let Some(reference) = &line.reference else { return Ok(None) };
+        let known = |case, slip: &str, person| Saved {
+            case,
+            slip: slip.to_owned(),
+            person,
+            warnings: Vec::new(),
+            known: true,
+        };
+        if let Some((case, slip)) = self.made.cases.get(reference) {
+            return Ok(Some(known(*case, slip, None)));
+        }
+        let row = read_model::case_of_reference(writing.tx, reference)?;
+        Ok(row.map(|row| known(row.document, &row.slip, row.subject)))
+    }
+
+    /// Refuses what only the registries and the clock can tell.
+    fn check<'w>(&self, writing: &'w Writing<'_>, line: &Line) -> Result<&'w Service, RefusedError> {
+        let today = writing.now.wall.day(self.zone.offset_minutes());
+        let people = [Some(&line.subject), line.applicant.as_ref(), line.collector.as_ref()];
+        for person in people.into_iter().flatten() {
+            if let Some(born) = person.born.filter(|born| born.is_after(today)) {
+                return Err(RefusedError::BornAhead(born.to_string()));
+            }
+            if let Some(village) = &person.village {
+                known_village(writing, village)?;
+            }
+        }
+        known_village(writing, &line.village)?;
+        writing.registries.service(&line.service).ok_or_else(|| {
+            RefusedError::Service(line.service.chars().filter(|c| !c.is_control()).take(64).collect())
+        })
+    }
+
+    /// What is odd about a line and stops nothing.
+    fn warnings(
+        &self,
+        writing: &Writing<'_>,
+        line: &Line,
+        service: &Service,
+    ) -> Result<Vec<Warning>, RefusedError> {
+        let mut found = Vec::new();
+        let day = line.started.day(self.zone.offset_minutes());
+        match line.consent {
+            Some(true) => {}
+            Some(false) => found.push(("consent", "the citizen does not consent".to_owned())),
+            None => found.push(("consent", "nobody noted whether the citizen consents".to_owned())),
+        }
+        found.extend(warnings::officer(writing.registries, line.officer.as_deref()));
+        found.extend(warnings::age(service, line.subject.born, day));
+        let subject = &line.subject;
+        found.extend(warnings::identity(subject.nik.as_ref(), subject.sex, subject.born, day));
+        found.extend(subject.phone.as_deref().and_then(warnings::phone));
+        found.extend(mode(service, line.status));
+        if line.ended.is_some_and(|ended| ended < line.started) {
+            found.push(("ended", "the sitting ended before it began".to_owned()));
+        }
+        let earlier = match self.made.repeats.get(&line.digest) {
+            Some(slip) => Some(slip.clone()),
+            None => match lines::find(writing.tx, &line.digest)? {
+                Some(case) => Some(
+                    read_model::case_of(writing.tx, case)?.map_or_else(|| case.to_string(), |row| row.slip),
+                ),
+                None => None,
+            },
+        };
+        if let Some(earlier) = earlier {
+            found.push(("repeated", format!("the same line was recorded before, as case {earlier}")));
+        }
+        Ok(found)
+    }
+
+    /// The person of an identity: a known one, or a new one.
+    fn person(
+        &mut self,
+        writing: &mut Writing<'_>,
+        identity: &Identity,
+        warnings: Option<&mut Vec<Warning>>,
+    ) -> Result<DocumentId, RefusedError> {
+        let mut odd = Vec::new();
+        let known = self.known_person(writing, identity, &mut odd)?;
+        if let Some(warnings) = warnings {
+            warnings.append(&mut odd);
+        }
+        if let Some(document) = known {
+            complete(writing, document, identity)?;
+            return Ok(document);
+        }
+        let missing = |missing| match &identity.nik {
+            Some(nik) => RefusedError::Stranger { nik: nik.clone(), missing },
+            None => RefusedError::Missing { missing },
+        };
+        let name = identity.name.as_deref().ok_or_else(|| missing("name"))?;
+        let reference = identity.person_ref.as_deref().filter(|text| text.parse::<DocumentId>().is_err());
+        let phone = identity.phone.as_deref().map(|phone| shared::phone::normalise(phone).0);
+        let (document, mut edit) = writing.create(Kind::Person);
+        person::New {
+            district: &self.place.district,
+            nik: identity.nik.as_ref(),
+            name,
+            sex: identity.sex.or_else(|| identity.nik.as_ref().map(Nik::sex)),
+            born: identity.born,
+            born_estimated: identity.born_estimated,
+            mother: identity.mother.as_deref(),
+            father: identity.father.as_deref(),
+            kk: identity.kk.as_deref(),
+            phone: phone.as_deref(),
+            address: identity.address.as_deref(),
+            village: identity.village.as_ref(),
+            reference,
+        }
+        .write(&mut edit)?;
+        writing.save(document, edit)?;
+        if let Some(nik) = &identity.nik {
+            self.made.by_nik.entry(nik.clone()).or_default().push((document, name.to_owned()));
+        }
+        if let Some(reference) = reference {
+            self.made.by_reference.insert(reference.to_owned(), document);
+        }
+        Ok(document)
+    }
+
+    /// Who an identity is, if that is sure: by `person_ref`, or by an equal NIK with an agreeing name.
+    fn known_person(
+        &self,
+        writing: &Writing<'_>,
+        identity: &Identity,
+        odd: &mut Vec<Warning>,
+    ) -> Result<Option<DocumentId>, RefusedError> {
+        if let Some(reference) = &identity.person_ref {
+            return self.referred(writing, reference);
+        }
+        let Some(nik) = &identity.nik else {
+            odd.push((
+                "no_nik",
+                "there is no NIK: a new person, who may be known already (see `person list`)".to_owned(),
+            ));
+            return Ok(None);
+        };
+        let mut holders: Vec<(DocumentId, DocumentId, String)> = Vec::new();
+        for row in read_model::people_of_nik(writing.tx, nik.as_str())? {
+            holders.push((row.document, row.twin, row.name));
+        }
+        for (document, name) in self.made.by_nik.get(nik).into_iter().flatten() {
+            holders.push((*document, *document, name.clone()));
+        }
+        let Some(typed) = &identity.name else {
+            // With the NIK alone only one person may be meant.
+            let one = holders.first().filter(|first| holders.iter().all(|other| other.1 == first.1));
+            return Ok(one.map(|(document, ..)| *document));
+        };
+        let agreeing = holders.iter().filter(|(.., known)| name::agree(known, typed));
+        if let Some((document, ..)) = agreeing.min_by_key(|(document, ..)| *document) {
+            return Ok(Some(*document));
+        }
+        if let Some((document, ..)) = holders.first() {
+            let words = format!("the NIK is known under another name, of person {document}");
+            odd.push(("nik_other_name", words));
+        }
+        Ok(None)
+    }
+
+    /// The person that a `person_ref` names; a new one may take a name of the caller's own.
+    fn referred(&self, writing: &Writing<'_>, reference: &str) -> Result<Option<DocumentId>, RefusedError> {
+        if let Ok(document) = reference.parse::<DocumentId>() {
+            let here = read_model::person_of(writing.tx, document)?.is_some()
+                || self.made.by_nik.values().flatten().any(|(made, _)| *made == document);
+            return if here { Ok(Some(document)) } else { Err(RefusedError::Person(reference.to_owned())) };
+        }
+        if let Some(document) = self.made.by_reference.get(reference) {
+            return Ok(Some(*document));
+        }
+        Ok(read_model::person_of_reference(writing.tx, reference)?.map(|row| row.document))
+    }
+
+    /// The id of the sitting: drawn, or derived from the key that its lines share and its day.
+    fn encounter(&self, writing: &mut Writing<'_>, line: &Line) -> [u8; 8] {
+        let mut id = [0; 8];
+        match &line.encounter {
+            None => writing.draw(&mut id),
+            Some(key) => {
+                let day = line.started.day(self.zone.offset_minutes());
+                let device = self.place.device;
+                let text = format!("{device}/{day}/{key}");
+                let digest = blake3::derive_key("keliling 1 encounter", text.as_bytes());
+                id.copy_from_slice(&digest[..8]);
+            }
+        }
+        id
+    }
+
+    /// Who asked in this sitting before.
+    fn applicant(
+        &self,
+        writing: &Writing<'_>,
+        line: &Line,
+        encounter: [u8; 8],
+    ) -> Result<Option<DocumentId>, RefusedError> {
+        if line.encounter.is_none() {
+            return Ok(None);
+        }
+        if let Some(applicant) = self.made.applicants.get(&encounter) {
+            return Ok(Some(*applicant));
+        }
+        let since = line.started.0.saturating_sub(SITTING_MILLISECONDS);
+        Ok(read_model::applicant_of_encounter(writing.tx, &hex(&encounter), since)?)
+    }
+
+    fn open_case(
+        &self,
+        writing: &Writing<'_>,
+        subject: DocumentId,
+        line: &Line,
+    ) -> Result<Option<String>, RefusedError> {
+        if let Some(slip) = self.made.open.get(&(subject, line.service.clone())) {
+            return Ok(Some(slip.clone()));
+        }
+        Ok(read_model::open_case(writing.tx, subject, &line.service)?.map(|row| row.slip))
+    }
+
+    /// The visit of a label, made if it is new; or of an id.
+    fn visit(
+        &mut self,
+        writing: &mut Writing<'_>,
+        label: &str,
+        line: &Line,
+    ) -> Result<DocumentId, RefusedError> {
+        if let Ok(document) = label.parse::<DocumentId>() {
+            let known = read_model::visits(writing.tx)?.iter().any(|visit| visit.document == document);
+            return if known { Ok(document) } else { Err(RefusedError::Visit(document)) };
+        }
+        let date = line.started.day(self.zone.offset_minutes());
+        let key = (label.to_owned(), date.to_string());
+        if let Some(document) = self.made.visits.get(&key) {
+            return Ok(*document);
+        }
+        let unit = self.unit();
+        if let Some(document) = read_model::visit_of(writing.tx, unit.as_str(), label, &key.1)? {
+            return Ok(document);
+        }
+        let (document, mut edit) = writing.create(Kind::Visit);
+        visit::New {
+            district: &self.place.district,
+            unit: &unit,
+            label,
+            date,
+            village: Some(&line.village),
+            point: None,
+            lead: None,
+            agencies: &[],
+            opened: line.started,
+            offset_minutes: line.offset_minutes,
+        }
+        .write(&mut edit)?;
+        writing.save(document, edit)?;
+        self.made.visits.insert(key, document);
+        Ok(document)
+    }
+
+    /// The next slip number of the day.
+    fn slip(&self, writing: &Writing<'_>, started: Timestamp) -> Result<SlipNumber, RefusedError> {
+        let date = started.day(self.zone.offset_minutes());
+        let letter: DeviceLetter =
+            self.place.letter.parse().map_err(|_| StoreError::Damaged { place: "fact.place" })?;
+        let counter = store::next(writing.tx, &format!("slip/{letter}/{date}"))?;
+        let counter = u32::try_from(counter).unwrap_or(u32::MAX);
+        Ok(SlipNumber::new(self.place.district.clone(), &self.unit(), &letter, date, counter))
+    }
+}
+
+/// How much was made before a line, so that what it made can be forgotten.
+#[derive(Debug)]
+struct Before {
+    by_nik: BTreeMap<Nik, usize>,
+    references: Vec<String>,
+    visits: Vec<(String, String)>,
+    applicants: Vec<[u8; 8]>,
+}
+
+impl Made {
+    fn clone_small(&self) -> Before {
+        Before {
+            by_nik: self.by_nik.iter().map(|(nik, made)| (nik.clone(), made.len())).collect(),
+            references: self.by_reference.keys().cloned().collect(),
+            visits: self.visits.keys().cloned().collect(),
+            applicants: self.applicants.keys().copied().collect(),
+        }
+    }
+
+    fn undo(&mut self, before: &Before) {
+        self.by_nik.retain(|nik, made| {
+            made.truncate(before.by_nik.get(nik).copied().unwrap_or(0));
+            !made.is_empty()
+        });
+        self.by_reference.retain(|key, _| before.references.contains(key));
+        self.visits.retain(|key, _| before.visits.contains(key));
+        self.applicants.retain(|key, _| before.applicants.contains(key));
+    }
+
+    fn note_applicant(&mut self, encounter: [u8; 8], applicant: DocumentId) {
+        self.applicants.entry(encounter).or_insert(applicant);
+    }
+
+    fn note_case(&mut self, line: &Line, case: DocumentId, subject: DocumentId, slip: &str) {
+        if let Some(reference) = &line.reference {
+            self.cases.insert(reference.clone(), (case, slip.to_owned()));
+        }
+        self.open.entry((subject, line.service.clone())).or_insert_with(|| slip.to_owned());
+        self.repeats.entry(line.digest).or_insert_with(|| slip.to_owned());
+    }
+}
+
+fn known_village(writing: &Writing<'_>, code: &VillageCode) -> Result<(), RefusedError> {
+    match writing.registries.village(code) {
+        Some(_) => Ok(()),
+        None => Err(RefusedError::Village(code.clone())),
+    }
+}
+
+/// A first status that does not go with how far the service goes without network.
+fn mode(service: &Service, status: State) -> Option<Warning> {
+    let waits = status == State::WaitingForNetwork;
+    let words = match (service.offline_mode, status) {
+        (OfflineMode::OnlineStep, State::Complete | State::Received) => {
+            "this service needs the agency's live system: it is not done before waiting_for_network"
+        }
+        (OfflineMode::Full | OfflineMode::Intake, _) if waits => "this service does not wait for the network",
+        _ => return None,
+    };
+    Some(("mode", format!("{}: {words}", service.code)))
+}
+
+/// One warning of each code, the first.
+fn unique(warnings: &[Warning]) -> Vec<(&'static str, String)> {
+    let mut found: Vec<(&'static str, String)> = Vec::new();
+    for (code, words) in warnings {
+        if !found.iter().any(|(known, _)| known == code) {
+            found.push((code, words.clone()));
+        }
+    }
+    found
+}
+
+/// Adds to a known person what was missing, and what changes in life where it differs.
+fn complete(
+    writing: &mut Writing<'_>,
+    document: DocumentId,
+    identity: &Identity,
+) -> Result<(), RefusedError> {
+    let contact = [
+        (Field::Phone, identity.phone.clone()),
+        (Field::Address, identity.address.clone()),
+        (Field::Kk, identity.kk.clone()),
+    ];
+    let once = [
+        (Field::Nik, identity.nik.as_ref().map(ToString::to_string)),
+        (Field::Sex, identity.sex.map(|sex| sex.as_str().to_owned())),
+        (Field::Born, identity.born.map(|born| born.to_string())),
+        (Field::Mother, identity.mother.clone()),
+        (Field::Father, identity.father.clone()),
+    ];
+    if contact.iter().chain(&once).all(|(_, value)| value.is_none()) {
+        return Ok(());
+    }
+    let mut edit = writing.open(document)?;
+    for (field, value) in contact {
+        if let Some(value) = value {
+            field::set(&mut edit, field, &value, None)?;
+        }
+    }
+    for (field, value) in once {
+        if let Some(value) = value
+            && edit.text(&[field.key()]).is_none()
+        {
+            field::set(&mut edit, field, &value, None)?;
+        }
+    }
+    writing.save(document, edit)?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What a command asks of whoever holds the store: this process, or another one over the control channel.
+
+use serde::{Deserialize, Serialize};
+use shared::{desk::amend::Amendment, id::VillageCode};
+
+/// A request. It travels between processes of one laptop only, all of one version.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Save lines; answered by a list of reports.
+    Record {
+        /// The lines.
+        lines: Vec<RawLine>,
+    },
+    /// Amend a case.
+    Amend {
+        /// Slip number or id.
+        case: String,
+        /// What.
+        amendment: Amendment,
+    },
+    /// List cases: an event each.
+    CaseList {
+        /// So many at most.
+        limit: Option<u64>,
+    },
+    /// Show a case.
+    CaseShow {
+        /// Slip number or id.
+        case: String,
+    },
+    /// Export a case.
+    CaseExport {
+        /// Slip number or id.
+        case: String,
+        /// Whether as a standard automerge file (base 64), rather than a readable object.
+        automerge: bool,
+    },
+    /// Find cases: an event each.
+    Find {
+        /// Words.
+        text: String,
+    },
+    /// Reconcile with the hub now.
+    Sync {
+        /// Milliseconds without a packet after which to give up.
+        patience: u64,
+    },
+    /// Count custody.
+    Custody,
+    /// Examine the store.
+    Doctor {
+        /// Whether to rebuild the caches first.
+        rebuild: bool,
+    },
+    /// Open a visit.
+    VisitOpen {
+        /// What people call it.
+        label: String,
+        /// The local day.
+        date: Option<String>,
+        /// The village.
+        village: Option<VillageCode>,
+        /// The service point.
+        point: Option<String>,
+        /// The leader.
+        lead: Option<String>,
+        /// Agencies aboard.
+        agencies: Vec<String>,
+    },
+    /// Close a visit.
+    VisitClose {
+        /// Label or id.
+        visit: String,
+    },
+    /// List visits: an event each.
+    VisitList,
+    /// List persons: an event each.
+    PersonList {
+        /// Words.
+        text: String,
+        /// So many at most.
+        limit: usize,
+    },
+    /// Two documents are of one person, or of two.
+    PersonJudge {
+        /// Id of one.
+        one: String,
+        /// Id of the other.
+        other: String,
+        /// Whether they are one.
+        same: bool,
+        /// How it is known.
+        reason: Option<String>,
+    },
+}
+
+/// A line of a file to be recorded.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RawLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Its text.
+    pub text: String,
+}

@@ -1,0 +1,174 @@
+//! Opens the store, and notices that its disk went back in time or came from another machine.
+//!
+//! Beside the database stands the `head` file: this machine's fingerprint, and the life, length and chain of
+//! the own log when it was last written. A database that is older than the file says, or a file of another
+//! machine, is another life: it begins before the first write. The file is written after the database, so that
+//! a power cut leaves it behind and never ahead.
+
+use shared::{
+    id::{Epoch, PublicKey},
+    store::{self, Store, StoreError, log},
+    sync::{Replica, replica::ReplicaError},
+};
+
+use crate::host::{
+    home::{Home, HomeError, Item},
+    machine,
+};
+
+/// Bytes of the head file.
+const HEAD_BYTES: usize = 16 + 16 + 8 + 16 + 16;
+
+/// A store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Not a store of this program.
+    #[error(transparent)]
+    Open(#[from] store::OpenError),
+    /// It failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing that this program set up.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// A file of the home failed.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+/// Where the own log ends, as the head file says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Head {
+    /// The machine; zeroes where it does not say.
+    pub machine: [u8; 16],
+    /// The life of the database.
+    pub epoch: Epoch,
+    /// Entries of the log.
+    pub index: u64,
+    /// The chain at their end.
+    pub chain: [u8; 16],
+}
+
+impl Head {
+    /// Where the log of `replica` ends now, on this machine.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn of(replica: &Replica) -> Result<Self, StoreError> {
+        let station = replica.station();
+        let cursor = log::find(replica.store().reader(), &station.log())?.map(|log| log.head);
+        let cursor = cursor.unwrap_or_default();
+        let machine = machine::fingerprint().unwrap_or_default();
+        Ok(Self { machine, epoch: station.epoch, index: cursor.index, chain: cursor.chain.0 })
+    }
+
+    /// The file's bytes, with a checksum at their end.
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEAD_BYTES);
+        bytes.extend(self.machine);
+        bytes.extend(self.epoch.0);
+        bytes.extend(self.index.to_be_bytes());
+        bytes.extend(self.chain);
+        let check = blake3::derive_key("keliling 1 head file", &bytes);
+        bytes.extend(&check[..16]);
+        bytes
+    }
+
+    /// Reads the file; `None` where it was torn by a power cut.
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; HEAD_BYTES] = bytes.try_into().ok()?;
+        let head = Self {
+            machine: *bytes[..16].first_chunk()?,
+            epoch: Epoch(*bytes[16..32].first_chunk()?),
+            index: u64::from_be_bytes(*bytes[32..40].first_chunk()?),
+            chain: *bytes[40..56].first_chunk()?,
+        };
+        (head.to_bytes() == bytes).then_some(head)
+    }
+
+    /// Writes the file. It is not forced to disk: one that is behind says the same.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(self, home: &Home) -> Result<(), HomeError> {
+        let file = home.path(Item::Head);
+        if !file.exists() {
+            return home.write(Item::Head, &self.to_bytes());
+        }
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .open(&file)
+            .and_then(|mut open| std::io::Write::write_all(&mut open, &self.to_bytes()));
+        written.map_err(|source| HomeError::Write { file, source })
+    }
+}
+
+/// Opens the laptop's store at `home`, whose lock the caller holds.
+///
+/// # Errors
+/// It cannot be opened; nothing is changed then.
+pub fn open(home: &Home) -> Result<Replica, StartError> {
+    let store = Store::open(&home.database())?;
+    let mut replica = Replica::open_laptop(store, Box::new(machine::entropy))?;
+    let now = Head::of(&replica)?;
+    if let Some(why) = another_life(home, &replica, now)? {
+        tracing::warn!(why, "this database begins another life");
+        replica.begin_life()?;
+    }
+    Head::of(&replica)?.write(home)?;
+    Ok(replica)
+}
+
+/// Why the database is not the one that the head file was written for.
+fn another_life(home: &Home, replica: &Replica, now: Head) -> Result<Option<&'static str>, StartError> {
+    let Some(bytes) = home.read(Item::Head)? else {
+        return Ok((now.index > 0).then_some("the head file is missing: the database was copied here"));
+    };
+    let Some(file) = Head::of_bytes(&bytes) else { return Ok(None) };
+    let nameless = [0; 16];
+    if file.machine != now.machine && file.machine != nameless && now.machine != nameless {
+        return Ok(Some("it was written on another machine"));
+    }
+    if file.epoch != now.epoch {
+        return Ok((file.index > 0 || now.index > 0).then_some("it is of another life"));
+    }
+    if file.index > now.index {
+        return Ok(Some("it is older than the head file"));
+    }
+    let tx = replica.store().reader();
+    let chain = match log::find(tx, &replica.station().log())? {
+        Some(log) => log::chain_at(tx, &log, file.index)?.map(|chain| chain.0),
+        None => Some(file.chain),
+    };
+    Ok((chain != Some(file.chain)).then_some("its log is another one"))
+}
+
+/// The laptop's key.
+pub fn public_key(replica: &Replica) -> PublicKey {
+    replica.station().key.public()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_head_file_says_nothing() {
+        let head = Head { machine: [1; 16], epoch: Epoch([2; 16]), index: 7, chain: [3; 16] };
+        let bytes = head.to_bytes();
+        assert_eq!(Head::of_bytes(&bytes), Some(head));
+        let mut torn = bytes.clone();
+        torn[33] ^= 1;
+        assert_eq!(Head::of_bytes(&torn), None);
+        assert_eq!(Head::of_bytes(&bytes[..40]), None);
+        assert_eq!(Head::of_bytes(b""), None);
+    }
+
+    #[test]
+    fn a_new_home_keeps_its_life_when_opened_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::open(folder.path().join("home")).expect("a home");
+        let first = open(&home).expect("opens").station().epoch;
+        assert_eq!(open(&home).expect("opens again").station().epoch, first);
+    }
+}

@@ -1,0 +1,86 @@
+//! The field officer's page, on this machine alone: what has arrived, what needs a person, recent cases, find.
+
+mod pages;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    agent::Agent,
+    host::{
+        owner::Handle,
+        web::{SignIn, guard},
+    },
+    link::Report,
+};
+
+const INDONESIAN: &str = include_str!("../../locales/id.ftl");
+const ENGLISH: &str = include_str!("../../locales/en.ftl");
+
+/// What the pages know.
+#[derive(Clone)]
+struct Site {
+    agent: Handle<Agent>,
+    sign_in: SignIn,
+    /// How the newest exchange went.
+    newest: watch::Receiver<Option<Report>>,
+}
+
+impl FromRef<Site> for SignIn {
+    fn from_ref(site: &Site) -> Self {
+        site.sign_in.clone()
+    }
+}
+
+/// Shows the page to whoever is signed in at `listener`, until it is dropped.
+pub async fn serve(
+    listener: TcpListener,
+    agent: Handle<Agent>,
+    sign_in: SignIn,
+    newest: watch::Receiver<Option<Report>>,
+) {
+    let site = Site { agent, sign_in: sign_in.clone(), newest };
+    let signed_in = Router::new()
+        .route("/", get(pages::today))
+        .route("/find", get(pages::find))
+        .route("/case/{case}", get(pages::case))
+        .route("/needs-you", get(pages::needs_you))
+        .route("/language/{code}", get(pages::language))
+        .layer(from_fn_with_state(sign_in, SignIn::require));
+    let pages = Router::new()
+        .route("/style.css", get(pages::style))
+        .merge(signed_in)
+        .layer(from_fn(guard))
+        .with_state(site);
+    if let Err(error) = axum::serve(listener, pages).await {
+        tracing::error!(%error, "show the page");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::host::web::{Language, Words};
+
+    #[test]
+    fn both_languages_have_the_same_words() {
+        let names = |text: &str| -> BTreeSet<String> {
+            let line = |line: &str| line.split_once(" =").map(|(name, _)| name.to_owned());
+            text.lines().filter(|text| !text.starts_with([' ', '#'])).filter_map(line).collect()
+        };
+        assert_eq!(names(INDONESIAN), names(ENGLISH));
+        for language in [Language::Indonesian, Language::English] {
+            let words = Words::new(language, INDONESIAN, ENGLISH);
+            for name in names(ENGLISH) {
+                assert_ne!(words.count(&name, 2), name);
+            }
+        }
+    }
+}
