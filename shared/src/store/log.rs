@@ -175,6 +175,16 @@ pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
     }
 }
 
+/// Index of the first entry behind `index` at which a batch begins, if one does.
+///
+/// # Errors
+/// The store fails.
+pub fn next_batch(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<u64>> {
+    Ok(tx
+        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND first > ?2")?
+        .query_row(params![log.row, index], |row| row.get(0))?)
+}
+
 /// Entry `index` of the log in row `row`.
 ///
 /// # Errors
@@ -214,12 +224,16 @@ pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
 fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
     let Some(change) = entry.change() else { return Ok(None) };
-    let mut statement = tx.prepare_cached(
-        "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
-    )?;
-    let known = statement
-        .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| id(row, 0))
-        .optional()?;
+    // In a feed a change's place is not its place in its author's log, by which the index knows it.
+    let known = match log.name.reader {
+        Some(_) => None,
+        None => tx
+            .prepare_cached(
+                "SELECT hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
+            )?
+            .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| id(row, 0))
+            .optional()?,
+    };
     match known {
         Some(hash) => Ok(Some(hash)),
         None => Ok(Some(document::hash(change).map_err(|_| damaged("batch.body"))?)),

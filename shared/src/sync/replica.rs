@@ -364,8 +364,7 @@ impl Replica {
         let epoch = super::station::random_epoch(&mut *self.entropy);
         let Self { store, station, .. } = self;
         store.commit(|tx| {
-            station.epoch = epoch;
-            store::set_fact(tx, "epoch", &epoch.0)?;
+            station.begin_life(tx, epoch)?;
             tx.execute("DELETE FROM fact WHERE name = 'feed_epoch'", [])?;
             feeds::clear(tx, feeds::OWN)?;
             if let Some(place) = &mut station.place
