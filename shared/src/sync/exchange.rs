@@ -128,9 +128,7 @@ impl Replica {
                 }
                 self.settle(peer)
             }
-            (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => {
-                self.answer_reconcile(peer, &step)
-            }
+            (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => self.answer_reconcile(peer, &step),
             (Role::Child, Phase::Linked, _, Frame::Reconcile(step)) => self.step_reconcile(peer, &step),
             (Role::Parent, Phase::Linked, _, Frame::Lacks { hashes, returned }) => {
                 self.take_lacks(now, peer, hashes, returned)
