@@ -225,6 +225,19 @@ pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The change that made a document.
+///
+/// # Errors
+/// The store fails.
+pub fn first_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<Indexed>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM change WHERE document = ?1 AND root = 1 AND state = 1 ORDER BY arrival LIMIT 1"
+        ))?
+        .query_row([document.0], indexed)
+        .optional()?)
+}
+
 /// The operations of a change.
 ///
 /// # Errors
