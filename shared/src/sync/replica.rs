@@ -135,13 +135,16 @@ impl Replica {
         &self.store
     }
 
-    /// The store, its read model brought up to date first.
+    /// The store, its read model brought up to date first; in memory alone where the disk is full.
     ///
     /// # Errors
     /// The store fails.
     pub fn read(&mut self) -> Result<store::Tx<'_>> {
         if read_model::is_stale(self.store.reader())? {
-            self.store.commit(read_model::refresh)?;
+            match self.store.commit(read_model::refresh) {
+                Err(StoreError::Full) => self.store.pretend(read_model::refresh)?,
+                refreshed => refreshed?,
+            }
         }
         Ok(self.store.reader())
     }
