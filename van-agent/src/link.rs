@@ -236,13 +236,6 @@ enum Cut {
     Asked,
 }
 
-impl Cut {
-    fn is_shut_out(&self) -> bool {
-        let shut = [CloseCode::Revoked, CloseCode::UnknownDevice];
-        matches!(self, Self::Ended(Ended::There { code: Some(code), .. }) if shut.contains(code))
-    }
-}
-
 impl Keeper {
     /// A keeper over the owner's thread; `events` are the core's, `calls` the wishes to reconcile.
     pub fn new(
@@ -337,11 +330,10 @@ impl Keeper {
         };
         let keep_alive = (stay == Stay::Stay).then_some(KEEP_ALIVE);
         let transport = Arc::new(quic::transport(Side::Van { keep_alive }));
-        let mut left = true;
+        // Whoever was told goodbye need not be told.
+        let mut closed_there = false;
         match self.dial(&endpoint, &target, transport).await {
             Err(error) => {
-                // There is nobody to say goodbye to.
-                left = false;
                 report.why = Some(why_of(&error));
                 report.next = Some(next_of(&error, target.purpose).to_owned());
                 report.error = Some(chain(&error));
@@ -349,27 +341,27 @@ impl Keeper {
             Ok(connection) => {
                 let cut = self.speak(&connection, &mut report, started, stay).await;
                 measure(&connection, &mut report, started);
+                closed_there = matches!(cut, Cut::Ended(Ended::There { .. } | Ended::Forgotten));
                 if matches!(cut, Cut::Asked) {
                     return report;
                 }
-                let shut_out = cut.is_shut_out();
-                if shut_out {
-                    tracing::info!("the hub shut this laptop out");
-                }
-                if !report.ok || shut_out {
-                    report.ok = false;
+                if !report.ok || shuts_out(&cut) {
                     let (why, error, next) = words_of(&cut, target.purpose);
+                    if why == Why::ShutOut {
+                        tracing::info!("the hub shut this laptop out");
+                    }
+                    report.ok = false;
                     (report.why, report.error, report.next) = (Some(why), Some(error), Some(next));
                 }
             }
         }
         report.seconds = started.elapsed().as_secs_f64();
-        if left {
-            quic::leave(&endpoint).await;
-        }
         let told_before = report.ok && stay == Stay::Stay;
         if !told_before {
             self.tell(&report);
+        }
+        if !closed_there {
+            quic::leave(&endpoint).await;
         }
         report
     }
@@ -523,6 +515,7 @@ fn why_of(error: &DialError) -> Why {
         | DialError::Name { .. }
         | DialError::Silent { .. }
         | DialError::Failed { .. }
+        | DialError::NoRoute { .. }
         | DialError::Unreachable { .. } => Why::NoAnswer,
     }
 }
@@ -536,6 +529,7 @@ fn next_of(error: &DialError, purpose: Purpose) -> &'static str {
         DialError::Name { .. }
         | DialError::Silent { .. }
         | DialError::Failed { .. }
+        | DialError::NoRoute { .. }
         | DialError::Unreachable { .. } => purpose.again(),
     }
 }
@@ -571,6 +565,12 @@ fn words_of(cut: &Cut, purpose: Purpose) -> (Why, String, String) {
             Ended::Stopping => cut_off("the program is stopping".to_owned()),
         },
     }
+}
+
+/// Whether the hub will not have this laptop any more: that is told even after everything was handed over.
+fn shuts_out(cut: &Cut) -> bool {
+    let Cut::Ended(Ended::There { code, .. }) = cut else { return false };
+    matches!(code, Some(CloseCode::Revoked | CloseCode::UnknownDevice | CloseCode::WrongVersion))
 }
 
 /// Between half of `pause` and all of it.

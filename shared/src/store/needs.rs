@@ -12,7 +12,8 @@ use crate::id::DocumentId;
 pub fn conflicts(tx: Tx<'_>, limit: u64) -> Result<Vec<DocumentId>> {
     let mut statement = tx.prepare_cached(
         "SELECT document FROM case_row
-         WHERE conflict OR subject IN (SELECT document FROM person_row WHERE conflict)
+         WHERE (conflict OR same_service OR same_blank)
+            OR subject IN (SELECT document FROM person_row WHERE conflict)
          ORDER BY started DESC, document LIMIT ?1",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
+    agent::Agent,
     host::{
         output::Failure,
-        web::{Language, Words, cookie},
+        web::{Language, Words, came_from, cookie},
     },
     request::Request,
 };
@@ -23,6 +24,8 @@ const LANGUAGE_COOKIE: &str = "keliling-language";
 const RECENT_MAX: u64 = 20;
 /// Cases and refusals on the page of what needs a person, each.
 const NEEDED_MAX: u64 = 200;
+const CASE_FIELDS: [&str; 11] =
+    ["nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes", "custody"];
 
 /// A case as a page lists it.
 struct Row {
@@ -30,27 +33,26 @@ struct Row {
     slip: String,
     name: String,
     service: String,
+    /// The name of the words for where it stands.
     status: String,
     conflict: bool,
 }
 
-/// A text in the page's language, or in English where no other is known.
-struct Told {
-    text: String,
-    english: bool,
-}
-
 impl Row {
-    fn of(words: &Words, value: &Value) -> Self {
+    fn of(value: &Value) -> Self {
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
             case: text("case"),
             slip: text("slip"),
             name: text("name"),
             service: text("service"),
-            status: words.get(&format!("state-{}", text("status"))),
+            status: format!("state-{}", text("status")),
             conflict: value["conflict"] == true,
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.status == "state-waiting_for_network"
     }
 }
 
@@ -91,10 +93,24 @@ struct Case {
     words: Words,
     row: Row,
     fields: Vec<(String, String)>,
-    events: Vec<(String, String)>,
-    warnings: Vec<Told>,
-    conflicts: Vec<(String, Vec<String>)>,
+    events: Vec<Happened>,
+    /// Each in short, then as it was written in English.
+    warnings: Vec<(String, String)>,
+    conflicts: Vec<(String, Vec<Side>)>,
     held: Vec<String>,
+}
+
+struct Happened {
+    state: String,
+    at: String,
+    officer: String,
+}
+
+/// One of the values that somebody must choose from.
+struct Side {
+    value: String,
+    device: String,
+    at: String,
 }
 
 #[derive(Template)]
@@ -119,22 +135,18 @@ struct Held {
 #[template(path = "failed.html")]
 struct Failed {
     words: Words,
-    what: String,
-    detail: String,
-}
-
-pub(super) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/style.css"))
+    sentence: String,
+    /// The program's own words, in English.
+    detail: Option<String>,
 }
 
 pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let recent = Request::CaseList { limit: Some(RECENT_MAX) };
-    let (custody, recent) = match (ask(&site, Request::Custody).await, ask(&site, recent).await) {
-        (Ok((custody, _)), Ok((_, recent))) => (custody, recent),
+    let custody = ask(&site, &words, Request::Custody).await;
+    let (custody, recent) = match (custody, list(&site, &words, Some(RECENT_MAX)).await) {
+        (Ok((custody, _)), Ok(recent)) => (custody, recent),
         (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
-    let recent = recent.iter().map(|row| Row::of(&words, row)).collect();
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
     let custody = Custody {
         on_laptop: count("on_laptop"),
@@ -159,13 +171,12 @@ fn open(words: &Words, unsent: u64, drafts: u64) -> Vec<String> {
 /// How an exchange went: that it ended, never where anything is, which only custody knows.
 fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
     let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
-    let report = &exchange.report;
-    let name = match (report.ok, report.why) {
+    let why = match (exchange.report.ok, exchange.report.why) {
         (true, _) => return (true, format!("{} {time}", words.get("sync-ok"))),
-        (false, Some(why)) => format!("sync-{}", why.as_str()),
-        (false, None) => "sync-cut".to_owned(),
+        (false, Some(why)) => why.as_str(),
+        (false, None) => "cut",
     };
-    (false, format!("{} {time}: {}", words.get("sync-failed"), words.get(&name)))
+    (false, format!("{} {time}: {}", words.get("sync-failed"), words.get(&format!("sync-{why}"))))
 }
 
 #[derive(Deserialize)]
@@ -180,8 +191,8 @@ pub(super) async fn find(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let found = match ask(&site, Request::Find { text: q.clone() }).await {
-        Ok((_, found)) => found.iter().map(|row| Row::of(&words, row)).collect::<Vec<_>>(),
+    let found = match ask(&site, &words, Request::Find { text: q.clone() }).await {
+        Ok((_, found)) => found.iter().map(Row::of).collect::<Vec<_>>(),
         Err(failure) => return failed(words, &failure),
     };
     let count = words.count("found", found.len() as u64);
@@ -190,86 +201,114 @@ pub(super) async fn find(
 
 pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let found = match ask(&site, Request::NeedsYou { limit: NEEDED_MAX }).await {
+    let found = match ask(&site, &words, Request::NeedsYou { limit: NEEDED_MAX }).await {
         Ok((_, found)) => found,
         Err(failure) => return failed(words, &failure),
     };
     let (mut decide, mut held) = (Vec::new(), Vec::new());
     for value in &found {
-        let row = Row::of(&words, value);
-        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        let row = Row::of(value);
         match value["reason"].as_str() {
             Some(reason) => {
-                let name = if row.slip.is_empty() { text("document") } else { row.slip };
-                held.push(Held { case: row.case, name, reason: reason.to_owned(), at: text("at") });
+                let name = if row.slip.is_empty() { text(value, "document") } else { row.slip };
+                held.push(Held { case: row.case, name, reason: reason.to_owned(), at: text(value, "at") });
             }
             None => {
                 let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let fields: Vec<_> = fields.map(|name| field_name(&words, name)).collect();
-                decide.push((row, fields.join(", ")));
+                let fields = fields.map(|name| {
+                    words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned())
+                });
+                decide.push((row, fields.collect::<Vec<_>>().join(", ")));
             }
         }
     }
     show(NeedsYou { words, decide, held })
 }
 
-/// A field's name; as it is stored where there is no word for it.
-fn field_name(words: &Words, name: &str) -> String {
-    words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned())
-}
-
 pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let shown = match ask(&site, Request::CaseShow { case }).await {
+    let shown = match ask(&site, &words, Request::CaseShow { case }).await {
         Ok((shown, _)) => shown,
-        Err(failure) => return failed(words, &failure),
+        Err(failure) if !failure.missing => return failed(words, &failure),
+        Err(failure) => {
+            let sentence = words.get("not-there");
+            let page = Failed { words, sentence, detail: Some(failure.message) };
+            return (StatusCode::NOT_FOUND, show(page)).into_response();
+        }
     };
-    let names = [
-        "nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes",
-        "custody",
-    ];
-    let field = |name: &str| {
-        let text = shown.get(name)?.as_str()?;
-        let text = if name == "custody" { words.get(&format!("custody-{text}")) } else { text.to_owned() };
-        Some((words.get(&format!("field-{name}")), text))
-    };
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
-    let state = |event: &Value| words.get(&format!("state-{}", text(event, "state")));
-    let warning = |(code, english): (&String, &Value)| match words.find(&format!("warning-{code}")) {
-        Some(text) => Told { text, english: false },
-        None => Told { text: english.as_str().unwrap_or_default().to_owned(), english: true },
+    let happened = |event: &Value| Happened {
+        state: words.get(&format!("state-{}", text(event, "state"))),
+        at: text(event, "at"),
+        officer: text(event, "officer"),
     };
-    let sides = |conflict: &Value| {
-        let side =
-            |side: &Value| format!("{} ({}, {})", text(side, "value"), side["device"], text(side, "at"));
-        conflict["sides"].as_array().into_iter().flatten().map(side).collect()
+    let warning = |(code, text): (&String, &Value)| {
+        let short = words.find(&format!("warning-{code}")).unwrap_or_default();
+        (short, text.as_str().unwrap_or_default().to_owned())
     };
+    let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
     let page = Case {
-        row: Row::of(&words, &shown),
-        fields: names.into_iter().filter_map(field).collect(),
-        events: each("events").iter().map(|event| (text(event, "at"), state(event))).collect(),
-        warnings: shown["warnings"].as_object().into_iter().flatten().map(warning).collect(),
-        conflicts: each("conflicts")
-            .iter()
-            .map(|found| (field_name(&words, &text(found, "field")), sides(found)))
-            .collect(),
+        row: Row::of(&shown),
+        fields: CASE_FIELDS.into_iter().filter_map(|name| field(&words, &shown, name)).collect(),
+        events: each("events").iter().map(happened).collect(),
+        warnings,
+        conflicts: each("conflicts").iter().map(|found| conflict(&words, found)).collect(),
         held: each("quarantine").iter().map(|refused| text(refused, "reason")).collect(),
         words,
     };
     show(page)
 }
 
-pub(super) async fn language(Path(code): Path<String>) -> Response {
-    let code = Language::of(Some(&code)).code();
-    let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, "/".to_owned())];
-    (StatusCode::SEE_OTHER, headers).into_response()
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
 }
 
-/// A page of what is not here.
-pub(super) async fn missing(headers: HeaderMap) -> Response {
-    failed(words(&headers), &Failure::new("no such page").missing())
+/// A field of a case as people read it, after its name.
+fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
+    let text = shown.get(name)?.as_str().filter(|text| !text.is_empty())?;
+    let text = match name {
+        "custody" | "sex" => words.get(&format!("{name}-{text}")),
+        "born" => words.day(text),
+        "started" => words.moment(text),
+        _ => text.to_owned(),
+    };
+    Some((words.get(&format!("field-{name}")), text))
+}
+
+/// A conflict: the name of its field, and the sides.
+fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
+    let name = text(found, "field");
+    let value = |value: String| match name.as_str() {
+        "status" => words.find(&format!("state-{value}")).unwrap_or(value),
+        "sex" => words.find(&format!("sex-{value}")).unwrap_or(value),
+        "born" => words.day(&value),
+        _ => value,
+    };
+    let side = |side: &Value| Side {
+        value: value(text(side, "value")),
+        device: match side["device"].as_u64() {
+            None => "?".to_owned(),
+            Some(0) => words.get("by-hub"),
+            Some(number) => words.count("by-laptop", number),
+        },
+        at: text(side, "at"),
+    };
+    let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
+    (words.find(&format!("field-{name}")).unwrap_or(name), sides)
+}
+
+/// Answers for a page that there is not.
+pub(super) async fn nowhere(headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let sentence = words.get("no-page");
+    (StatusCode::NOT_FOUND, show(Failed { words, sentence, detail: None })).into_response()
+}
+
+pub(super) async fn language(Path(code): Path<String>, headers: HeaderMap) -> Response {
+    let code = Language::of(Some(&code)).code();
+    let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
+    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, came_from(&headers))];
+    (StatusCode::SEE_OTHER, headers).into_response()
 }
 
 fn words(headers: &HeaderMap) -> Words {
@@ -277,29 +316,48 @@ fn words(headers: &HeaderMap) -> Words {
     Words::new(Language::of(code.as_deref()), INDONESIAN, ENGLISH)
 }
 
-/// Asks the owner's thread: the answer, and the list before it.
-async fn ask(site: &Site, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+async fn list(site: &Site, words: &Words, limit: Option<u64>) -> Result<Vec<Row>, Failure> {
+    let (_, rows) = ask(site, words, Request::CaseList { limit }).await?;
+    Ok(rows.iter().map(Row::of).collect())
+}
+
+/// Asks the owner's thread: the answer, and the list before it, with the names of services and villages.
+async fn ask(site: &Site, words: &Words, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+    let language = words.language();
     let asked = site.agent.run(move |agent, now| {
         let mut list = Vec::new();
-        let answer = agent.execute(now, request, &mut |value| {
+        let mut answer = agent.execute(now, request, &mut |value| {
             list.push(value);
             true
-        });
-        answer.map(|answer| (answer, list))
+        })?;
+        for value in list.iter_mut().chain([&mut answer]) {
+            name_codes(agent, language, value);
+        }
+        Ok((answer, list))
     });
     asked.await.map_err(|stopped| Failure::new(stopped.to_string()))?
 }
 
-/// What did not work, in the page's language, with the program's own words below.
+/// Replaces the codes that the registries know by what people call them.
+fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
+    let registries = agent.replica().registries();
+    if let Some(service) = value["service"].as_str().and_then(|code| registries.service(code)) {
+        let name = match language {
+            Language::Indonesian => &service.name_id,
+            Language::English => &service.name_en,
+        };
+        value["service"] = name.as_str().into();
+    }
+    let code = value["village"].as_str().and_then(|code| code.parse().ok());
+    if let Some(village) = code.and_then(|code| registries.village(&code)) {
+        value["village"] = format!("{}, {}", village.name, village.district).into();
+    }
+}
+
 fn failed(words: Words, failure: &Failure) -> Response {
-    let (status, name) = match failure.missing {
-        true => (StatusCode::NOT_FOUND, "failed-missing"),
-        false => (StatusCode::INTERNAL_SERVER_ERROR, "failed"),
-    };
-    let what = words.get(name);
-    let next = failure.next.as_ref().map_or_else(String::new, |next| format!(" – {next}"));
-    let page = show(Failed { words, what, detail: format!("{}{next}", failure.message) });
-    (status, page).into_response()
+    let sentence = words.get("try-again");
+    let page = Failed { words, sentence, detail: Some(failure.message.clone()) };
+    (StatusCode::INTERNAL_SERVER_ERROR, show(page)).into_response()
 }
 
 fn show(page: impl Template) -> Response {
