@@ -30,9 +30,11 @@ pub struct Custody {
     pub safe_to_wipe: bool,
 }
 
-/// Changes of this laptop that no stored receipt covers and no feed has brought.
+/// Changes of this laptop that no stored receipt covers and no feed has brought. A receipt is for this laptop's
+/// own log of a life, not for what a clone of it wrote in that life.
 const OPEN: &str = "SELECT change.document, change.second FROM change
-     LEFT JOIN receipt ON receipt.epoch = change.epoch
+     JOIN log USING (log)
+     LEFT JOIN receipt ON receipt.epoch = change.epoch AND log.reader = -1
      WHERE change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0)";
 
 /// Counts the custody of every case.
@@ -95,7 +97,8 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
     let found = tx
         .prepare_cached(
             "SELECT accepted, EXISTS (
-                 SELECT 1 FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
+                 SELECT 1 FROM change JOIN log USING (log)
+                 LEFT JOIN receipt ON receipt.epoch = change.epoch AND log.reader = -1
                  WHERE change.document IN (case_row.document, case_row.applicant, case_row.subject, case_row.visit)
                    AND change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0))
              FROM case_row WHERE case_row.document = ?2",
