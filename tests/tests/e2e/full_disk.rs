@@ -80,7 +80,11 @@ fn a_laptop_whose_disk_is_full_says_so_and_goes_on_later() {
         full.stderr
     );
     let mut told: BTreeSet<String> = ids(&full);
-    assert!(full.number("saved") > 0 && full.number("unsaved_from") > full.number("saved"), "{}", full.stderr);
+    assert!(
+        full.number("saved") > 0 && full.number("unsaved_from") > full.number("saved"),
+        "{}",
+        full.stderr
+    );
     assert_eq!(told.len() as u64, full.number("saved"));
     told.extend(before);
     // Reading works, and shows exactly what was reported.

@@ -122,6 +122,7 @@ fn a_laptop_put_back_whole_is_found_out_by_the_hub() {
     sync(&van);
     let all = stage.hub_cases();
     fs::remove_dir_all(van.home()).expect("the disk is gone");
+    fs::remove_dir_all(van.home().with_extension("state")).expect("what was kept beside it too");
     copy(&stage.path("image"), van.home());
     assert_eq!(van.run(&["case", "list"]).lines.len(), 10);
     let slip = case(&van, json!({"name": "After The Restore"}));

@@ -215,9 +215,8 @@ pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> R
             }
             None => {
                 let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let fields = fields.map(|name| {
-                    words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned())
-                });
+                let fields = fields
+                    .map(|name| words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned()));
                 decide.push((row, fields.collect::<Vec<_>>().join(", ")));
             }
         }
