@@ -140,6 +140,11 @@ impl Registries {
         self.catalogue
     }
 
+    /// The versions of the catalogue that are kept here.
+    pub fn catalogues(&self) -> impl Iterator<Item = Version> {
+        self.catalogues.keys().copied()
+    }
+
     /// Whether the catalogue of this version is kept here.
     pub fn knows_catalogue(&self, version: &Version) -> bool {
         self.catalogues.contains_key(version)

@@ -68,6 +68,26 @@ pub fn forget(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
     Ok(())
 }
 
+/// Notes that a version is a part of the way to another, to be forgotten.
+///
+/// # Errors
+/// The store fails.
+pub fn set_part(tx: Tx<'_>, table: &Table) -> Result<()> {
+    super::set_fact(tx, &part(table.kind()), &table.version().0)
+}
+
+/// Whether a version is only a part of the way to another.
+///
+/// # Errors
+/// The store fails.
+pub fn is_part(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<bool> {
+    Ok(super::fact(tx, &part(kind))?.is_some_and(|part| part == version.0))
+}
+
+fn part(kind: &Kind) -> String {
+    format!("registry_part/{}", kind.as_str())
+}
+
 /// Puts a table in force, with the hub's signature over its version.
 ///
 /// # Errors

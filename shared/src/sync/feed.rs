@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{scope::Scope, station::Station};
+use super::{
+    scope::Scope,
+    station::{Place, Station},
+};
 use crate::{
     id::{ChangeHash, DeviceId, DocumentId, Epoch, UnitId},
     identity::Context,
@@ -15,7 +18,7 @@ use crate::{
         quarantine, read_model, registries,
     },
     time::Now,
-    wire::batch::{ENTRY_BYTES_MAX, Entry},
+    wire::batch::{ENTRY_BYTES_MAX, Entry, Stage},
 };
 
 /// Arrivals that are looked at in one go.
@@ -112,9 +115,8 @@ impl<'a> Extension<'a> {
 
     fn registries(&mut self) -> Result<()> {
         let Some(place) = &self.station.place else { return Ok(()) };
-        let current: Vec<_> =
-            self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
-        for (version, table) in current {
+        let registries = self.registries;
+        for (version, table) in registries.tables() {
             let kind = table.kind().as_str().to_owned();
             let told = feeds::fed_registry(self.tx, self.log.row, &kind)?;
             let told = told.and_then(|bytes| Version::try_from(bytes.as_slice()).ok());
@@ -126,16 +128,45 @@ impl<'a> Extension<'a> {
                 Some(told) => registries::table(self.tx, table.kind(), told)?,
                 None => registry::Table::new(table.kind().clone()),
             };
-            let whole = registry::diff(&base, &table);
-            let parts = whole.split(&base, ENTRY_BYTES_MAX / 2).unwrap_or_else(|_| vec![whole]);
-            for (index, part) in parts.iter().enumerate() {
-                let last = index + 1 == parts.len();
-                let message = registry::signed_message(&place.district, &part.kind, &part.to);
-                let signature = self.station.key.sign(Context::Registry, &message).0.to_vec();
-                let difference = minicbor::to_vec(part).expect("encoding into memory cannot fail");
-                self.push(Entry::Registry { difference, signature, last }, None)?;
-            }
+            self.difference(place, &base, table, Stage::InForce)?;
             feeds::set_fed_registry(self.tx, self.log.row, &kind, &version.0)?;
+            if *table.kind() == registry::Kind::Services {
+                feeds::set_fed_registry(self.tx, self.log.row, &format!("catalogue/{version}"), &version.0)?;
+            }
+        }
+        self.catalogues(place)
+    }
+
+    /// Tells every catalogue that was ever in force: cases name the one that they were opened under.
+    fn catalogues(&mut self, place: &Place) -> Result<()> {
+        let Some(base) = self.registries.table(&registry::Kind::Services).cloned() else { return Ok(()) };
+        for version in self.registries.catalogues() {
+            let name = format!("catalogue/{version}");
+            if feeds::fed_registry(self.tx, self.log.row, &name)?.is_some() {
+                continue;
+            }
+            let past = registries::table(self.tx, base.kind(), version)?;
+            self.difference(place, &base, &past, Stage::Past)?;
+            feeds::set_fed_registry(self.tx, self.log.row, &name, &version.0)?;
+        }
+        Ok(())
+    }
+
+    fn difference(
+        &mut self,
+        place: &Place,
+        base: &registry::Table,
+        table: &registry::Table,
+        stage: Stage,
+    ) -> Result<()> {
+        let whole = registry::diff(base, table);
+        let parts = whole.split(base, ENTRY_BYTES_MAX / 2).unwrap_or_else(|_| vec![whole]);
+        for (index, part) in parts.iter().enumerate() {
+            let stage = if index + 1 == parts.len() { stage } else { Stage::Part };
+            let message = registry::signed_message(&place.district, &part.kind, &part.to);
+            let signature = self.station.key.sign(Context::Registry, &message).0.to_vec();
+            let difference = minicbor::to_vec(part).expect("encoding into memory cannot fail");
+            self.push(Entry::Registry { difference, signature, stage }, None)?;
         }
         Ok(())
     }

@@ -13,14 +13,15 @@ use super::{
 use crate::{
     document,
     id::{DeviceId, Epoch},
+    identity::{self, Context, Signature},
     store::{
         self, StoreError, changes, devices, feeds,
         log::{self, Half},
     },
-    time::Now,
+    time::{Now, Timestamp},
     wire::{
         Frame,
-        batch::LogName,
+        batch::{Batch, LogName, Reader},
         frame::{Cursor, Enrol, Enrolled, Hello, LogVerdict, Partial, VERSION, Welcome},
     },
 };
@@ -69,6 +70,7 @@ impl Replica {
             None => None,
         };
         let half = feed.map(|feed| log::half(tx, feed.row)).transpose()?.flatten();
+        let told = feed.map(|feed| log::batch_with(tx, &feed, feed.head.index)).transpose()?.flatten();
         let device = self.station.device();
         let scope =
             feeds::fingerprint(tx, feeds::OWN, i64::MAX as u64, device, self.station.epoch, receipted)?;
@@ -80,6 +82,7 @@ impl Replica {
             receipt,
             feed_epoch: self.station.feed_epoch,
             feed: feed.map_or(Cursor::default(), |feed| feed.head),
+            feed_signature: told.map_or_else(Vec::new, |batch| batch.signature),
             partial: half.as_ref().map(partial_of),
             scope,
             holds: changes::count_but(tx, device, self.station.epoch)?,
@@ -213,20 +216,17 @@ impl Replica {
     /// Whether a laptop holds proof of something that this hub has lost: then its disk went back in time,
     /// and it begins another life.
     fn check_own_past(&mut self, peer: PeerId, device: DeviceId, hello: &Hello) -> Result<(), Fault> {
-        let Some(receipt) = &hello.receipt else { return Ok(()) };
-        let public = self.station.key.public();
-        if receipt.device != device || !receipt_is_sound(receipt, &public) {
-            return Ok(());
+        if let Some(receipt) = &hello.receipt
+            && receipt.device == device
+            && receipt_is_sound(receipt, &self.station.key.public())
+        {
+            self.keep_proof(receipt)?;
         }
-        self.keep_proof(receipt)?;
-        if receipt.hub_epoch != self.station.epoch {
-            return Ok(());
-        }
-        let name = LogName { author: device, epoch: receipt.epoch, reader: None };
-        let durable = log::find(self.store.reader(), &name)?.map_or(0, |log| log.head.index);
-        if receipt.cursor.index > durable {
-            tracing::warn!(device = device.0, "a receipt proves that this hub's disk went back in time");
-            self.event(Event::HubRewound { device, at: receipt.at });
+        let lost = self.lost_receipt(device, hello)?;
+        if lost.is_some() || self.lost_feed(device, hello)? {
+            let at = lost.unwrap_or(hello.clock);
+            tracing::warn!(device = device.0, "a laptop proves that this hub's disk went back in time");
+            self.event(Event::HubRewound { device, at });
             let path = self.store.path().to_owned();
             let taken = self.store.commit(|tx| store::journal::replay(tx, &path));
             if let Err(error) = taken {
@@ -240,6 +240,45 @@ impl Replica {
             }
         }
         Ok(())
+    }
+
+    /// The time of a receipt of this hub for what it does not hold, or from a life that it does not know.
+    fn lost_receipt(&self, device: DeviceId, hello: &Hello) -> Result<Option<Timestamp>, StoreError> {
+        let Some(receipt) = &hello.receipt else { return Ok(None) };
+        if receipt.device != device || !receipt_is_sound(receipt, &self.station.key.public()) {
+            return Ok(None);
+        }
+        let tx = self.store.reader();
+        let name = LogName { author: device, epoch: receipt.epoch, reader: None };
+        let durable = log::find(tx, &name)?.map_or(0, |log| log.head.index);
+        let lost = if receipt.hub_epoch == self.station.epoch {
+            receipt.cursor.index > durable
+        } else {
+            !self.station.has_lived(tx, receipt.hub_epoch)?
+        };
+        Ok(lost.then_some(receipt.at))
+    }
+
+    /// Whether the laptop holds a signed part of its feed that this hub does not, or from a life that it
+    /// does not know.
+    fn lost_feed(&self, device: DeviceId, hello: &Hello) -> Result<bool, StoreError> {
+        let (Some(life), Ok(signature)) =
+            (hello.feed_epoch, Signature::try_from(hello.feed_signature.as_slice()))
+        else {
+            return Ok(false);
+        };
+        let reader = Reader { device, epoch: hello.epoch };
+        let name = LogName { author: DeviceId::HUB, epoch: life, reader: Some(reader) };
+        let message = Batch::signed_message(&name, hello.feed.index, hello.feed.chain);
+        if identity::verify(self.station.key.public(), Context::FeedHead, &message, &signature).is_err() {
+            return Ok(false);
+        }
+        let tx = self.store.reader();
+        if life == self.station.epoch {
+            Ok(hello.feed.index > log::find(tx, &name)?.map_or(0, |log| log.head.index))
+        } else {
+            Ok(!self.station.has_lived(tx, life)?)
+        }
     }
 
     fn welcome(
@@ -297,7 +336,7 @@ impl Replica {
         })
     }
 
-    pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: Welcome) -> Result<(), Fault> {
+    pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: &Welcome) -> Result<(), Fault> {
         let own = self.station.log();
         let tx = self.store.reader();
         let log = log::find(tx, &own)?.ok_or_else(|| protocol("no log"))?;
@@ -305,13 +344,18 @@ impl Replica {
             && log::chain_at(tx, &log, welcome.durable.index)? != Some(welcome.durable.chain);
         // The hub has a batch that was signed here with another end: the disk has forgotten it.
         let forgotten = !diverged && !log::begins_batch(tx, &log, welcome.durable.index + 1)?;
-        if welcome.verdict != LogVerdict::Continues || diverged || forgotten {
+        // The hub is back in a life whose feed was followed here before: what it says now would be taken for
+        // what it said then.
+        let hub = welcome.hub_epoch;
+        let relived = self.station.feed_epoch != Some(hub)
+            && log::find(tx, &self.station.own_feed(hub))?.is_some_and(|feed| feed.head.index > 0);
+        if welcome.verdict != LogVerdict::Continues || diverged || forgotten || relived {
             let forked = diverged || welcome.verdict == LogVerdict::Forked;
             self.event(Event::Rewound { peer, forked });
             self.begin_life()?;
             return self.hello(now, peer, true);
         }
-        let is_new = self.follow(&welcome)?;
+        let is_new = self.follow(welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.phase = Phase::Linked;
         let eager = session.sending.log.is_some() && session.receipted == welcome.durable.index;

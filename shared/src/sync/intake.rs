@@ -17,7 +17,7 @@ use crate::{
         self, History,
         authority::{CatalogueAnswer, Writer},
     },
-    id::{ChangeHash, DeviceId, DocumentId, Epoch, UnitId},
+    id::{ChangeHash, DeviceId, DocumentId, UnitId},
     identity::{self, Context, Signature},
     registry::{self, Difference, Registries},
     store::{
@@ -28,7 +28,7 @@ use crate::{
         registries,
     },
     time::Now,
-    wire::batch::{Batch, BatchError, Chain, Entry, LogName, Origin, Reader},
+    wire::batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
 };
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
@@ -77,10 +77,8 @@ impl IntakeError {
 
     /// As a failure of the store, where nothing came from outside.
     pub(super) fn into_store(self) -> StoreError {
-        match self {
-            Self::Store(error) => error,
-            _ => store::damaged("change"),
-        }
+        let Self::Store(error) = self else { return store::damaged("change") };
+        error
     }
 }
 
@@ -136,8 +134,7 @@ impl<'a> Intake<'a> {
     }
 
     /// Takes a batch of an earlier life of a device, which gives it back: it may leave a gap behind what is held
-    /// of that log, or contradict it where two machines wrote it. Such a batch stands in a log of its own, whose
-    /// reader is the author and the chain before it.
+    /// of that log, or contradict it where two machines wrote it.
     pub(super) fn returned_batch(
         &mut self,
         batch: &Batch,
@@ -153,8 +150,7 @@ impl<'a> Intake<'a> {
         } else if log::chain_at(self.tx, &log, batch.last)? == Some(batch.chain) {
             return Ok(());
         } else {
-            let reader = Reader { device: batch.log.author, epoch: Epoch(batch.before.0) };
-            let mut branch = log::find_or_begin(self.tx, &LogName { reader: Some(reader), ..batch.log })?;
+            let mut branch = log::find_or_begin(self.tx, &batch.log.branch(batch.before))?;
             if !log::keep(self.tx, &mut branch, batch)? {
                 return Ok(());
             }
@@ -246,11 +242,12 @@ impl<'a> Intake<'a> {
                 Ok(self.let_go(document)?)
             }
             (Entry::Refused { origin, document, hash, rule, text }, _) => {
-                self.learn_refusal(Refused { hash, document, origin, rule, reason: text, at: self.now.wall })
+                let at = self.now.wall;
+                self.learn_refusal(&Refused { hash, document, origin, rule, reason: text, at })
             }
             (Entry::Released { hash }, _) => self.release(&hash),
-            (Entry::Registry { difference, signature, last }, _) => {
-                self.move_registry(&difference, &signature, last)
+            (Entry::Registry { difference, signature, stage }, _) => {
+                self.move_registry(&difference, &signature, stage)
             }
             _ => Err(IntakeError::Misplaced { index }),
         }
@@ -418,9 +415,9 @@ impl<'a> Intake<'a> {
     }
 
     /// The hub refused a change of this laptop: the document goes on without it and its dependants.
-    fn learn_refusal(&mut self, refused: Refused) -> Result<(), IntakeError> {
+    fn learn_refusal(&mut self, refused: &Refused) -> Result<(), IntakeError> {
         let document = refused.document;
-        quarantine::insert(self.tx, &refused)?;
+        quarantine::insert(self.tx, refused)?;
         self.tally.refused.push((refused.origin.device, refused.rule.clone()));
         self.tally.own_refused = true;
         let all = changes::of_document(self.tx, document)?;
@@ -472,7 +469,12 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn move_registry(&mut self, difference: &[u8], signature: &[u8], last: bool) -> Result<(), IntakeError> {
+    fn move_registry(
+        &mut self,
+        difference: &[u8],
+        signature: &[u8],
+        stage: Stage,
+    ) -> Result<(), IntakeError> {
         let Some(place) = &self.station.place else { return Err(IntakeError::Registry) };
         let difference: Difference = minicbor::decode(difference).map_err(|_| IntakeError::Registry)?;
         let message = registry::signed_message(&place.district, &difference.kind, &difference.to);
@@ -482,14 +484,20 @@ impl<'a> Intake<'a> {
         let base = registries::table(self.tx, &difference.kind, difference.from)?;
         let table = base.apply(&difference).map_err(|_| IntakeError::Registry)?;
         registries::keep(self.tx, &table)?;
-        if self.registries.version(&difference.kind) != Some(difference.from) {
+        if registries::is_part(self.tx, &difference.kind, difference.from)? {
             registries::forget(self.tx, &difference.kind, difference.from)?;
         }
-        if !last {
-            return Ok(());
+        match stage {
+            Stage::Part => return registries::set_part(self.tx, &table).map_err(Into::into),
+            Stage::Past if difference.kind == registry::Kind::Services => {
+                self.registries.keep_catalogue(&table);
+            }
+            Stage::Past => return Err(IntakeError::Registry),
+            Stage::InForce => {
+                registries::put(self.tx, &table, signature)?;
+                self.registries.put(table);
+            }
         }
-        registries::put(self.tx, &table, signature)?;
-        self.registries.put(table);
         self.tally.registries = true;
         for document in changes::waiting_documents(self.tx)? {
             self.look_again(document)?;
@@ -537,12 +545,8 @@ fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, Intake
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
     for (entry, index) in batch.entries()?.into_iter().zip(batch.first..) {
-        let hash = match &entry {
-            Entry::Change { change, .. } | Entry::Fed { change, .. } => {
-                Some(document::hash(change).map_err(|_| IntakeError::Build { index })?)
-            }
-            _ => None,
-        };
+        let hash =
+            entry.change().map(document::hash).transpose().map_err(|_| IntakeError::Build { index })?;
         chain = chain.after(&entry, hash.as_ref());
         entries.push((index, entry, hash));
     }

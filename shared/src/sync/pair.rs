@@ -24,7 +24,7 @@ pub(super) struct Pair {
     pub(super) events: Vec<Event>,
 }
 
-fn entropy(mut state: u64) -> Box<dyn FnMut(&mut [u8]) + Send> {
+fn entropy(mut state: u64) -> crate::identity::OwnedEntropy {
     Box::new(move |bytes| {
         for byte in bytes {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

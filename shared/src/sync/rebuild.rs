@@ -18,7 +18,7 @@ use crate::{
     id::{ChangeHash, DocumentId},
     registry::Registries,
     store::{
-        Result, StoreError, Tx, changes, damaged, id,
+        Result, StoreError, Tx, changes, damaged, feeds, id,
         log::{self, Log},
         quarantine, read_model,
     },
@@ -93,6 +93,9 @@ fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now)
             readmit(tx, &mut intake, found, refused.contains(&found.hash))
                 .map_err(IntakeError::into_store)?;
         }
+    }
+    if !station.hub {
+        let_go(tx, station, &contents, &known)?;
     }
     move_feeds(tx, &known, base)?;
     let documents = tx.query_row("SELECT count(*) FROM stale", [], |row| row.get(0))?;
@@ -182,6 +185,26 @@ fn readmit(tx: Tx<'_>, intake: &mut Intake<'_>, found: &Found, refused: bool) ->
     };
     let place = (found.log, found.entry);
     intake.admit(found.document, found.hash, change, found.origin, place, &writer, found.fed)
+}
+
+/// Forgets again what a laptop had let go when it left its scope.
+fn let_go(
+    tx: Tx<'_>,
+    station: &Station,
+    contents: &Contents,
+    known: &BTreeMap<ChangeHash, Known>,
+) -> Result<()> {
+    let kept = |found: &&Found| {
+        known.contains_key(&found.hash) || found.origin.device == station.device() || !found.fed
+    };
+    let kept: BTreeSet<_> = contents.changes.iter().filter(kept).map(|found| found.document).collect();
+    let gone: BTreeSet<_> = contents.changes.iter().map(|found| found.document).collect();
+    for document in gone.difference(&kept) {
+        if !feeds::is_entered(tx, feeds::OWN, *document)? {
+            changes::forget_document(tx, *document)?;
+        }
+    }
+    Ok(())
 }
 
 /// Sets each feed to the new number of the last change that it had looked at.

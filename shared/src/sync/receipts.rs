@@ -73,7 +73,7 @@ impl Replica {
                 return Ok::<_, StoreError>(None);
             }
             let before = devices::receipted(tx, own.epoch)?;
-            if receipt.cursor.index > before {
+            if receipt.cursor.index >= before {
                 devices::put_receipt(tx, receipt)?;
             }
             Ok(Some(changes::count_between(tx, own.author, own.epoch, before, receipt.cursor.index)?))

@@ -10,6 +10,9 @@ use crate::{
     wire::batch::{LogName, Reader},
 };
 
+/// The fact that names the lives before this one, 16 bytes each.
+const PAST_LIVES: &str = "past_lives";
+
 /// Who this machine is.
 #[derive(Debug)]
 pub struct Station {
@@ -111,6 +114,28 @@ impl Station {
     pub fn own_feed(&self, hub_epoch: Epoch) -> LogName {
         let reader = Reader { device: self.device(), epoch: self.epoch };
         LogName { author: DeviceId::HUB, epoch: hub_epoch, reader: Some(reader) }
+    }
+
+    /// Whether this machine's database has had a life of that name, as far as it remembers.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn has_lived(&self, tx: Tx<'_>, epoch: Epoch) -> Result<bool> {
+        let past = store::fact(tx, PAST_LIVES)?.unwrap_or_default();
+        Ok(epoch == self.epoch || past.chunks_exact(16).any(|life| life == epoch.0))
+    }
+
+    /// Begins another life.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(super) fn begin_life(&mut self, tx: Tx<'_>, epoch: Epoch) -> Result<()> {
+        let mut past = store::fact(tx, PAST_LIVES)?.unwrap_or_default();
+        past.extend_from_slice(&self.epoch.0);
+        store::set_fact(tx, PAST_LIVES, &past)?;
+        store::set_fact(tx, "epoch", &epoch.0)?;
+        self.epoch = epoch;
+        Ok(())
     }
 
     /// Signs what is unsigned at the end of this machine's own log.

@@ -34,6 +34,29 @@ pub struct LogName {
     pub reader: Option<Reader>,
 }
 
+impl LogName {
+    /// The part of a device's log behind `before` that contradicts, or leaves a gap behind, what a store holds
+    /// of the log: a branch stands in a log of its own.
+    pub fn branch(self, before: Chain) -> Self {
+        Self { reader: Some(Reader { device: self.author, epoch: Epoch(before.0) }), ..self }
+    }
+
+    /// Whether it is a feed.
+    pub fn is_feed(&self) -> bool {
+        self.reader.is_some() && self.author == DeviceId::HUB
+    }
+
+    /// Whether it is a [`LogName::branch`].
+    pub fn is_branch(&self) -> bool {
+        self.reader.is_some() && self.author != DeviceId::HUB
+    }
+
+    /// The name that the author signed: a branch's is that of its log.
+    pub fn signed(self) -> Self {
+        if self.is_branch() { Self { reader: None, ..self } } else { self }
+    }
+}
+
 /// Whom a feed is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Encode, Decode)]
 pub struct Reader {
@@ -166,10 +189,42 @@ pub enum Entry {
         /// The hub's signature.
         #[cbor(n(1), with = "minicbor::bytes")]
         signature: Vec<u8>,
-        /// Whether the version that it leads to is in force; a long difference comes in parts.
+        /// What the version is that it leads to.
         #[n(2)]
-        last: bool,
+        stage: Stage,
     },
+}
+
+impl Entry {
+    /// The change that the entry holds, if it holds one.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change { change, .. } | Self::Fed { change, .. } => Some(change),
+            Self::Actor { .. }
+            | Self::Note { .. }
+            | Self::Erased { .. }
+            | Self::Enter { .. }
+            | Self::Leave { .. }
+            | Self::Refused { .. }
+            | Self::Released { .. }
+            | Self::Registry { .. } => None,
+        }
+    }
+}
+
+/// What a version of a registry is, to which a difference in a feed leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Stage {
+    /// A part of the way: a long difference comes in parts.
+    #[n(0)]
+    Part,
+    /// Once in force; cases name it.
+    #[n(1)]
+    Past,
+    /// In force.
+    #[n(2)]
+    InForce,
 }
 
 /// A sum of change hashes, order-free: equal sets have equal sums.
@@ -385,7 +440,7 @@ impl Rows {
         let end = *self.ends.get(position).ok_or(BatchError::Malformed)?;
         let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
         let entry = minicbor::decode(&self.bytes[start..end]).map_err(|_| BatchError::Malformed)?;
-        if let Entry::Change { change, .. } | Entry::Fed { change, .. } = &entry {
+        if let Some(change) = Entry::change(&entry) {
             limits(change)?;
         }
         Ok(entry)

@@ -103,6 +103,9 @@ pub struct Hello {
     /// The batch of the feed that is half received.
     #[n(7)]
     pub partial: Option<Partial>,
+    /// The hub's signature over the feed at that place; empty of an empty feed.
+    #[cbor(n(13), with = "minicbor::bytes")]
+    pub feed_signature: Vec<u8>,
     /// What the child holds of its scope at `feed` and at the receipt.
     #[n(8)]
     pub scope: Sum,
@@ -442,6 +445,7 @@ mod tests {
             receipt: None,
             feed_epoch: None,
             feed: Cursor::default(),
+            feed_signature: Vec::new(),
             partial: Some(Partial { digest: [4; 16], held: 77 }),
             scope: Sum::default(),
             holds: 0,

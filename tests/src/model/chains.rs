@@ -8,11 +8,11 @@ use shared::{
     id::{DeviceId, PublicKey},
     identity::{self, Context, Signature},
     store::log,
-    sync::Replica,
-    wire::{Batch, Entry, LogName},
+    sync::{Replica, examine},
+    wire::Batch,
 };
 
-use crate::world::{HUB, Machine};
+use crate::world::{HUB, Kind, Machine};
 
 /// Verifies every log on every machine.
 pub(super) fn check(machines: &[Machine]) -> anyhow::Result<()> {
@@ -27,6 +27,12 @@ pub(super) fn check(machines: &[Machine]) -> anyhow::Result<()> {
     for machine in machines {
         let Some(replica) = machine.replica.as_ref() else { continue };
         check_logs(replica, &keys).with_context(|| machine.name.clone())?;
+        let faults = examine::logs(replica.store().reader(), &mut 0)?;
+        ensure!(
+            faults.is_empty() || machine.kind == Kind::Hostile,
+            "{}: doctor finds {faults:?}",
+            machine.name
+        );
     }
     Ok(())
 }
@@ -63,10 +69,7 @@ fn check_logs(replica: &Replica, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow
 fn check_batch(batch: &Batch, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow::Result<()> {
     let mut chain = batch.before;
     for entry in batch.entries()? {
-        let hash = match &entry {
-            Entry::Change { change, .. } | Entry::Fed { change, .. } => Some(document::hash(change)?),
-            _ => None,
-        };
+        let hash = entry.change().map(document::hash).transpose()?;
         chain = chain.after(&entry, hash.as_ref());
     }
     ensure!(chain == batch.chain, "the entries do not lead to the chain");
@@ -74,11 +77,8 @@ fn check_batch(batch: &Batch, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow::R
         return Ok(());
     }
     let key = keys.get(&batch.log.author).context("an author's key")?;
-    // A branch that a laptop gave back stands in a log of its own; it was signed under the log's name.
-    let is_feed = batch.log.author == DeviceId::HUB && batch.log.reader.is_some();
-    let context = if is_feed { Context::FeedHead } else { Context::LogHead };
-    let name = if is_feed { batch.log } else { LogName { reader: None, ..batch.log } };
-    let message = Batch::signed_message(&name, batch.last, batch.chain);
+    let context = if batch.log.is_feed() { Context::FeedHead } else { Context::LogHead };
+    let message = Batch::signed_message(&batch.log.signed(), batch.last, batch.chain);
     let signature = Signature::try_from(batch.signature.as_slice())?;
     identity::verify(*key, context, &message, &signature)?;
     Ok(())

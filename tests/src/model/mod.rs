@@ -238,6 +238,29 @@ impl World {
         self.model.check_edits(&self.machines, &welcome)?;
         self.model.check_authors(&self.machines)?;
         chains::check(&self.machines)?;
-        custody::check_all_arrived(&mut self.machines, &welcome)
+        custody::check_all_arrived(&mut self.machines, &welcome)?;
+        self.rebuild()
+    }
+
+    /// The logs alone hold everything: built anew from them, every cache says the same.
+    fn rebuild(&mut self) -> anyhow::Result<()> {
+        let at = self.at;
+        for machine in self.machines.iter_mut().filter(|machine| machine.kind != Kind::Hostile) {
+            let now = machine.now(at);
+            let Some(replica) = machine.replica.as_mut() else { continue };
+            let mut before = held(replica)?;
+            replica.rebuild(now)?;
+            let mut after = held(replica)?;
+            before.sort_unstable();
+            after.sort_unstable();
+            ensure!(
+                before == after,
+                "{} holds {} changes, rebuilt {}",
+                machine.name,
+                before.len(),
+                after.len()
+            );
+        }
+        self.agree().context("rebuilt")
     }
 }
