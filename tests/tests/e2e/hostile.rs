@@ -171,6 +171,7 @@ fn hello(station: &Station, log: Cursor) -> Vec<u8> {
         receipt: None,
         feed_epoch: None,
         feed: Cursor::default(),
+        feed_signature: Vec::new(),
         partial: None,
         scope: Sum::default(),
         holds: 0,
