@@ -129,9 +129,9 @@ impl Schedule {
         if self.clocks_are_wrong { crate::world::some_clock(random) } else { 0 }
     }
 
-    /// Whether one laptop is in wrong hands.
-    pub fn has_hostile(&self) -> bool {
-        self.acts.iter().any(|(act, _)| *act == Act::Forge)
+    /// Whether an act may happen.
+    pub fn has(&self, act: Act) -> bool {
+        self.acts.iter().any(|(other, _)| *other == act)
     }
 }
 

@@ -167,29 +167,43 @@ pub fn doubt_all(tx: Tx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Notes that the hub holds every change that had arrived up to `arrival`, but for those that `author` wrote
-/// in `epoch`, which receipts cover.
+/// Notes that the hub holds every change that had arrived up to `arrival`, but for those in the log in row
+/// `own`, which receipts cover.
 ///
 /// # Errors
 /// The store fails.
-pub fn set_all_fed(tx: Tx<'_>, arrival: u64, author: DeviceId, epoch: Epoch) -> Result<()> {
-    tx.execute(
-        "UPDATE change SET fed = 1 WHERE arrival <= ?1 AND NOT (author = ?2 AND epoch = ?3)",
-        params![arrival, author.0, epoch.0],
-    )?;
+pub fn set_all_fed(tx: Tx<'_>, arrival: u64, own: i64) -> Result<()> {
+    tx.execute("UPDATE change SET fed = 1 WHERE arrival <= ?1 AND log <> ?2", params![arrival, own])?;
     Ok(())
 }
 
-/// The documents that `author` made, in `epoch` if one is given.
+/// The documents whose first change stands in the log in row `log`, which `author` wrote in `epoch`, behind
+/// index `after`.
 ///
 /// # Errors
 /// The store fails.
-pub fn made_by(tx: Tx<'_>, author: DeviceId, epoch: Option<Epoch>) -> Result<Vec<DocumentId>> {
+pub fn made_in(
+    tx: Tx<'_>,
+    (author, epoch): (DeviceId, Epoch),
+    log: i64,
+    after: u64,
+) -> Result<Vec<DocumentId>> {
     let mut statement = tx.prepare_cached(
-        "SELECT document FROM change WHERE author = ?1 AND root = 1 AND (?2 IS NULL OR epoch = ?2)",
+        "SELECT document FROM change
+         WHERE author = ?1 AND epoch = ?2 AND position > ?4 AND root = 1 AND log = ?3",
     )?;
-    let rows = statement.query_map(params![author.0, epoch.map(|epoch| epoch.0)], |row| id(row, 0))?;
+    let rows = statement.query_map(params![author.0, epoch.0, log, after], |row| id(row, 0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes that the bytes of a change also stand in its author's own log, where they are looked for from now on.
+///
+/// # Errors
+/// The store fails.
+pub fn move_to(tx: Tx<'_>, hash: &ChangeHash, log: i64, entry: u64) -> Result<()> {
+    tx.prepare_cached("UPDATE change SET log = ?2, entry = ?3 WHERE hash = ?1")?
+        .execute(params![hash.0, log, entry])?;
+    Ok(())
 }
 
 /// Forgets the changes of a document; their bytes stay in the logs.
@@ -223,6 +237,19 @@ pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
     ))?;
     let rows = statement.query_map([document.0], indexed)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The change that made a document.
+///
+/// # Errors
+/// The store fails.
+pub fn first_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<Indexed>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM change WHERE document = ?1 AND root = 1 AND state = 1 ORDER BY arrival LIMIT 1"
+        ))?
+        .query_row([document.0], indexed)
+        .optional()?)
 }
 
 /// The operations of a change.
@@ -294,28 +321,26 @@ pub fn waiting_count(tx: Tx<'_>, author: DeviceId) -> Result<u64> {
         .query_row([author.0], |row| row.get(0))?)
 }
 
-/// How many changes are held that count or wait, but for those that `author` wrote in `epoch`.
+/// How many changes are held that count or wait, but for those in the log in row `own`.
 ///
 /// # Errors
 /// The store fails.
-pub fn count_but(tx: Tx<'_>, author: DeviceId, epoch: Epoch) -> Result<u64> {
+pub fn count_but(tx: Tx<'_>, own: i64) -> Result<u64> {
     Ok(tx
-        .prepare_cached("SELECT count(*) FROM change WHERE state < 2 AND NOT (author = ?1 AND epoch = ?2)")?
-        .query_row(params![author.0, epoch.0], |row| row.get(0))?)
+        .prepare_cached("SELECT count(*) FROM change WHERE state < 2 AND log <> ?1")?
+        .query_row([own], |row| row.get(0))?)
 }
 
-/// Every change that counts or waits, with its claimed second, for a reconciliation; of those that
-/// `author` wrote in `epoch` only up to position `until`.
+/// Every change that counts or waits, with its claimed second, for a reconciliation; of those in the log in
+/// row `own` only up to entry `until`.
 ///
 /// # Errors
 /// The store fails.
-pub fn all_but(tx: Tx<'_>, author: DeviceId, epoch: Epoch, until: u64) -> Result<Vec<(u64, ChangeHash)>> {
+pub fn all_but(tx: Tx<'_>, own: i64, until: u64) -> Result<Vec<(u64, ChangeHash)>> {
     let mut statement = tx.prepare_cached(
-        "SELECT second, hash FROM change
-         WHERE state < 2 AND NOT (author = ?1 AND epoch = ?2 AND position > ?3)",
+        "SELECT second, hash FROM change WHERE state < 2 AND NOT (log = ?1 AND entry > ?2)",
     )?;
-    let rows =
-        statement.query_map(params![author.0, epoch.0, until], |row| Ok((row.get(0)?, id(row, 1)?)))?;
+    let rows = statement.query_map(params![own, until], |row| Ok((row.get(0)?, id(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Tx, id};
 use crate::{
-    id::{ChangeHash, DeviceId, DocumentId, Epoch},
+    id::{ChangeHash, DocumentId},
     wire::batch::Sum,
 };
 
@@ -99,28 +99,18 @@ pub fn clear(tx: Tx<'_>, feed: i64) -> Result<()> {
     Ok(())
 }
 
-/// The fingerprint of a scope: all changes of entered documents that arrived up to `seen`, and of the
-/// reader's own life those up to `receipted` instead, refused ones left out.
+/// The fingerprint of a scope: all changes of entered documents that arrived up to `seen`, and of the reader's
+/// own log, in row `own`, those up to entry `receipted` instead; refused ones left out.
 ///
 /// # Errors
 /// The store fails.
-pub fn fingerprint(
-    tx: Tx<'_>,
-    feed: i64,
-    seen: u64,
-    reader: DeviceId,
-    reader_epoch: Epoch,
-    receipted: u64,
-) -> Result<Sum> {
+pub fn fingerprint(tx: Tx<'_>, feed: i64, seen: u64, own: i64, receipted: u64) -> Result<Sum> {
     let mut statement = tx.prepare_cached(
         "SELECT change.hash FROM entered JOIN change USING (document)
          WHERE entered.feed = ?1 AND change.state < 2
-           AND CASE WHEN change.author = ?3 AND change.epoch = ?4 THEN change.position <= ?5
-                    ELSE change.arrival <= ?2 END",
+           AND CASE WHEN change.log = ?3 THEN change.entry <= ?4 ELSE change.arrival <= ?2 END",
     )?;
-    let rows = statement.query_map(params![feed, seen, reader.0, reader_epoch.0, receipted], |row| {
-        id::<ChangeHash>(row, 0)
-    })?;
+    let rows = statement.query_map(params![feed, seen, own, receipted], |row| id::<ChangeHash>(row, 0))?;
     let mut sum = Sum::default();
     for hash in rows {
         sum.add(&hash?);

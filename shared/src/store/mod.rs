@@ -30,7 +30,8 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_search_and_collisions.sql")];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// How a database file begins, and where its header holds `user_version`.

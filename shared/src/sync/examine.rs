@@ -189,10 +189,8 @@ fn verify(
             Err(StoreError::Damaged { .. }) => return Err(Broken::At(next, LogFaultSort::Unreadable)),
             batch => batch?.filter(|batch| batch.first == next),
         };
-        if batch.is_none()
-            && has_gaps
-            && let Some(later) = log::next_batch(tx, log, next)?
-        {
+        if batch.is_none() && has_gaps {
+            let Some(later) = log::next_batch(tx, log, next)? else { return Ok(()) };
             (next, chain) = (later, None);
             continue;
         }
@@ -227,6 +225,7 @@ fn verify_batch(log: &Log, batch: &Batch, key: Option<PublicKey>) -> Result<(), 
             | Entry::Erased { .. }
             | Entry::Enter { .. }
             | Entry::Leave { .. }
+            | Entry::Anew
             | Entry::Refused { .. }
             | Entry::Released { .. }
             | Entry::Registry { .. } => None,

@@ -18,7 +18,7 @@ use crate::{
         quarantine, read_model, registries,
     },
     time::Now,
-    wire::batch::{ENTRY_BYTES_MAX, Entry, Stage},
+    wire::batch::{ENTRY_BYTES_MAX, Entry, LogName, Stage},
 };
 
 /// Arrivals that are looked at in one go.
@@ -43,6 +43,8 @@ pub(super) struct Extension<'a> {
     registries: &'a Registries,
     device: DeviceId,
     epoch: Epoch,
+    /// The device's own log of this life.
+    own: Option<Log>,
     scope: Scope,
     log: Log,
     feed: Feed,
@@ -61,6 +63,7 @@ impl<'a> Extension<'a> {
     ) -> Result<Self> {
         let log = log::find_or_begin(tx, &station.feed_for(device, epoch))?;
         let feed = feeds::state(tx, log.row)?;
+        let own = log::find(tx, &LogName { author: device, epoch, reader: None })?;
         let scope = Scope::of(registries, unit, device, now.wall);
         Ok(Self {
             tx,
@@ -68,6 +71,7 @@ impl<'a> Extension<'a> {
             registries,
             device,
             epoch,
+            own,
             scope,
             log,
             feed,
@@ -177,25 +181,26 @@ impl<'a> Extension<'a> {
         self.feed.seen = changes::newest_arrival(self.tx)?;
         self.feed.started = true;
         quarantine::tell_again(self.tx, self.device)?;
-        for document in changes::made_by(self.tx, self.device, Some(self.epoch))? {
-            feeds::enter(self.tx, self.log.row, document)?;
+        if let Some(own) = self.own {
+            for document in changes::made_in(self.tx, (self.device, self.epoch), own.row, 0)? {
+                feeds::enter(self.tx, self.log.row, document)?;
+            }
         }
         for document in read_model::newest_first(self.tx)? {
             let is_in = feeds::is_entered(self.tx, self.log.row, document)?;
             if !is_in && !self.scope.contains(self.tx, document)? {
                 continue;
             }
-            let counted = self.counted(document)?;
-            let lacks = match holdings {
-                Holdings::AllBut(lacks) => counted.iter().any(|change| lacks.contains(&change.hash)),
-                Holdings::AsTold | Holdings::Nothing => true,
-            };
             if !is_in {
                 feeds::enter(self.tx, self.log.row, document)?;
                 self.push(Entry::Enter { document }, None)?;
             }
-            if lacks {
-                counted.iter().try_for_each(|change| self.feed_change(change))?;
+            for change in self.counted(document)? {
+                match holdings {
+                    Holdings::AllBut(lacks) if !lacks.contains(&change.hash) => {}
+                    Holdings::AllBut(_) => self.feed_body(&change)?,
+                    Holdings::AsTold | Holdings::Nothing => self.feed_change(&change)?,
+                }
             }
         }
         Ok(())
@@ -207,14 +212,23 @@ impl<'a> Extension<'a> {
         Ok(all)
     }
 
+    /// Tells what the device was found to lack. Where that is nothing, the two differ in which documents are
+    /// in scope, which is told anew.
     fn repair(&mut self, lacks: &BTreeSet<ChangeHash>) -> Result<()> {
+        let mut found = false;
         for hash in lacks {
-            let Some(change) = changes::find(self.tx, hash)? else { continue };
-            if change.state != State::Applied {
-                continue;
+            if let Some(change) = changes::find(self.tx, hash)?
+                && change.state == State::Applied
+                && feeds::is_entered(self.tx, self.log.row, change.document)?
+            {
+                found = true;
+                self.feed_body(&change)?;
             }
-            if feeds::is_entered(self.tx, self.log.row, change.document)? {
-                self.feed_change(&change)?;
+        }
+        if !found {
+            self.push(Entry::Anew, None)?;
+            for document in feeds::entered(self.tx, self.log.row)? {
+                self.push(Entry::Enter { document }, None)?;
             }
         }
         Ok(())
@@ -274,10 +288,15 @@ impl<'a> Extension<'a> {
     }
 
     fn feed_change(&mut self, change: &Indexed) -> Result<()> {
-        if change.origin.device == self.device && change.origin.epoch == self.epoch {
-            return Ok(());
-        }
-        self.feed_body(change)
+        if self.is_own(change) { Ok(()) } else { self.feed_body(change) }
+    }
+
+    /// Whether the device has written a change in this life. What another laptop wrote as this device, in
+    /// this very life, stands elsewhere than in this log.
+    fn is_own(&self, change: &Indexed) -> bool {
+        change.origin.device == self.device
+            && change.origin.epoch == self.epoch
+            && self.own.is_some_and(|own| own.row == change.log)
     }
 
     fn feed_body(&mut self, change: &Indexed) -> Result<()> {

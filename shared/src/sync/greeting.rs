@@ -71,9 +71,7 @@ impl Replica {
         };
         let half = feed.map(|feed| log::half(tx, feed.row)).transpose()?.flatten();
         let told = feed.map(|feed| log::batch_with(tx, &feed, feed.head.index)).transpose()?.flatten();
-        let device = self.station.device();
-        let scope =
-            feeds::fingerprint(tx, feeds::OWN, i64::MAX as u64, device, self.station.epoch, receipted)?;
+        let scope = feeds::fingerprint(tx, feeds::OWN, i64::MAX as u64, log.row, receipted)?;
         let hello = Hello {
             versions: vec![VERSION],
             schema: document::SCHEMA,
@@ -85,7 +83,7 @@ impl Replica {
             feed_signature: told.map_or_else(Vec::new, |batch| batch.signature),
             partial: half.as_ref().map(partial_of),
             scope,
-            holds: changes::count_but(tx, device, self.station.epoch)?,
+            holds: changes::count_but(tx, log.row)?,
             clock: now.wall,
             eager: resting,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -313,10 +311,10 @@ impl Replica {
             let receipted = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             let comparable = follows && state.started && told == feed.head && receipted == log.head.index;
             let differs = comparable
-                && feeds::fingerprint(tx, feed.row, state.seen, device.device, hello.epoch, receipted)?
-                    != hello.scope;
-            let reconcile =
-                verdict == LogVerdict::Continues && (differs || (!state.started && hello.holds > 0));
+                && feeds::fingerprint(tx, feed.row, state.seen, log.row, receipted)? != hello.scope;
+            // Also who holds nothing of others may hold what an earlier life has told it.
+            let may_hold = hello.holds > 0 || (!follows && hello.feed_epoch.is_some());
+            let reconcile = verdict == LogVerdict::Continues && (differs || (!state.started && may_hold));
             let half = log::half(tx, log.row)?;
             let letter = enrolment::letter_for(tx, device.device, hello.epoch, &device.unit)?;
             let welcome = Welcome {
@@ -417,13 +415,20 @@ impl Replica {
     }
 }
 
+/// Takes into scope what stands in this life's log behind `after`.
+pub(super) fn enter_own(tx: store::Tx<'_>, station: &Station, after: u64) -> Result<(), StoreError> {
+    let Some(own) = log::find(tx, &station.log())? else { return Ok(()) };
+    for document in changes::made_in(tx, (station.device(), station.epoch), own.row, after)? {
+        feeds::enter(tx, feeds::OWN, document)?;
+    }
+    Ok(())
+}
+
 /// Follows a new feed: the scope begins with what this life made, and what an earlier feed proved has to be
 /// proven again.
 fn begin_feed(tx: store::Tx<'_>, station: &Station, hub: &Epoch) -> Result<(), StoreError> {
     feeds::clear(tx, feeds::OWN)?;
-    for document in changes::made_by(tx, station.device(), Some(station.epoch))? {
-        feeds::enter(tx, feeds::OWN, document)?;
-    }
+    enter_own(tx, station, 0)?;
     changes::doubt_all(tx)?;
     devices::doubt_receipts(tx, station.epoch)?;
     store::set_fact(tx, "feed_epoch", &hub.0)

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     gate::{self, Refusal, Verdict},
+    greeting::enter_own,
     station::Station,
     writing::second,
 };
@@ -234,8 +235,17 @@ impl<'a> Intake<'a> {
                 }
                 self.admit(document, hash, change, origin, (log, index), &writer, true)
             }
+            (Entry::Registry { difference, signature, .. }, _) if given_back => {
+                self.recall_catalogue(&difference, &signature)
+            }
             (_, _) if given_back => Ok(()),
             (Entry::Enter { document }, _) => Ok(feeds::enter(self.tx, feeds::OWN, document)?),
+            (Entry::Anew, _) => {
+                feeds::clear(self.tx, feeds::OWN)?;
+                let receipted = devices::receipted(self.tx, self.station.epoch)?;
+                // What the hub may not know yet stays.
+                Ok(enter_own(self.tx, self.station, receipted)?)
+            }
             (Entry::Leave { document }, _) => {
                 feeds::leave(self.tx, feeds::OWN, document)?;
                 self.histories.remove(&document);
@@ -269,6 +279,9 @@ impl<'a> Intake<'a> {
         if let Some(known) = changes::find(self.tx, &hash)? {
             if fed && !known.fed {
                 changes::set_fed(self.tx, &hash)?;
+            }
+            if !fed && known.origin == origin && known.log != log {
+                changes::move_to(self.tx, &hash, log, entry)?;
             }
             return Ok(());
         }
@@ -469,18 +482,45 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn move_registry(
-        &mut self,
-        difference: &[u8],
-        signature: &[u8],
-        stage: Stage,
-    ) -> Result<(), IntakeError> {
+    /// A difference of a registry that the hub has signed.
+    fn signed_difference(&self, difference: &[u8], signature: &[u8]) -> Result<Difference, IntakeError> {
         let Some(place) = &self.station.place else { return Err(IntakeError::Registry) };
         let difference: Difference = minicbor::decode(difference).map_err(|_| IntakeError::Registry)?;
         let message = registry::signed_message(&place.district, &difference.kind, &difference.to);
         let signed = Signature::try_from(signature).map_err(|_| IntakeError::Signature)?;
         identity::verify(place.hub_key, Context::Registry, &message, &signed)
             .map_err(|_| IntakeError::Signature)?;
+        Ok(difference)
+    }
+
+    /// The hub learns a catalogue anew that it signed in a life that it has forgotten; cases name it.
+    fn recall_catalogue(&mut self, difference: &[u8], signature: &[u8]) -> Result<(), IntakeError> {
+        let difference = self.signed_difference(difference, signature)?;
+        if difference.kind != registry::Kind::Services {
+            return Ok(());
+        }
+        let base = registries::table(self.tx, &difference.kind, difference.from)?;
+        // One that starts from a version which is nowhere any more leads nowhere.
+        let Ok(table) = base.apply(&difference) else { return Ok(()) };
+        registries::keep(self.tx, &table)?;
+        self.registries.keep_catalogue(&table);
+        self.look_at_waiting()
+    }
+
+    fn look_at_waiting(&mut self) -> Result<(), IntakeError> {
+        for document in changes::waiting_documents(self.tx)? {
+            self.look_again(document)?;
+        }
+        Ok(())
+    }
+
+    fn move_registry(
+        &mut self,
+        difference: &[u8],
+        signature: &[u8],
+        stage: Stage,
+    ) -> Result<(), IntakeError> {
+        let difference = self.signed_difference(difference, signature)?;
         let base = registries::table(self.tx, &difference.kind, difference.from)?;
         let table = base.apply(&difference).map_err(|_| IntakeError::Registry)?;
         registries::keep(self.tx, &table)?;
@@ -499,10 +539,7 @@ impl<'a> Intake<'a> {
             }
         }
         self.tally.registries = true;
-        for document in changes::waiting_documents(self.tx)? {
-            self.look_again(document)?;
-        }
-        Ok(())
+        self.look_at_waiting()
     }
 }
 

@@ -148,6 +148,7 @@ impl Contents {
             | Entry::Erased { .. }
             | Entry::Enter { .. }
             | Entry::Leave { .. }
+            | Entry::Anew
             | Entry::Refused { .. }
             | Entry::Released { .. }
             | Entry::Registry { .. } => return Ok(()),

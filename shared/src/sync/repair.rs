@@ -16,7 +16,11 @@ use crate::{
     id::{ChangeHash, Epoch},
     store::{self, StoreError, changes, log},
     time::Now,
-    wire::{Frame, batch::Batch, frame::HASHES_MAX},
+    wire::{
+        Entry, Frame,
+        batch::{Batch, LogName},
+        frame::HASHES_MAX,
+    },
 };
 
 /// The fact that names the reconciliation made last: the hub's life, and what had arrived here by then.
@@ -38,6 +42,9 @@ pub(super) struct Repair {
     given: BTreeSet<ChangeHash>,
 }
 
+/// Batches that a child gives back, by log and first entry.
+type Returns = BTreeMap<(i64, u64), Batch>;
+
 fn malformed(error: Malformed) -> Fault {
     protocol(error.to_string())
 }
@@ -47,15 +54,16 @@ impl Replica {
     pub(super) fn begin_reconcile(&mut self, peer: PeerId) -> Result<(), Fault> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let Some(hub) = self.station.feed_epoch else { return Ok(()) };
-        let (device, epoch, common) = (self.station.device(), self.station.epoch, session.common);
+        let (own, common) = (self.station.log(), session.common);
         let feed = self.station.own_feed(hub);
         let items = self.store.commit(|tx| {
+            let own = log::find_or_begin(tx, &own)?;
             // A feed under way goes on without a repair, if this one is cut: it would prove nothing.
             if log::find(tx, &feed)?.is_none_or(|feed| feed.head.index == 0) {
                 let arrival = changes::newest_arrival(tx)?;
                 store::set_fact(tx, RECONCILED, &[&hub.0[..], &arrival.to_be_bytes()].concat())?;
             }
-            changes::all_but(tx, device, epoch, common)
+            changes::all_but(tx, own.row, common)
         })?;
         let mut reconciler = Reconciler::new(&items).map_err(malformed)?;
         let step = reconciler.begin().map_err(malformed)?;
@@ -68,14 +76,16 @@ impl Replica {
 
     pub(super) fn answer_reconcile(&mut self, peer: PeerId, step: &[u8]) -> Result<(), Fault> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        let (device, epoch, common) = (session.device, session.epoch, session.common);
+        let own = LogName { author: session.device, epoch: session.epoch, reader: None };
+        let common = session.common;
         let repair = session.repair.as_mut().ok_or_else(|| protocol("no reconciliation was asked for"))?;
         let reconciler = match &mut repair.reconciler {
             Some(reconciler) => reconciler,
             none => {
                 let tx = self.store.reader();
                 repair.arrival = changes::newest_arrival(tx)?;
-                let items = changes::all_but(tx, device, epoch, common)?;
+                let own = log::find(tx, &own)?.map_or(-1, |own| own.row);
+                let items = changes::all_but(tx, own, common)?;
                 none.insert(Reconciler::new(&items).map_err(malformed)?)
             }
         };
@@ -96,7 +106,9 @@ impl Replica {
         }
         let (have, need) = (std::mem::take(&mut reconciler.have), std::mem::take(&mut reconciler.need));
         session.reconciler = None;
-        let returns = self.batches_with(&have)?;
+        let mut returns = self.batches_with(&have)?;
+        self.add_registries(&mut returns)?;
+        let returns: Vec<_> = returns.into_values().collect();
         let returned = returns.len() as u64;
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.sending.returns.extend(returns);
@@ -113,7 +125,7 @@ impl Replica {
 
     /// The stored batches, signed by others or in earlier lives, that hold these changes. Of a log of an
     /// earlier life also the batches just before that hold no change: they say who writes.
-    fn batches_with(&self, hashes: &[ChangeHash]) -> Result<Vec<Batch>, StoreError> {
+    fn batches_with(&self, hashes: &[ChangeHash]) -> Result<Returns, StoreError> {
         let tx = self.store.reader();
         let own = self.station.log();
         let logs: BTreeMap<i64, _> = log::all(tx)?.into_iter().map(|log| (log.row, log)).collect();
@@ -135,7 +147,31 @@ impl Replica {
                 }
             }
         }
-        Ok(batches.into_values().collect())
+        Ok(batches)
+    }
+
+    /// Adds what an earlier life of the hub has told of its registries: it may have forgotten catalogues that
+    /// cases name.
+    fn add_registries(&self, returns: &mut Returns) -> Result<(), StoreError> {
+        let tx = self.store.reader();
+        let device = self.station.device();
+        let is_past = |log: &log::Log| {
+            log.name.reader.is_some_and(|reader| reader.device == device)
+                && Some(log.name.epoch) != self.station.feed_epoch
+                && log.head.index > 0
+        };
+        let Some(log) = log::all(tx)?.into_iter().rfind(is_past) else { return Ok(()) };
+        let mut at = Some(1);
+        while let Some(first) = at {
+            if let Some(batch) = log::batch_with(tx, &log, first)? {
+                let entries = batch.entries().map_err(|_| store::damaged("batch.body"))?;
+                if entries.iter().any(|entry| matches!(entry, Entry::Registry { .. })) {
+                    returns.insert((log.row, batch.first), batch);
+                }
+            }
+            at = log::next_batch(tx, &log, first)?;
+        }
+        Ok(())
     }
 
     pub(super) fn take_lacks(
@@ -171,9 +207,11 @@ impl Replica {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         let whole = |repair: &mut Repair| repair.announced.is_some_and(|announced| repair.taken >= announced);
         let Some(mut repair) = session.repair.take_if(whole) else { return Ok(()) };
-        for change in changes::arrived_after(self.store.reader(), repair.arrival, usize::MAX >> 1)? {
-            let own = change.origin.device == session.device && change.origin.epoch == session.epoch;
-            if !own && !repair.given.contains(&change.hash) {
+        let tx = self.store.reader();
+        let own = LogName { author: session.device, epoch: session.epoch, reader: None };
+        let own = log::find(tx, &own)?.map(|own| own.row);
+        for change in changes::arrived_after(tx, repair.arrival, usize::MAX >> 1)? {
+            if Some(change.log) != own && !repair.given.contains(&change.hash) {
                 repair.lacks.insert(change.hash);
             }
         }
@@ -186,10 +224,11 @@ impl Replica {
         let Some(fact) = store::fact(self.store.reader(), RECONCILED)? else { return Ok(()) };
         let Some((of, arrival)) = fact.split_first_chunk::<16>() else { return Ok(()) };
         let arrival = arrival.try_into().map_or(0, u64::from_be_bytes);
-        let (device, epoch) = (self.station.device(), self.station.epoch);
+        let own = self.station.log();
         self.store.commit(|tx| {
             if Epoch(*of) == hub {
-                changes::set_all_fed(tx, arrival, device, epoch)?;
+                let own = log::find_or_begin(tx, &own)?;
+                changes::set_all_fed(tx, arrival, own.row)?;
             }
             store::forget_fact(tx, RECONCILED)
         })

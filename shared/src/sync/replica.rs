@@ -419,6 +419,7 @@ fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
             | Entry::Fed { .. }
             | Entry::Enter { .. }
             | Entry::Leave { .. }
+            | Entry::Anew
             | Entry::Refused { .. }
             | Entry::Released { .. }
             | Entry::Registry { .. } => continue,

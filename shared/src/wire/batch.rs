@@ -154,6 +154,9 @@ pub enum Entry {
         #[n(0)]
         document: DocumentId,
     },
+    /// Feed: which documents are in the reader's scope is told anew, by the entries behind this one.
+    #[n(16)]
+    Anew,
     /// Feed: a change of the reader is held in quarantine.
     #[n(13)]
     Refused {
@@ -205,6 +208,7 @@ impl Entry {
             | Self::Erased { .. }
             | Self::Enter { .. }
             | Self::Leave { .. }
+            | Self::Anew
             | Self::Refused { .. }
             | Self::Released { .. }
             | Self::Registry { .. } => None,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use shared::{
     document::{self, Case, Edit, Person, View, Visit, conflict},
     id::{ActorId, ChangeHash, DocumentId, Kind as Sort},
-    store::{Tx, changes, feeds, log, read_model},
+    store::{Tx, changes, feeds, log, quarantine, read_model},
 };
 
 use crate::world::{HUB, World};
@@ -46,10 +46,10 @@ impl World {
                 let mine = Sight::of(here, document)?;
                 ensure!(
                     mine.heads == theirs.heads,
-                    "{}: {document:?} has heads {:?}, at the hub {:?}",
+                    "{}: {document} has heads {}, the hub {}",
                     machine.name,
-                    mine.heads,
-                    theirs.heads
+                    told_of(there, &mine.heads)?,
+                    told_of(here, &theirs.heads)?
                 );
                 ensure!(
                     mine == *theirs,
@@ -83,6 +83,19 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Heads of one side, with what the other one makes of them.
+fn told_of(tx: Tx<'_>, heads: &[ChangeHash]) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for hash in heads {
+        let found = changes::find(tx, hash)?;
+        let refused = quarantine::find(tx, hash)?.map(|refused| refused.reason);
+        let state = found.as_ref().map(|change| change.state);
+        let origin = found.map(|change| change.origin);
+        text += &format!("{hash:?} (over there {state:?} {refused:?}, of {origin:?}) ");
+    }
+    Ok(text)
 }
 
 fn changes_waiting(tx: Tx<'_>) -> anyhow::Result<Vec<u32>> {

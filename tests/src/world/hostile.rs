@@ -8,7 +8,7 @@ use shared::{
     wire::Entry,
 };
 
-use super::{Kind, World};
+use super::{HUB, Kind, World};
 
 impl World {
     /// Spoils some of what the hostile laptop sends.
@@ -39,7 +39,10 @@ impl World {
         };
         let mut own = [0; 16];
         self.random.fill(&mut own);
-        let victim = self.model.some_actor(&mut self.random);
+        let victim = match self.machines[HUB].replica.as_ref().filter(|_| !self.hub_may_forget) {
+            Some(hub) => self.model.some_actor(hub, &mut self.random)?,
+            None => None,
+        };
         let machine = &mut self.machines[number];
         let now = machine.now(self.at);
         let Some(replica) = machine.replica.as_mut() else { return Ok(()) };

@@ -144,9 +144,8 @@ impl World {
         if let Some(hub) = self.machines[HUB].replica.as_ref() {
             self.model.unnoticed(hub);
         }
-        if is_told {
-            let path = self.machines[HUB].database();
-            let hub = self.machines[HUB].running()?;
+        let path = self.machines[HUB].database();
+        if let Some(hub) = self.machines[HUB].replica.as_mut().filter(|_| is_told) {
             hub.keep(|tx, _| journal::replay(tx, &path))?;
             hub.begin_life()?;
         }
