@@ -136,7 +136,8 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
             "{shown}"
         );
     }
-    let rules: Vec<_> = held.iter().map(|row| row["rule"].as_str().unwrap_or_default()).collect();
+    let mut rules: Vec<_> = held.iter().map(|row| row["rule"].as_str().unwrap_or_default()).collect();
+    rules.sort_unstable();
     assert_eq!(rules, ["authority", "foreign_actor", "schema_key"]);
 
     // Where it came from, people see it.
