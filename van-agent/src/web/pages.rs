@@ -103,13 +103,16 @@ struct Case {
 struct Happened {
     state: String,
     at: String,
-    officer: String,
+    writer: String,
 }
 
 /// One of the values that somebody must choose from.
 struct Side {
     value: String,
-    device: String,
+    /// The case, where cases collide.
+    case: String,
+    /// The laptop, and the officer.
+    writer: String,
     at: String,
 }
 
@@ -239,7 +242,7 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
     let happened = |event: &Value| Happened {
         state: words.get(&format!("state-{}", text(event, "state"))),
         at: text(event, "at"),
-        officer: text(event, "officer"),
+        writer: writer(&words, event),
     };
     let warning = |(code, text): (&String, &Value)| {
         let short = words.find(&format!("warning-{code}")).unwrap_or_default();
@@ -285,15 +288,27 @@ fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
     };
     let side = |side: &Value| Side {
         value: value(text(side, "value")),
-        device: match side["device"].as_u64() {
-            None => "?".to_owned(),
-            Some(0) => words.get("by-hub"),
-            Some(number) => words.count("by-laptop", number),
-        },
+        case: text(side, "case"),
+        writer: writer(words, side),
         at: text(side, "at"),
     };
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
-    (words.find(&format!("field-{name}")).unwrap_or(name), sides)
+    let title = words.find(&format!("conflict-{}", text(found, "sort")));
+    (title.or_else(|| words.find(&format!("field-{name}"))).unwrap_or(name), sides)
+}
+
+/// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.
+fn writer(words: &Words, shown: &Value) -> String {
+    let laptop = match (shown["laptop"].as_str(), shown["device"].as_u64()) {
+        (Some(laptop), _) => laptop.to_owned(),
+        (None, Some(0)) => words.get("by-hub"),
+        (None, Some(number)) => words.count("by-laptop", number),
+        (None, None) => "?".to_owned(),
+    };
+    match shown["officer"].as_str().unwrap_or_default() {
+        "" => laptop,
+        officer => format!("{laptop}, {officer}"),
+    }
 }
 
 /// Answers for a page that there is not.
