@@ -1,32 +1,15 @@
 # Second language.
 title = Hub status
+skip = Skip to the content
+how = Summary
 district = District
 reached-at = Address for laptops
 reached-nowhere = not known yet: run with --advertise
-cases-label = Cases
-cases = {$count ->
-    [one] {$count} case
-   *[other] {$count} cases
-}
-conflicts-label = To be decided
-conflicts = {$count ->
-    [one] {$count} conflict
-   *[other] {$count} conflicts
-}
-held-label = Quarantine
-held = {$count ->
-    [one] {$count} change
-   *[other] {$count} changes
-}
-debris = {$count ->
-    [one] {$count} broken transmission
-   *[other] {$count} broken transmissions
-}
-waiting-label = Waiting
-waiting = {$count ->
-    [one] {$count} change
-   *[other] {$count} changes
-}
+cases = Cases
+conflicts = To be decided
+held = Changes in quarantine
+waiting = Changes waiting
+debris = Broken transmissions
 backup-label = Last backup
 backup-none = none yet
 doubled = Slip numbers borne twice

@@ -1,17 +1,15 @@
 # Bahasa pertama.
 title = Status pusat
+skip = Langsung ke isi
+how = Ringkasan
 district = Kabupaten/kota
 reached-at = Alamat untuk laptop
 reached-nowhere = belum diketahui: jalankan dengan --advertise
-cases-label = Kasus
-cases = {$count} kasus
-conflicts-label = Perlu keputusan
-conflicts = {$count} konflik
-held-label = Ditahan
-held = {$count} perubahan
-debris = {$count} kiriman rusak
-waiting-label = Menunggu
-waiting = {$count} perubahan
+cases = Permohonan
+conflicts = Perlu keputusan
+held = Perubahan ditahan
+waiting = Perubahan menunggu
+debris = Kiriman rusak
 backup-label = Cadangan terakhir
 backup-none = belum ada
 doubled = Nomor tanda terima ganda

@@ -1,6 +1,24 @@
 //! Journeys over real processes, real QUIC and real disks.
 
+#[path = "e2e/bad_input.rs"]
+mod bad_input;
+#[path = "e2e/edits.rs"]
+mod edits;
+#[path = "e2e/full_disk.rs"]
+mod full_disk;
+#[path = "e2e/hostile.rs"]
+mod hostile;
 #[path = "e2e/hub.rs"]
 mod hub;
+#[path = "e2e/kills.rs"]
+mod kills;
+#[path = "e2e/machines.rs"]
+mod machines;
+#[path = "e2e/stage.rs"]
+mod stage;
+#[path = "e2e/tickets.rs"]
+mod tickets;
 #[path = "e2e/van.rs"]
 mod van;
+#[path = "e2e/words.rs"]
+mod words;

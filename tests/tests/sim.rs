@@ -1,5 +1,4 @@
 //! Seeds of the simulated world. `SEED=17 cargo nextest run -E 'test(a_seed_alone)'` replays one with its log.
-#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
 
 use std::env;
 

@@ -198,10 +198,10 @@ impl Agent {
             quarantine::count(tx).map_err(said)? + read_model::conflict_count(tx).map_err(said)?;
         let mut lost = Vec::new();
         if !safe_to_wipe {
-            for case in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
+            for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
                 let row = read_model::case_of(tx, case).map_err(said)?;
                 lost.extend(row.map(|row| {
-                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status})
+                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status, "why": why})
                 }));
             }
         }

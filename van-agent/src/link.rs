@@ -261,6 +261,8 @@ impl Keeper {
         let transport = Arc::new(quic::transport(Side::Van { keep_alive }));
         let patience = self.patience.unwrap_or(PATIENCE);
         let dialled = dial(&endpoint, &target.key, target.hub, &target.addresses, transport, patience).await;
+        // Whoever was told goodbye need not be told.
+        let mut closed_there = false;
         match dialled {
             Err(error) => {
                 report.next = Some(next_of(&error).to_owned());
@@ -269,22 +271,26 @@ impl Keeper {
             Ok(connection) => {
                 let cut = self.speak(&connection, &mut report, started, stay).await;
                 measure(&connection, &mut report, started);
+                closed_there = matches!(cut, Cut::Ended(Ended::There { .. } | Ended::Forgotten));
                 if matches!(cut, Cut::Asked) {
                     quic::leave(&endpoint).await;
                     return report;
                 }
-                if !report.ok {
+                if !report.ok || shuts_out(&cut) {
                     let (error, next) = words_of(&cut);
+                    report.ok = false;
                     report.error = Some(error);
                     report.next = Some(next);
                 }
             }
         }
         report.seconds = started.elapsed().as_secs_f64();
-        quic::leave(&endpoint).await;
         let told_before = report.ok && stay == Stay::Stay;
         if !told_before {
             self.tell(&report);
+        }
+        if !closed_there {
+            quic::leave(&endpoint).await;
         }
         report
     }
@@ -400,6 +406,7 @@ fn next_of(error: &DialError) -> &'static str {
         DialError::Name { .. }
         | DialError::Silent { .. }
         | DialError::Failed { .. }
+        | DialError::NoRoute { .. }
         | DialError::Unreachable { .. } => {
             "everything stays saved on this laptop: give `van-agent sync` again where there is a network"
         }
@@ -432,6 +439,12 @@ fn words_of(cut: &Cut) -> (String, String) {
             Ended::Stopping => ("the program is stopping".to_owned(), again()),
         },
     }
+}
+
+/// Whether the hub will not have this laptop any more: that is told even after everything was handed over.
+fn shuts_out(cut: &Cut) -> bool {
+    let Cut::Ended(Ended::There { code, .. }) = cut else { return false };
+    matches!(code, Some(CloseCode::Revoked | CloseCode::UnknownDevice | CloseCode::WrongVersion))
 }
 
 /// Between half of `pause` and all of it.

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use data_encoding::BASE64;
 use serde_json::Value;
-use shared::desk::{amend::Amendment, rows};
+use shared::desk::{amend::Amendment, author, rows};
 use van_agent::host::output::Failure;
 
 use super::ask::{Desk, text};
@@ -120,9 +120,9 @@ fn shown(case: &Value) -> String {
         let extra: Vec<_> = extra.collect();
         let at = event["at"].as_str().unwrap_or("");
         lines.push(format!(
-            "  {at} {} (device {}) {}",
+            "  {at} {} ({}) {}",
             text(&event, "state"),
-            event["device"],
+            author::in_words(&event),
             extra.join("; ")
         ));
     }
@@ -130,9 +130,10 @@ fn shown(case: &Value) -> String {
         lines.push(format!("  To be decided: {}", text(&conflict, "field")));
         for side in conflict["sides"].as_array().into_iter().flatten() {
             lines.push(format!(
-                "    {} (device {}, {})",
+                "    {} ({}{}, {})",
                 text(side, "value"),
-                side["device"],
+                author::in_words(side),
+                side["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}")),
                 text(side, "at")
             ));
         }

@@ -51,16 +51,19 @@ pub(super) fn doctor(mut desk: Desk, rebuild: bool) -> anyhow::Result<()> {
     if let Some(rebuilt) = findings.rebuilt {
         desk.printer.text(format_args!("Built {rebuilt} documents anew."))?;
     }
-    for problem in &problems {
-        desk.printer.text(problem)?;
+    for line in problems.iter().chain(&findings.notices()) {
+        desk.printer.text(line)?;
     }
     if problems.is_empty() {
         desk.printer.text(format_args!("All is well: {} entries verified.", findings.entries))?;
         return Ok(());
     }
-    Err(Failure::new(format!("{} problems were found", problems.len()))
-        .next("keep the folder as it is; `hub-server restore FILE` goes back to a backup, and laptops bring again what they hold")
-        .into())
+    let next = if findings.is_damaged() {
+        "keep the folder as it is; `hub-server restore FILE` goes back to a backup, and laptops bring again what they hold"
+    } else {
+        "let the laptops named connect: they bring again what they hold"
+    };
+    Err(Failure::new(format!("{} problems were found", problems.len())).next(next).into())
 }
 
 pub(super) fn backup(mut desk: Desk, file: &Path) -> anyhow::Result<()> {

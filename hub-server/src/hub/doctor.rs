@@ -29,10 +29,23 @@ impl Findings {
     pub fn problems(&self) -> Vec<String> {
         let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
         let logs = self.logs.iter().map(|line| format!("A log: {line}"));
-        let slips =
-            self.doubled_slips.iter().map(|slip| format!("More than one case bears the number {slip}"));
         let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
-        integrity.chain(logs).chain(slips).chain(lacks).collect()
+        integrity.chain(logs).chain(lacks).collect()
+    }
+
+    /// What somebody should know, though nothing is broken, in a line each.
+    pub fn notices(&self) -> Vec<String> {
+        let line = |slip| {
+            format!(
+                "More than one case bears the number {slip}: `hub-server case show {slip}` lists them; name them by id"
+            )
+        };
+        self.doubled_slips.iter().map(line).collect()
+    }
+
+    /// Whether the store itself is damaged, so that a backup helps.
+    pub fn is_damaged(&self) -> bool {
+        !self.integrity.is_empty() || !self.logs.is_empty()
     }
 }
 

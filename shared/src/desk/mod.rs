@@ -7,6 +7,7 @@
 //! with the same reason.
 
 pub mod amend;
+pub mod author;
 pub mod people;
 pub mod resolve;
 pub mod rows;

@@ -2,11 +2,17 @@
 
 use serde::Serialize;
 
-use super::rows::Row;
+use super::{
+    author::{self, Author},
+    rows::Row,
+};
 use crate::{
     document::{Case, Conflict, Event, History, Person, View, Visit, conflict},
-    id::{ChangeHash, DeviceId, DocumentId},
-    store::{Result, Tx, changes, quarantine, read_model},
+    id::{ChangeHash, DeviceId, DocumentId, Kind},
+    store::{
+        Result, Tx, changes, quarantine,
+        read_model::{self, CaseRow},
+    },
     sync::custody::{self, Place},
     time::Timestamp,
 };
@@ -68,8 +74,9 @@ pub struct ShownVisit {
 /// An event with the device that wrote it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ShownEvent {
-    /// The device; 0 for the hub.
-    pub device: Option<DeviceId>,
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub author: Author,
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
@@ -91,14 +98,22 @@ pub struct ShownConflict {
 /// One side of a conflict.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct ShownSide {
-    /// What it says.
+    /// What it says; where cases collide, the slip number of one of them.
     pub value: String,
-    /// The device that wrote it; 0 for the hub.
-    pub device: Option<DeviceId>,
+    /// The case, where cases collide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub case: Option<DocumentId>,
+    /// Who wrote it.
+    #[serde(flatten)]
+    pub author: Author,
+    /// The officer, as claimed.
+    pub officer: Option<String>,
     /// When, as claimed.
     pub at: String,
     /// The change.
     pub change: ChangeHash,
+    /// The newest changes of the document that the writer had seen.
+    pub seen: Vec<ChangeHash>,
 }
 
 /// Something refused.
@@ -109,7 +124,8 @@ pub struct ShownRefusal {
     /// The change.
     pub change: ChangeHash,
     /// Whose it is.
-    pub device: DeviceId,
+    #[serde(flatten)]
+    pub author: Author,
     /// The rule.
     pub rule: String,
     /// In words.
@@ -138,18 +154,22 @@ pub fn case(
         conflicts.extend(shown_conflicts(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
+    conflicts.extend(collisions(tx, &row, offset_minutes)?);
     let mut events = Vec::new();
     for event in case.status.events {
-        events.push(ShownEvent { device: writer(tx, &event.change)?, event });
+        events.push(ShownEvent { author: author::of_change(tx, &event.change)?, event });
     }
-    let quarantine = refused.into_iter().map(|refused| ShownRefusal {
-        document: refused.document,
-        change: refused.hash,
-        device: refused.origin.device,
-        rule: refused.rule,
-        reason: refused.reason,
-        at: refused.at.to_rfc3339(offset_minutes),
-    });
+    let mut quarantine = Vec::new();
+    for refused in refused {
+        quarantine.push(ShownRefusal {
+            document: refused.document,
+            change: refused.hash,
+            author: author::of(tx, refused.origin)?,
+            rule: refused.rule,
+            reason: refused.reason,
+            at: refused.at.to_rfc3339(offset_minutes),
+        });
+    }
     Ok(Some(ShownCase {
         row: row.into(),
         catalogue: case.catalogue,
@@ -162,7 +182,7 @@ pub fn case(
         reasons: case.reasons,
         conflicts,
         custody: custody::of_case(tx, device, document)?,
-        quarantine: quarantine.collect(),
+        quarantine,
         heads: history.heads(),
     }))
 }
@@ -197,11 +217,21 @@ fn shown_conflicts(
     for Conflict { field, sort, sides } in conflict::conflicts(kind, &View::of(history)) {
         let mut told = Vec::new();
         for side in sides {
+            let origin = changes::find(tx, &side.change)?.map(|change| change.origin);
+            let officer = match (side.officer, origin) {
+                (None, Some(origin)) if kind == Kind::Person => {
+                    read_model::officer_of_sitting(tx, origin, document)?
+                }
+                (officer, _) => officer,
+            };
             told.push(ShownSide {
-                device: writer(tx, &side.change)?,
                 value: side.value,
+                case: None,
+                author: origin.map_or(Ok(Author::default()), |origin| author::of(tx, origin))?,
+                officer,
                 at: time_of(side.time, offset_minutes),
                 change: side.change,
+                seen: side.seen,
             });
         }
         shown.push(ShownConflict { document, field, sort, sides: told });
@@ -209,10 +239,35 @@ fn shown_conflicts(
     Ok(shown)
 }
 
-fn time_of(at: Timestamp, offset_minutes: i16) -> String {
-    at.to_rfc3339(offset_minutes)
+/// Conflicts in which no field collides: the same service twice for one person, one blank in two cases.
+fn collisions(tx: Tx<'_>, row: &CaseRow, offset_minutes: i16) -> Result<Vec<ShownConflict>> {
+    let found = [
+        ("service", conflict::Sort::SameService, read_model::same_service(tx, row)?),
+        ("blank", conflict::Sort::SameBlank, read_model::same_blank(tx, row)?),
+    ];
+    let mut shown = Vec::new();
+    for (field, sort, cases) in found {
+        let mut sides = Vec::new();
+        for case in cases {
+            let Some(first) = changes::first_of(tx, case.document)? else { continue };
+            let officer = case.detail.get("officer").and_then(|officer| officer.as_str());
+            sides.push(ShownSide {
+                value: case.slip,
+                case: Some(case.document),
+                author: author::of(tx, first.origin)?,
+                officer: officer.map(str::to_owned),
+                at: time_of(custody::moment(first.second), offset_minutes),
+                change: first.hash,
+                seen: Vec::new(),
+            });
+        }
+        if sides.len() > 1 {
+            shown.push(ShownConflict { document: row.document, field, sort, sides });
+        }
+    }
+    Ok(shown)
 }
 
-fn writer(tx: Tx<'_>, change: &ChangeHash) -> Result<Option<DeviceId>> {
-    Ok(changes::find(tx, change)?.map(|change| change.origin.device))
+fn time_of(at: Timestamp, offset_minutes: i16) -> String {
+    at.to_rfc3339(offset_minutes)
 }

@@ -12,7 +12,7 @@ use super::{
     view::{Content, Value, View},
 };
 use crate::{
-    change::Scalar,
+    change::{Action, Change, Key, Scalar},
     id::{ActorId, ChangeHash, Kind},
     time::Timestamp,
 };
@@ -38,6 +38,10 @@ pub enum Sort {
     Status,
     /// Which numbered blank was used.
     Blank,
+    /// More than one open case of one person about the same service.
+    SameService,
+    /// More than one case with the same numbered blank.
+    SameBlank,
 }
 
 /// One side of a conflict.
@@ -51,6 +55,10 @@ pub struct Side {
     pub change: ChangeHash,
     /// When, as claimed.
     pub time: Timestamp,
+    /// The officer, as claimed by the change itself, or by the first change where that is of the same writer.
+    pub officer: Option<String>,
+    /// The newest changes that the writer had seen.
+    pub seen: Vec<ChangeHash>,
 }
 
 const IDENTITY: [&str; 6] = [key::NIK, key::NAME, key::BORN, key::SEX, key::MOTHER, key::FATHER];
@@ -75,7 +83,10 @@ fn differing<'v>(
 ) -> impl Iterator<Item = Conflict> + use<'v> {
     fields.iter().filter_map(move |field| {
         let values = view.root().values(field);
-        let sides: Vec<Side> = values.iter().map(|value| side(view, value, shown(value))).collect();
+        let sides: Vec<Side> = values
+            .iter()
+            .map(|value| side(view, value.operation.actor, value.change, shown(value)))
+            .collect();
         let differ = sides.windows(2).any(|pair| pair[0].value != pair[1].value);
         differ.then_some(Conflict { field, sort, sides })
     })
@@ -85,16 +96,35 @@ fn clash(view: &View<'_>) -> Option<Conflict> {
     let life = Life::read(view);
     let sides = life.clash.iter().map(|&index| {
         let event = &life.events[index];
-        let time = view.history().get(&event.change).map_or(Timestamp(0), |change| change.time);
-        Side { value: event.state.to_string(), actor: event.actor, change: event.change, time }
+        let shown = side(view, event.actor, event.change, event.state.to_string());
+        Side { officer: event.officer.clone().or(shown.officer), ..shown }
     });
     let sides: Vec<Side> = sides.collect();
     (!sides.is_empty()).then_some(Conflict { field: key::STATUS, sort: Sort::Status, sides })
 }
 
-fn side(view: &View<'_>, value: &Value<'_>, shown: String) -> Side {
-    let time = view.change(value).map_or(Timestamp(0), |change| change.time);
-    Side { value: shown, actor: value.operation.actor, change: value.change, time }
+fn side(view: &View<'_>, actor: ActorId, hash: ChangeHash, shown: String) -> Side {
+    let change = view.history().get(&hash);
+    let first = || view.history().iter().map(|(_, change)| change).find(|change| change.parents.is_empty());
+    let officer = change
+        .and_then(officer_of)
+        .or_else(|| first().filter(|first| first.actor == actor).and_then(officer_of));
+    Side {
+        value: shown,
+        actor,
+        change: hash,
+        time: change.map_or(Timestamp(0), |change| change.time),
+        officer: officer.map(str::to_owned),
+        seen: change.map_or_else(Vec::new, |change| change.parents.clone()),
+    }
+}
+
+/// The officer whom a change names.
+fn officer_of(change: &Change) -> Option<&str> {
+    change.operations.iter().find_map(|operation| match (&operation.key, &operation.action) {
+        (Key::Map(name), Action::Put(Scalar::Str(officer))) if name == key::OFFICER => Some(officer.as_str()),
+        _ => None,
+    })
 }
 
 /// A value as a person reads it.
@@ -149,6 +179,7 @@ mod tests {
         amend(Kind::Person, &mut history, Field::Mother, "Bete", "Bete");
         let found = conflicts(Kind::Person, &View::of(&history));
         assert_eq!(fields(Kind::Person, &history), ["name"]);
+        assert!(found[0].sides.iter().all(|side| side.seen.len() == 1), "{found:?}");
         let sides: Vec<_> = found[0].sides.iter().map(|side| (side.value.as_str(), side.actor)).collect();
         assert_eq!(sides, [("Oa Mate", VAN), ("O'a Mate Bria", OTHER)]);
 

@@ -16,6 +16,9 @@ use crate::id::{self, PublicKey};
 /// A source of random bytes: fills what it is given.
 pub type Entropy<'a> = dyn FnMut(&mut [u8]) + 'a;
 
+/// A source of random bytes that its user owns.
+pub type OwnedEntropy = Box<dyn FnMut(&mut [u8]) + Send>;
+
 /// What a signature is for; its name stands before the signed bytes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Context {

@@ -239,15 +239,30 @@ pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The change that made a document.
+///
+/// # Errors
+/// The store fails.
+pub fn first_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<Indexed>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM change WHERE document = ?1 AND root = 1 AND state = 1 ORDER BY arrival LIMIT 1"
+        ))?
+        .query_row([document.0], indexed)
+        .optional()?)
+}
+
 /// The operations of a change.
 ///
 /// # Errors
 /// The store fails or is damaged.
 pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Change> {
-    match log::entry(tx, change.log, change.entry)? {
-        Entry::Change { change, .. } | Entry::Fed { change, .. } => Ok(change),
-        _ => Err(damaged("change.entry")),
-    }
+    let (Entry::Change { change, .. } | Entry::Fed { change, .. }) =
+        log::entry(tx, change.log, change.entry)?
+    else {
+        return Err(damaged("change.entry"));
+    };
+    Ok(change)
 }
 
 /// A document's applied changes.
@@ -360,16 +375,4 @@ pub fn count_between(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64, unt
             "SELECT count(*) FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3 AND position <= ?4",
         )?
         .query_row(params![author.0, epoch.0, after, until], |row| row.get(0))?)
-}
-
-/// Own changes of the log of `epoch` from index `from` on, in order.
-///
-/// # Errors
-/// The store fails.
-pub fn of_log(tx: Tx<'_>, author: DeviceId, epoch: Epoch, from: u64) -> Result<Vec<Indexed>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM change WHERE author = ?1 AND epoch = ?2 AND position >= ?3 ORDER BY position"
-    ))?;
-    let rows = statement.query_map(params![author.0, epoch.0, from], indexed)?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

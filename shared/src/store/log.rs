@@ -218,15 +218,12 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
 pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
     let Some(batch) = batch_with(tx, log, index)? else { return Ok(false) };
     let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
-    Ok(entries.iter().any(|entry| matches!(entry, Entry::Change { .. } | Entry::Fed { .. })))
+    Ok(entries.iter().any(|entry| entry.change().is_some()))
 }
 
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
 fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
-    let change = match entry {
-        Entry::Change { change, .. } | Entry::Fed { change, .. } => change,
-        _ => return Ok(None),
-    };
+    let Some(change) = entry.change() else { return Ok(None) };
     // In a feed a change's place is not its place in its author's log, by which the index knows it.
     let known = match log.name.reader {
         Some(_) => None,
@@ -289,7 +286,7 @@ pub fn goes_on_from(tx: Tx<'_>, log: &Log, cursor: &Cursor) -> Result<bool> {
 /// The store fails.
 pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
     let first: Option<u64> = tx
-        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND length(signature) = 0")?
+        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND signature = x''")?
         .query_row([log.row], |row| row.get(0))?;
     Ok(first.map_or(log.head.index, |first| first - 1))
 }
@@ -301,7 +298,7 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 /// The store fails or is damaged.
 pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let mut statement =
-        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND length(signature) = 0 ORDER BY first")?;
+        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
     let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
     let Some(&first) = unsigned.first() else { return Ok(()) };
     let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;

@@ -16,22 +16,28 @@ pub mod read_model;
 pub mod registries;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    io::Read,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi, params};
 
 use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_search_and_collisions.sql")];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
+/// How a database file begins, and where its header holds `user_version`.
+const MAGIC: &[u8] = b"SQLite format 3\0";
+const VERSION_OFFSET: usize = 60;
+const HEADER_BYTES: usize = 64;
 
 /// Inflated batches that are kept at hand.
 const BODIES_MAX: usize = 16;
@@ -42,6 +48,8 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     bodies: RefCell<Bodies>,
+    /// Whether something is written that [`Store::pretend`] keeps from the disk.
+    pretending: Cell<bool>,
 }
 
 /// Batches inflated lately, by log and first entry, with the order of their use.
@@ -147,8 +155,20 @@ impl Store {
     /// The file is of a newer version (and untouched), no database, or not accessible.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         refuse_newer(path)?;
+        match Self::open_as(path, Locking::Shared) {
+            // No room for the index of the write-ahead log: it is held in memory then, for this process alone.
+            Err(OpenError::Sqlite(error)) if is_out_of_room(&error) => Self::open_as(path, Locking::Alone),
+            opened => opened,
+        }
+    }
+
+    fn open_as(path: &Path, locking: Locking) -> Result<Self, OpenError> {
         let mut connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
+        match locking {
+            Locking::Shared => {}
+            Locking::Alone => connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?,
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
@@ -158,7 +178,12 @@ impl Store {
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.set_prepared_statement_cache_capacity(128);
         migrate(&mut connection)?;
-        Ok(Self { connection, path: path.to_owned(), bodies: RefCell::default() })
+        Ok(Self {
+            connection,
+            path: path.to_owned(),
+            bodies: RefCell::default(),
+            pretending: Cell::new(false),
+        })
     }
 
     /// Runs `work` in one transaction, durable when this returns `Ok`; nothing of it is kept otherwise.
@@ -169,6 +194,7 @@ impl Store {
         &mut self,
         work: impl FnOnce(Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.stop_pretending()?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -182,6 +208,32 @@ impl Store {
             self.bodies.take();
         }
         committed
+    }
+
+    /// Runs `work` without a byte to the disk: what it writes is what [`Store::reader`] sees until the next
+    /// commit, and nobody ever after. So a full disk can still show what is not projected yet.
+    ///
+    /// # Errors
+    /// What `work` returned; nothing of it is seen then.
+    pub fn pretend(&mut self, work: impl FnOnce(Tx<'_>) -> Result<()>) -> Result<()> {
+        self.stop_pretending()?;
+        self.connection.execute_batch("PRAGMA cache_spill = OFF; BEGIN IMMEDIATE")?;
+        self.pretending.set(true);
+        let done = work(self.reader());
+        if done.is_err() {
+            self.stop_pretending()?;
+        }
+        done
+    }
+
+    fn stop_pretending(&self) -> Result<()> {
+        if self.pretending.take() {
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK")?;
+            }
+            self.connection.execute_batch("PRAGMA cache_spill = ON")?;
+        }
+        Ok(())
     }
 
     /// Access for reading.
@@ -199,6 +251,7 @@ impl Store {
     /// # Errors
     /// The file cannot be written.
     pub fn backup(&self, path: &Path) -> Result<()> {
+        self.stop_pretending()?;
         self.connection.backup("main", path, None::<fn(rusqlite::backup::Progress)>)?;
         Ok(())
     }
@@ -219,22 +272,58 @@ impl Store {
     /// # Errors
     /// The disk fails.
     pub fn checkpoint(&self) -> Result<()> {
+        self.stop_pretending()?;
         self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
     }
 }
 
+/// Who else may open the file meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Locking {
+    Shared,
+    Alone,
+}
+
+/// Whether SQLite found no room for the shared memory of the write-ahead log.
+fn is_out_of_room(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        matches!(code, ffi::SQLITE_IOERR_SHMSIZE | ffi::SQLITE_IOERR_SHMOPEN | ffi::SQLITE_FULL)
+    })
+}
+
+/// Refuses a file of a newer version, touching nothing: not even opening it makes a file beside it, unless
+/// there is a write-ahead log that may hold the newest version.
 fn refuse_newer(path: &Path) -> Result<(), OpenError> {
-    if !path.exists() || std::fs::metadata(path).is_ok_and(|file| file.len() == 0) {
-        return Ok(());
-    }
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-wal");
+    let found = match std::fs::metadata(beside) {
+        Ok(log) if log.len() > 0 => version_in_log(path)?,
+        _ => version_in_header(path),
+    };
+    newer(found)
+}
+
+fn newer(found: u32) -> Result<(), OpenError> {
+    if found > VERSION { Err(OpenError::Newer { found, newest: VERSION }) } else { Ok(()) }
+}
+
+/// The version as SQLite keeps it in the file's header; 0 of what is no database, which opening tells.
+fn version_in_header(path: &Path) -> u32 {
+    let mut header = [0; HEADER_BYTES];
+    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut header));
+    let version = header[VERSION_OFFSET..].first_chunk().copied().unwrap_or_default();
+    if read.is_ok() && header.starts_with(MAGIC) { u32::from_be_bytes(version) } else { 0 }
+}
+
+fn version_in_log(path: &Path) -> Result<u32, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    let found = version(&connection)?;
-    if found > VERSION {
-        return Err(OpenError::Newer { found, newest: VERSION });
+    match Connection::open_with_flags(path, flags).and_then(|connection| version(&connection)) {
+        // Told when it is opened for one process alone.
+        Err(error) if is_out_of_room(&error) => Ok(0),
+        found => Ok(found?),
     }
-    Ok(())
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {
@@ -243,6 +332,7 @@ fn version(connection: &Connection) -> rusqlite::Result<u32> {
 
 fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let found = version(connection)?;
+    newer(found)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(found as usize) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
         transaction.execute_batch(migration)?;
@@ -354,6 +444,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_pretended_is_seen_until_the_next_commit_and_never_stored() {
+        let (_folder, path) = file();
+        let mut store = Store::open(&path).expect("opens");
+        let size = || std::fs::metadata(path.with_extension("db-wal")).expect("a log").len();
+        let before = size();
+        store.pretend(|t| set_fact(t, "a", b"1")).expect("pretends");
+        assert_eq!(fact(store.reader(), "a").expect("reads"), Some(b"1".to_vec()));
+        store.pretend(|t| set_fact(t, "b", b"2")).expect("pretends again");
+        assert_eq!(fact(store.reader(), "a").expect("reads"), None);
+        assert_eq!(size(), before);
+        store.commit(|t| set_fact(t, "c", b"3")).expect("commits");
+        assert_eq!(fact(store.reader(), "b").expect("reads"), None);
+        let failed = store.pretend(|t| set_fact(t, "d", b"4").and_then(|()| Err(damaged("test"))));
+        assert!(failed.is_err());
+        assert_eq!(fact(store.reader(), "d").expect("reads"), None);
+        store.checkpoint().expect("folds");
+    }
+
+    #[test]
     fn a_newer_file_is_refused_and_left_byte_identical() {
         let (_folder, path) = file();
         drop(Store::open(&path).expect("opens"));
@@ -364,6 +473,8 @@ mod tests {
         let before = std::fs::read(&path).expect("reads");
         assert!(matches!(Store::open(&path), Err(OpenError::Newer { .. })));
         assert_eq!(std::fs::read(&path).expect("reads"), before);
+        let files = std::fs::read_dir(path.parent().expect("a folder")).expect("lists").count();
+        assert_eq!(files, 1, "nothing is made beside it");
     }
 
     #[test]

@@ -30,12 +30,26 @@ pub struct Custody {
     pub safe_to_wipe: bool,
 }
 
-/// Changes of this laptop that no stored receipt covers and no feed has brought. A receipt is for this laptop's
-/// own log of a life, not for what a clone of it wrote in that life.
-const OPEN: &str = "SELECT change.document, change.second FROM change
-     JOIN log USING (log)
-     LEFT JOIN receipt ON receipt.epoch = change.epoch AND log.reader = -1
-     WHERE change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0)";
+/// Changes of this laptop that no stored receipt covers and no feed has brought, as `open`, and as `here` the
+/// cases to which they belong: life for life, so that what a receipt covers is not even looked at.
+const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
+         SELECT min(epoch) FROM change WHERE author = ?1
+         UNION ALL
+         SELECT (SELECT min(epoch) FROM change WHERE author = ?1 AND epoch > life.epoch)
+         FROM life WHERE life.epoch IS NOT NULL),
+     open (document, second) AS (
+         SELECT change.document, change.second FROM life CROSS JOIN change
+         WHERE change.author = ?1 AND change.epoch = life.epoch AND change.fed = 0
+           AND change.position > coalesce((SELECT head FROM receipt WHERE receipt.epoch = life.epoch), 0)),
+     unsent AS MATERIALIZED (SELECT DISTINCT document FROM open),
+     here AS MATERIALIZED (
+         SELECT document FROM case_row WHERE document IN unsent
+         UNION SELECT document FROM case_row WHERE applicant IN unsent
+         UNION SELECT document FROM case_row WHERE subject IN unsent
+         UNION SELECT document FROM case_row WHERE visit IN unsent)";
+/// That a case is a draft of this laptop.
+const OWN_DRAFT: &str = "state = 'draft' AND EXISTS (
+     SELECT 1 FROM change WHERE change.document = case_row.document AND change.root = 1 AND +change.author = ?1)";
 
 /// Counts the custody of every case.
 ///
@@ -43,25 +57,19 @@ const OPEN: &str = "SELECT change.document, change.second FROM change
 /// The store fails.
 pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
     let (unsent, oldest_unsent) = tx
-        .prepare_cached(&format!("SELECT count(*), min(second) FROM ({OPEN})"))?
+        .prepare_cached(&format!("{OPEN} SELECT count(*), min(second) FROM open"))?
         .query_row([device.0], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Option<u64>>(1)?)))?;
     let (on_laptop, accepted, all) = tx
         .prepare_cached(&format!(
-            "WITH open AS (SELECT DISTINCT document FROM ({OPEN})),
-                  held AS (SELECT accepted, document IN open OR applicant IN open OR subject IN open OR visit IN open
-                                  AS here FROM case_row)
-             SELECT coalesce(sum(here), 0), coalesce(sum(accepted AND NOT here), 0), count(*) FROM (
-                 SELECT accepted, coalesce(here, 0) AS here FROM held)"
+            "{OPEN} SELECT (SELECT count(*) FROM here),
+                 (SELECT count(*) FROM case_row WHERE accepted AND document NOT IN here),
+                 (SELECT count(*) FROM case_row)"
         ))?
         .query_row([device.0], |row| {
             Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
         })?;
     let drafts = tx
-        .prepare_cached(
-            "SELECT count(*) FROM case_row WHERE state = 'draft' AND EXISTS (
-                 SELECT 1 FROM change WHERE change.document = case_row.document AND change.root = 1
-                                        AND change.author = ?1)",
-        )?
+        .prepare_cached(&format!("SELECT count(*) FROM case_row WHERE {OWN_DRAFT}"))?
         .query_row([device.0], |row| row.get::<_, u64>(0))?;
     Ok(Custody {
         on_laptop,
@@ -97,8 +105,7 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
     let found = tx
         .prepare_cached(
             "SELECT accepted, EXISTS (
-                 SELECT 1 FROM change JOIN log USING (log)
-                 LEFT JOIN receipt ON receipt.epoch = change.epoch AND log.reader = -1
+                 SELECT 1 FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
                  WHERE change.document IN (case_row.document, case_row.applicant, case_row.subject, case_row.visit)
                    AND change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0))
              FROM case_row WHERE case_row.document = ?2",
@@ -112,18 +119,31 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
     }))
 }
 
-/// The cases of which something is nowhere but here, and the drafts; at most `limit`.
+/// Why a wipe would lose a case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Something of it is nowhere but here.
+    Unsent,
+    /// It is a draft of this laptop, and all of it has arrived.
+    Draft,
+}
+
+/// The cases that a wipe would lose: those of which something is nowhere but here, and this laptop's drafts;
+/// at most `limit`, oldest first.
 ///
 /// # Errors
 /// The store fails.
-pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<DocumentId>> {
+pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<(DocumentId, Loss)>> {
     let mut statement = tx.prepare_cached(&format!(
-        "WITH open AS (SELECT DISTINCT document FROM ({OPEN}))
-         SELECT document FROM case_row
-         WHERE document IN open OR applicant IN open OR subject IN open OR visit IN open OR state = 'draft'
+        "{OPEN} SELECT document, document IN here FROM case_row
+         WHERE document IN (SELECT document FROM here UNION SELECT document FROM case_row WHERE {OWN_DRAFT})
          ORDER BY started, document LIMIT ?2"
     ))?;
-    let rows = statement.query_map(params![device.0, limit], |row| store::id(row, 0))?;
+    let rows = statement.query_map(params![device.0, limit], |row| {
+        let loss = if row.get(1)? { Loss::Unsent } else { Loss::Draft };
+        Ok((store::id(row, 0)?, loss))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

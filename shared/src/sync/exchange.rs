@@ -65,9 +65,10 @@ impl Replica {
             Fault::Peer(code, reason) => self.close(peer, code, reason),
             Fault::Store(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "store what a peer sent");
-                let reason = match error {
-                    StoreError::Full => "the other side's disk is full: it takes nothing for now",
-                    _ => "the other side's database failed",
+                let reason = if matches!(error, StoreError::Full) {
+                    "the other side's disk is full: it takes nothing for now"
+                } else {
+                    "the other side's database failed"
                 };
                 self.close(peer, CloseCode::Internal, reason.to_owned());
             }
@@ -97,7 +98,9 @@ impl Replica {
             (Role::Child, Phase::Enrolling, _, Frame::Enrolled(enrolled)) => {
                 self.take_enrolled(now, peer, enrolled)
             }
-            (Role::Child, Phase::Asking, _, Frame::Welcome(welcome)) => self.take_welcome(now, peer, welcome),
+            (Role::Child, Phase::Asking, _, Frame::Welcome(welcome)) => {
+                self.take_welcome(now, peer, &welcome)
+            }
             (Role::Child, Phase::Linked, _, Frame::Receipt(receipt)) => self.take_receipt(peer, &receipt),
             (Role::Parent, Phase::Linked, _, Frame::FeedAck { cursor }) => self.take_feed_ack(peer, cursor),
             // Said to an earlier life of this laptop, before the hub knew of the new one.

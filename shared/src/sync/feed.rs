@@ -119,9 +119,8 @@ impl<'a> Extension<'a> {
 
     fn registries(&mut self) -> Result<()> {
         let Some(place) = &self.station.place else { return Ok(()) };
-        let current: Vec<_> =
-            self.registries.tables().map(|(version, table)| (version, table.clone())).collect();
-        for (version, table) in current {
+        let registries = self.registries;
+        for (version, table) in registries.tables() {
             let kind = table.kind().as_str().to_owned();
             let told = feeds::fed_registry(self.tx, self.log.row, &kind)?;
             let told = told.and_then(|bytes| Version::try_from(bytes.as_slice()).ok());
@@ -133,7 +132,7 @@ impl<'a> Extension<'a> {
                 Some(told) => registries::table(self.tx, table.kind(), told)?,
                 None => registry::Table::new(table.kind().clone()),
             };
-            self.difference(place, &base, &table, Stage::InForce)?;
+            self.difference(place, &base, table, Stage::InForce)?;
             feeds::set_fed_registry(self.tx, self.log.row, &kind, &version.0)?;
             if *table.kind() == registry::Kind::Services {
                 feeds::set_fed_registry(self.tx, self.log.row, &format!("catalogue/{version}"), &version.0)?;

@@ -334,7 +334,7 @@ impl Replica {
         })
     }
 
-    pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: Welcome) -> Result<(), Fault> {
+    pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: &Welcome) -> Result<(), Fault> {
         let own = self.station.log();
         let tx = self.store.reader();
         let log = log::find(tx, &own)?.ok_or_else(|| protocol("no log"))?;
@@ -353,7 +353,7 @@ impl Replica {
             self.begin_life()?;
             return self.hello(now, peer, true);
         }
-        let is_new = self.follow(&welcome)?;
+        let is_new = self.follow(welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.phase = Phase::Linked;
         let eager = session.sending.log.is_some() && session.receipted == welcome.durable.index;

@@ -78,10 +78,8 @@ impl IntakeError {
 
     /// As a failure of the store, where nothing came from outside.
     pub(super) fn into_store(self) -> StoreError {
-        match self {
-            Self::Store(error) => error,
-            _ => store::damaged("change"),
-        }
+        let Self::Store(error) = self else { return store::damaged("change") };
+        error
     }
 }
 
@@ -254,7 +252,8 @@ impl<'a> Intake<'a> {
                 Ok(self.let_go(document)?)
             }
             (Entry::Refused { origin, document, hash, rule, text }, _) => {
-                self.learn_refusal(Refused { hash, document, origin, rule, reason: text, at: self.now.wall })
+                let at = self.now.wall;
+                self.learn_refusal(&Refused { hash, document, origin, rule, reason: text, at })
             }
             (Entry::Released { hash }, _) => self.release(&hash),
             (Entry::Registry { difference, signature, stage }, _) => {
@@ -429,9 +428,9 @@ impl<'a> Intake<'a> {
     }
 
     /// The hub refused a change of this laptop: the document goes on without it and its dependants.
-    fn learn_refusal(&mut self, refused: Refused) -> Result<(), IntakeError> {
+    fn learn_refusal(&mut self, refused: &Refused) -> Result<(), IntakeError> {
         let document = refused.document;
-        quarantine::insert(self.tx, &refused)?;
+        quarantine::insert(self.tx, refused)?;
         self.tally.refused.push((refused.origin.device, refused.rule.clone()));
         self.tally.own_refused = true;
         let all = changes::of_document(self.tx, document)?;
@@ -583,12 +582,8 @@ fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, Intake
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
     for (entry, index) in batch.entries()?.into_iter().zip(batch.first..) {
-        let hash = match &entry {
-            Entry::Change { change, .. } | Entry::Fed { change, .. } => {
-                Some(document::hash(change).map_err(|_| IntakeError::Build { index })?)
-            }
-            _ => None,
-        };
+        let hash =
+            entry.change().map(document::hash).transpose().map_err(|_| IntakeError::Build { index })?;
         chain = chain.after(&entry, hash.as_ref());
         entries.push((index, entry, hash));
     }

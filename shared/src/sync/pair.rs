@@ -1,5 +1,7 @@
 //! A hub and laptops in one thread, joined by queues: what a conversation must come to.
 
+mod tests;
+
 use std::collections::VecDeque;
 
 use super::{Event, Input, Output, PeerId, Replica, Role, writing::SaveError};
@@ -22,7 +24,7 @@ pub(super) struct Pair {
     pub(super) events: Vec<Event>,
 }
 
-fn entropy(mut state: u64) -> Box<dyn FnMut(&mut [u8]) + Send> {
+fn entropy(mut state: u64) -> crate::identity::OwnedEntropy {
     Box::new(move |bytes| {
         for byte in bytes {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -109,11 +111,12 @@ impl Pair {
 
 /// Records a case of a new person.
 pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) -> DocumentId {
+    let place = replica.station().place.clone().expect("enrolled");
     replica
         .write(now, |writing| {
             let district = "53.02".parse().expect("valid");
             let village = "53.02.01.1001".parse().expect("valid");
-            let unit = "V01".parse().expect("valid");
+            let unit = place.unit.clone().expect("a laptop has a unit");
             let (person, mut edit) = writing.create(Kind::Person);
             let new = person::New {
                 district: &district,
@@ -150,7 +153,7 @@ pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) 
                 started: now.wall,
                 ended: None,
                 offset_minutes: 480,
-                officer: None,
+                officer: Some("Ofi"),
                 position: None,
                 consent: Some(true),
                 notes: None,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     id::{DeviceId, DistrictCode, PublicKey},
-    identity::{Entropy, ticket::Ticket},
+    identity::{OwnedEntropy, ticket::Ticket},
     registry::Registries,
     store::{self, Result, Store, StoreError, changes, devices, feeds, log, read_model, registries},
     time::{Now, Tick},
@@ -31,7 +31,7 @@ pub struct Replica {
     pub(super) station: Station,
     pub(super) registries: Registries,
     pub(super) life: Life,
-    pub(super) entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+    pub(super) entropy: OwnedEntropy,
     pub(super) sessions: BTreeMap<PeerId, Session>,
     pub(super) outputs: VecDeque<Output>,
     /// A laptop's ticket, until it is taken.
@@ -70,7 +70,7 @@ impl Replica {
     /// The store fails, or is taken.
     pub fn create_hub(
         mut store: Store,
-        mut entropy: Box<dyn FnMut(&mut [u8]) + Send>,
+        mut entropy: OwnedEntropy,
         district: DistrictCode,
         name: String,
     ) -> Result<Self, ReplicaError> {
@@ -86,10 +86,7 @@ impl Replica {
     ///
     /// # Errors
     /// The store fails.
-    pub fn open_laptop(
-        mut store: Store,
-        mut entropy: Box<dyn FnMut(&mut [u8]) + Send>,
-    ) -> Result<Self, ReplicaError> {
+    pub fn open_laptop(mut store: Store, mut entropy: OwnedEntropy) -> Result<Self, ReplicaError> {
         let station = match Station::load(store.reader())? {
             Some(station) => station,
             None => Station::create(&mut store, &mut *entropy, None)?,
@@ -102,18 +99,13 @@ impl Replica {
     ///
     /// # Errors
     /// The store fails, or is empty.
-    pub fn open(store: Store, entropy: Box<dyn FnMut(&mut [u8]) + Send>) -> Result<Self, ReplicaError> {
+    pub fn open(store: Store, entropy: OwnedEntropy) -> Result<Self, ReplicaError> {
         let station = Station::load(store.reader())?.ok_or(ReplicaError::Empty)?;
         let registries = registries::load(store.reader())?;
         Ok(Self::of(store, station, registries, entropy))
     }
 
-    fn of(
-        store: Store,
-        station: Station,
-        registries: Registries,
-        entropy: Box<dyn FnMut(&mut [u8]) + Send>,
-    ) -> Self {
+    fn of(store: Store, station: Station, registries: Registries, entropy: OwnedEntropy) -> Self {
         Self {
             store,
             station,
@@ -143,13 +135,16 @@ impl Replica {
         &self.store
     }
 
-    /// The store, its read model brought up to date first.
+    /// The store, its read model brought up to date first; in memory alone where the disk is full.
     ///
     /// # Errors
     /// The store fails.
     pub fn read(&mut self) -> Result<store::Tx<'_>> {
         if read_model::is_stale(self.store.reader())? {
-            self.store.commit(|tx| read_model::refresh(tx))?;
+            match self.store.commit(read_model::refresh) {
+                Err(StoreError::Full) => self.store.pretend(read_model::refresh)?,
+                refreshed => refreshed?,
+            }
         }
         Ok(self.store.reader())
     }
@@ -419,7 +414,15 @@ fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
                 Some(hash)
             }
             Entry::Note { .. } => None,
-            _ => continue,
+            Entry::Actor { .. }
+            | Entry::Erased { .. }
+            | Entry::Fed { .. }
+            | Entry::Enter { .. }
+            | Entry::Leave { .. }
+            | Entry::Anew
+            | Entry::Refused { .. }
+            | Entry::Released { .. }
+            | Entry::Registry { .. } => continue,
         };
         index += 1;
         if let Some(hash) = hash {
@@ -435,6 +438,3 @@ fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
     }
     Ok(())
 }
-
-/// Random bytes of the machine's own, for a replica that is not simulated, must come from the caller.
-pub type BoxedEntropy = Box<Entropy<'static>>;

@@ -198,6 +198,24 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// The change that the entry holds, if it holds one.
+    pub fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change { change, .. } | Self::Fed { change, .. } => Some(change),
+            Self::Actor { .. }
+            | Self::Note { .. }
+            | Self::Erased { .. }
+            | Self::Enter { .. }
+            | Self::Leave { .. }
+            | Self::Anew
+            | Self::Refused { .. }
+            | Self::Released { .. }
+            | Self::Registry { .. } => None,
+        }
+    }
+}
+
 /// What a version of a registry is, to which a difference in a feed leads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
 #[cbor(index_only)]
@@ -426,7 +444,7 @@ impl Rows {
         let end = *self.ends.get(position).ok_or(BatchError::Malformed)?;
         let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
         let entry = minicbor::decode(&self.bytes[start..end]).map_err(|_| BatchError::Malformed)?;
-        if let Entry::Change { change, .. } | Entry::Fed { change, .. } = &entry {
+        if let Some(change) = Entry::change(&entry) {
             limits(change)?;
         }
         Ok(entry)

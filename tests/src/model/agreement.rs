@@ -1,6 +1,6 @@
 //! Agreement: the hub and every honest laptop have the same heads and the same view of what both have in scope.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use anyhow::{Context as _, ensure};
 use shared::{
@@ -39,22 +39,23 @@ impl World {
                 ensure!(is_in || is_partial, "{}: {document:?} is not in scope", machine.name);
             }
             for document in told {
-                if !views.contains_key(&document) {
-                    views.insert(document, Sight::of(there, document)?);
-                }
+                let theirs = match views.entry(document) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(Sight::of(there, document)?),
+                };
                 let mine = Sight::of(here, document)?;
                 ensure!(
-                    mine.heads == views[&document].heads,
+                    mine.heads == theirs.heads,
                     "{}: {document} has heads {}, the hub {}",
                     machine.name,
                     told_of(there, &mine.heads)?,
-                    told_of(here, &views[&document].heads)?
+                    told_of(here, &theirs.heads)?
                 );
                 ensure!(
-                    mine == views[&document],
+                    mine == *theirs,
                     "{}: {document:?} is {mine:?}, at the hub {:?}",
                     machine.name,
-                    views[&document]
+                    theirs
                 );
             }
         }

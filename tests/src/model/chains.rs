@@ -9,7 +9,7 @@ use shared::{
     identity::{self, Context, Signature},
     store::log,
     sync::{Replica, examine},
-    wire::{Batch, Entry},
+    wire::Batch,
 };
 
 use crate::world::{HUB, Kind, Machine};
@@ -69,10 +69,7 @@ fn check_logs(replica: &Replica, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow
 fn check_batch(batch: &Batch, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow::Result<()> {
     let mut chain = batch.before;
     for entry in batch.entries()? {
-        let hash = match &entry {
-            Entry::Change { change, .. } | Entry::Fed { change, .. } => Some(document::hash(change)?),
-            _ => None,
-        };
+        let hash = entry.change().map(document::hash).transpose()?;
         chain = chain.after(&entry, hash.as_ref());
     }
     ensure!(chain == batch.chain, "the entries do not lead to the chain");

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use shared::{
     id::DeviceId,
+    identity::OwnedEntropy,
     store::Store,
     sync::Replica,
     time::{Now, Tick, Timestamp},
@@ -112,7 +113,7 @@ impl Machine {
     }
 
     /// The chance of its next life.
-    pub fn entropy(&mut self) -> Box<dyn FnMut(&mut [u8]) + Send> {
+    pub fn entropy(&mut self) -> OwnedEntropy {
         self.lives += 1;
         let mut random = Random::of(self.seed, &format!("{}/{}", self.name, self.lives));
         Box::new(move |bytes| random.fill(bytes))

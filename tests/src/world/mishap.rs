@@ -8,6 +8,7 @@ const DAY: i64 = 86_400_000;
 
 impl World {
     /// A van comes into coverage.
+    #[expect(clippy::unnecessary_wraps, reason = "as every act")]
     pub(super) fn coverage(&mut self) -> anyhow::Result<()> {
         let Some(van) = self.some_van() else { return Ok(()) };
         let machine = &mut self.machines[van];

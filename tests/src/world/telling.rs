@@ -128,6 +128,13 @@ fn described(frame: &Frame) -> String {
             format!("BatchStart({:?} {:?} {:?}, {offset} of {total})", log.author, log.epoch, log.reader)
         }
         Frame::Lacks { hashes, returned } => format!("Lacks({}, {returned:?})", hashes.len()),
-        other => format!("{other:?}"),
+        Frame::Enrol(_)
+        | Frame::Enrolled(_)
+        | Frame::FeedAck { .. }
+        | Frame::Credit(_)
+        | Frame::GoAway { .. }
+        | Frame::CaughtUp { .. }
+        | Frame::Bye
+        | Frame::Skipped(_) => format!("{frame:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! `case`, `find` and `amend`.
 
 use serde_json::{Value, json};
-use shared::desk::{amend::Amendment, rows};
+use shared::desk::{amend::Amendment, author, rows};
 
 use super::{Desk, field};
 use crate::{
@@ -93,8 +93,8 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         }
     }
     for event in shown["events"].as_array().into_iter().flatten() {
-        let by = event["device"].as_u64().map_or_else(|| "?".to_owned(), |device| device.to_string());
-        printer.text(format_args!("  {}  {} (device {by})", field(event, "at"), field(event, "state")))?;
+        let by = author::in_words(event);
+        printer.text(format_args!("  {}  {} ({by})", field(event, "at"), field(event, "state")))?;
     }
     for (code, words) in shown["warnings"].as_object().into_iter().flatten() {
         printer.text(format_args!("  Warning {code}: {}", words.as_str().unwrap_or("")))?;
@@ -103,9 +103,10 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         printer.text(format_args!("  To be decided: {}", field(conflict, "field")))?;
         for side in conflict["sides"].as_array().into_iter().flatten() {
             printer.text(format_args!(
-                "    {}  (device {}, {})",
+                "    {}  ({}{}, {})",
                 field(side, "value"),
-                side["device"],
+                author::in_words(side),
+                side["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}")),
                 field(side, "at")
             ))?;
         }

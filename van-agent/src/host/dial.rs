@@ -1,6 +1,11 @@
 //! Finds the hub: tries its addresses until the holder of the pinned key answers.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
 
 use quinn::{Connection, ConnectionError, Endpoint, TransportConfig};
 use shared::{
@@ -37,7 +42,7 @@ pub enum DialError {
         found: PublicKey,
     },
     /// Nobody answers.
-    #[error("nobody answers at {address} within {} s", .patience.as_secs())]
+    #[error("nobody answers at {address} within {} s", .patience.as_secs_f32())]
     Silent {
         /// Where.
         address: Address,
@@ -51,6 +56,14 @@ pub enum DialError {
         address: Address,
         /// Why.
         source: ConnectionError,
+    },
+    /// This machine has no network that leads there.
+    #[error("no network here leads to {address}")]
+    NoRoute {
+        /// Where.
+        address: Address,
+        /// What the system says.
+        source: io::Error,
     },
     /// No packet can even be sent there.
     #[error("{address} cannot be reached from here")]
@@ -106,7 +119,7 @@ pub async fn dial(
 fn telling(error: &DialError) -> u8 {
     match error {
         DialError::NoAddress => 0,
-        DialError::Unreachable { .. } => 1,
+        DialError::Unreachable { .. } | DialError::NoRoute { .. } => 1,
         DialError::Name { .. } => 2,
         DialError::Silent { .. } => 3,
         DialError::Failed { .. } => 4,
@@ -126,6 +139,7 @@ async fn attempt(
             Ok(socket) => socket,
             Err(source) => return Err(DialError::Name { address: address.clone(), source }),
         };
+        has_route(socket).map_err(|source| DialError::NoRoute { address: address.clone(), source })?;
         let connecting = endpoint
             .connect_with(config, socket, tls::SERVER_NAME)
             .map_err(|source| DialError::Unreachable { address: address.clone(), source })?;
@@ -145,6 +159,15 @@ async fn resolve(address: &Address) -> io::Result<SocketAddr> {
     found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
+/// Asks the system for a way to `socket`, without a packet: QUIC itself would try until its patience ends.
+fn has_route(socket: SocketAddr) -> io::Result<()> {
+    let any: SocketAddr = match socket {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    UdpSocket::bind(any)?.connect(socket)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,7 +177,7 @@ mod tests {
     async fn the_most_telling_error_is_told() {
         let endpoint = quic::van_endpoint().unwrap();
         let key = Key::from_seed([1; 32]);
-        let silent = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let silent = Address::from(silent.local_addr().unwrap());
         let nowhere: Address = "nowhere.invalid:4433".parse().unwrap();
         let reach = |addresses| {

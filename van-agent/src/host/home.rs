@@ -81,6 +81,12 @@ pub enum HomeError {
         /// Why.
         source: io::Error,
     },
+    /// There is no room for a file; the former one stands as it was.
+    #[error("the disk is full: free some space and try again; {} was not written", .file.display())]
+    Full {
+        /// Which.
+        file: PathBuf,
+    },
     /// A file has another length than it was written with.
     #[error("{} has {found} bytes where {expected} belong; restore it from a backup", .file.display())]
     Damaged {
@@ -211,7 +217,10 @@ impl Home {
     /// It cannot be written; what was there before still is.
     pub fn write(&self, item: Item, bytes: &[u8]) -> Result<(), HomeError> {
         let file = self.path(item);
-        replace(&self.folder, &file, bytes).map_err(|source| HomeError::Write { file, source })
+        replace(&self.folder, &file, bytes).map_err(|source| {
+            let full = source.kind() == io::ErrorKind::StorageFull;
+            if full { HomeError::Full { file } } else { HomeError::Write { file, source } }
+        })
     }
 
     /// The `N` secret bytes of `item`, or `None` where there are none yet.

@@ -11,9 +11,10 @@ use serde_json::Value;
 
 use super::{ENGLISH, INDONESIAN, Site};
 use crate::{
+    agent::Agent,
     host::{
         output::Failure,
-        web::{Language, Words, cookie},
+        web::{Language, Words, came_from, cookie},
     },
     link::Report,
     request::Request,
@@ -22,6 +23,8 @@ use crate::{
 const LANGUAGE_COOKIE: &str = "keliling-language";
 /// Cases on the first page.
 const RECENT_MAX: u64 = 20;
+const CASE_FIELDS: [&str; 11] =
+    ["nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes", "custody"];
 
 /// A case as a page lists it.
 struct Row {
@@ -29,6 +32,7 @@ struct Row {
     slip: String,
     name: String,
     service: String,
+    /// The name of the words for where it stands.
     status: String,
     conflict: bool,
 }
@@ -41,9 +45,13 @@ impl Row {
             slip: text("slip"),
             name: text("name"),
             service: text("service"),
-            status: text("status"),
+            status: format!("state-{}", text("status")),
             conflict: value["conflict"] == true,
         }
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.status == "state-waiting_for_network"
     }
 }
 
@@ -82,10 +90,24 @@ struct Case {
     words: Words,
     row: Row,
     fields: Vec<(String, String)>,
-    events: Vec<(String, String)>,
-    warnings: Vec<String>,
-    conflicts: Vec<(String, Vec<String>)>,
+    events: Vec<Happened>,
+    /// Each in short, then as it was written in English.
+    warnings: Vec<(String, String)>,
+    conflicts: Vec<(String, Vec<Side>)>,
     held: Vec<String>,
+}
+
+struct Happened {
+    state: String,
+    at: String,
+    officer: String,
+}
+
+/// One of the values that somebody must choose from.
+struct Side {
+    value: String,
+    device: String,
+    at: String,
 }
 
 #[derive(Template)]
@@ -95,15 +117,21 @@ struct NeedsYou {
     rows: Vec<Row>,
 }
 
-pub(super) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/style.css"))
+#[derive(Template)]
+#[template(path = "failed.html")]
+struct Failed {
+    words: Words,
+    sentence: String,
+    /// The program's own words, in English.
+    detail: Option<String>,
 }
 
 pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let (custody, recent) = match (ask(&site, Request::Custody).await, list(&site, Some(RECENT_MAX)).await) {
+    let custody = ask(&site, &words, Request::Custody).await;
+    let (custody, recent) = match (custody, list(&site, &words, Some(RECENT_MAX)).await) {
         (Ok((custody, _)), Ok(recent)) => (custody, recent),
-        (Err(failure), _) | (_, Err(failure)) => return failed(&words, &failure),
+        (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
     let custody = Custody {
@@ -131,9 +159,9 @@ pub(super) async fn find(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let found = match ask(&site, Request::Find { text: q.clone() }).await {
+    let found = match ask(&site, &words, Request::Find { text: q.clone() }).await {
         Ok((_, found)) => found.iter().map(Row::of).collect::<Vec<_>>(),
-        Err(failure) => return failed(&words, &failure),
+        Err(failure) => return failed(words, &failure),
     };
     let count = words.count("found", found.len() as u64);
     show(Find { words, text: q, count, found })
@@ -141,56 +169,95 @@ pub(super) async fn find(
 
 pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let rows = match list(&site, None).await {
+    let rows = match list(&site, &words, None).await {
         Ok(rows) => rows.into_iter().filter(|row| row.conflict).collect(),
-        Err(failure) => return failed(&words, &failure),
+        Err(failure) => return failed(words, &failure),
     };
     show(NeedsYou { words, rows })
 }
 
 pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let shown = match ask(&site, Request::CaseShow { case }).await {
+    let shown = match ask(&site, &words, Request::CaseShow { case }).await {
         Ok((shown, _)) => shown,
-        Err(failure) => return failed(&words, &failure),
+        Err(failure) => {
+            let sentence = words.get("not-there");
+            let page = Failed { words, sentence, detail: Some(failure.message) };
+            return (StatusCode::NOT_FOUND, show(page)).into_response();
+        }
     };
-    let names = [
-        "nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes",
-        "custody",
-    ];
-    let field = |name: &str| {
-        let text = shown.get(name)?.as_str()?;
-        let text = if name == "custody" { words.get(&format!("custody-{text}")) } else { text.to_owned() };
-        Some((words.get(&format!("field-{name}")), text))
-    };
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
-    let sides = |conflict: &Value| {
-        let side =
-            |side: &Value| format!("{} ({}, {})", text(side, "value"), side["device"], text(side, "at"));
-        conflict["sides"].as_array().into_iter().flatten().map(side).collect()
+    let happened = |event: &Value| Happened {
+        state: words.get(&format!("state-{}", text(event, "state"))),
+        at: text(event, "at"),
+        officer: text(event, "officer"),
     };
+    let warning = |(code, text): (&String, &Value)| {
+        let short = words.find(&format!("warning-{code}")).unwrap_or_default();
+        (short, text.as_str().unwrap_or_default().to_owned())
+    };
+    let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
     let page = Case {
         row: Row::of(&shown),
-        fields: names.into_iter().filter_map(field).collect(),
-        events: each("events").iter().map(|event| (text(event, "at"), text(event, "state"))).collect(),
-        warnings: shown["warnings"]
-            .as_object()
-            .into_iter()
-            .flat_map(|map| map.values())
-            .filter_map(|words| words.as_str().map(str::to_owned))
-            .collect(),
-        conflicts: each("conflicts").iter().map(|found| (text(found, "field"), sides(found))).collect(),
+        fields: CASE_FIELDS.into_iter().filter_map(|name| field(&words, &shown, name)).collect(),
+        events: each("events").iter().map(happened).collect(),
+        warnings,
+        conflicts: each("conflicts").iter().map(|found| conflict(&words, found)).collect(),
         held: each("quarantine").iter().map(|refused| text(refused, "reason")).collect(),
         words,
     };
     show(page)
 }
 
-pub(super) async fn language(Path(code): Path<String>) -> Response {
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// A field of a case as people read it, after its name.
+fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
+    let text = shown.get(name)?.as_str().filter(|text| !text.is_empty())?;
+    let text = match name {
+        "custody" | "sex" => words.get(&format!("{name}-{text}")),
+        "born" => words.day(text),
+        "started" => words.moment(text),
+        _ => text.to_owned(),
+    };
+    Some((words.get(&format!("field-{name}")), text))
+}
+
+/// A conflict: the name of its field, and the sides.
+fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
+    let name = text(found, "field");
+    let value = |value: String| match name.as_str() {
+        "status" => words.find(&format!("state-{value}")).unwrap_or(value),
+        "sex" => words.find(&format!("sex-{value}")).unwrap_or(value),
+        "born" => words.day(&value),
+        _ => value,
+    };
+    let side = |side: &Value| Side {
+        value: value(text(side, "value")),
+        device: match side["device"].as_u64() {
+            None => "?".to_owned(),
+            Some(0) => words.get("by-hub"),
+            Some(number) => words.count("by-laptop", number),
+        },
+        at: text(side, "at"),
+    };
+    let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
+    (words.find(&format!("field-{name}")).unwrap_or(name), sides)
+}
+
+/// Answers for a page that there is not.
+pub(super) async fn nowhere(headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let sentence = words.get("no-page");
+    (StatusCode::NOT_FOUND, show(Failed { words, sentence, detail: None })).into_response()
+}
+
+pub(super) async fn language(Path(code): Path<String>, headers: HeaderMap) -> Response {
     let code = Language::of(Some(&code)).code();
     let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, "/".to_owned())];
+    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, came_from(&headers))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
@@ -199,27 +266,48 @@ fn words(headers: &HeaderMap) -> Words {
     Words::new(Language::of(code.as_deref()), INDONESIAN, ENGLISH)
 }
 
-async fn list(site: &Site, limit: Option<u64>) -> Result<Vec<Row>, Failure> {
-    let (_, rows) = ask(site, Request::CaseList { limit }).await?;
+async fn list(site: &Site, words: &Words, limit: Option<u64>) -> Result<Vec<Row>, Failure> {
+    let (_, rows) = ask(site, words, Request::CaseList { limit }).await?;
     Ok(rows.iter().map(Row::of).collect())
 }
 
-/// Asks the owner's thread: the answer, and the list before it.
-async fn ask(site: &Site, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+/// Asks the owner's thread: the answer, and the list before it, with the names of services and villages.
+async fn ask(site: &Site, words: &Words, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+    let language = words.language();
     let asked = site.agent.run(move |agent, now| {
         let mut list = Vec::new();
-        let answer = agent.execute(now, request, &mut |value| {
+        let mut answer = agent.execute(now, request, &mut |value| {
             list.push(value);
             true
-        });
-        answer.map(|answer| (answer, list))
+        })?;
+        for value in list.iter_mut().chain([&mut answer]) {
+            name_codes(agent, language, value);
+        }
+        Ok((answer, list))
     });
     asked.await.map_err(|stopped| Failure::new(stopped.to_string()))?
 }
 
-fn failed(words: &Words, failure: &Failure) -> Response {
-    let text = format!("{}: {}", words.get("failed"), failure.message);
-    (StatusCode::NOT_FOUND, text).into_response()
+/// Replaces the codes that the registries know by what people call them.
+fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
+    let registries = agent.replica().registries();
+    if let Some(service) = value["service"].as_str().and_then(|code| registries.service(code)) {
+        let name = match language {
+            Language::Indonesian => &service.name_id,
+            Language::English => &service.name_en,
+        };
+        value["service"] = name.as_str().into();
+    }
+    let code = value["village"].as_str().and_then(|code| code.parse().ok());
+    if let Some(village) = code.and_then(|code| registries.village(&code)) {
+        value["village"] = format!("{}, {}", village.name, village.district).into();
+    }
+}
+
+fn failed(words: Words, failure: &Failure) -> Response {
+    let sentence = words.get("try-again");
+    let page = Failed { words, sentence, detail: Some(failure.message.clone()) };
+    (StatusCode::INTERNAL_SERVER_ERROR, show(page)).into_response()
 }
 
 fn show(page: impl Template) -> Response {

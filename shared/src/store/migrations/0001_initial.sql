@@ -26,10 +26,11 @@ CREATE TABLE batch (
     before    BLOB NOT NULL,      -- chain before the first entry
     chain     BLOB NOT NULL,      -- chain after the last entry
     codec     INTEGER NOT NULL,   -- how body is encoded
-    body      BLOB NOT NULL,
     signature BLOB NOT NULL,      -- the author's; empty while the batch may still be merged with the next
+    body      BLOB NOT NULL,
     PRIMARY KEY (log, first)
 ) STRICT;
+CREATE INDEX batch_unsigned ON batch (log, first) WHERE signature = x'';
 
 -- TRUTH. A batch that is half received, kept so that nothing is sent twice.
 CREATE TABLE partial (
@@ -166,6 +167,7 @@ CREATE TABLE change (
 CREATE INDEX change_document ON change (document, arrival);
 CREATE UNIQUE INDEX change_arrival ON change (arrival) WHERE arrival IS NOT NULL;
 CREATE INDEX change_author ON change (author, epoch, position);
+CREATE INDEX change_waiting ON change (document, author) WHERE state = 0;
 
 -- CACHE. Who may write as which actor, from the actor entries of logs.
 CREATE TABLE actor (
@@ -216,6 +218,7 @@ CREATE INDEX case_visit ON case_row (visit);
 CREATE INDEX case_ref ON case_row (ref) WHERE ref IS NOT NULL;
 CREATE INDEX case_started ON case_row (started);
 CREATE INDEX case_state ON case_row (state);
+CREATE INDEX case_closed ON case_row (closed) WHERE closed IS NOT NULL;
 CREATE TABLE visit_row (
     document BLOB PRIMARY KEY,
     unit     TEXT NOT NULL,

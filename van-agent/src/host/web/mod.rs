@@ -10,16 +10,28 @@ mod words;
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
+    Router,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use data_encoding::HEXLOWER;
 use shared::identity;
 
 pub use self::words::{Language, Words};
 use crate::host::machine;
+
+const STYLE: &str = include_str!("../../../templates/style.css");
+const ICON: &str = include_str!("../../../templates/icon.svg");
+
+/// What every page of both programs refers to; it tells nothing, so anybody may have it.
+pub fn assets<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new()
+        .route("/style.css", get(|| async { ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE) }))
+        .route("/icon.svg", get(|| async { ([(header::CONTENT_TYPE, "image/svg+xml")], ICON) }))
+}
 
 /// Answers nobody but this machine, and puts the headers that every page has.
 pub async fn guard(request: Request, next: Next) -> Response {
@@ -40,7 +52,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -147,6 +159,17 @@ fn port_of(headers: &HeaderMap) -> String {
     port.chars().filter(char::is_ascii_digit).collect()
 }
 
+/// The page of ours from which a link was followed, as path and query; the first page where none is named.
+pub fn came_from(headers: &HeaderMap) -> String {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let place = text(header::REFERER)
+        .and_then(|page| page.strip_prefix("http://"))
+        .zip(text(header::HOST))
+        .and_then(|(page, host)| page.strip_prefix(host))
+        .filter(|place| place.starts_with('/') && !place[1..].starts_with(['/', '\\']));
+    place.unwrap_or("/").to_owned()
+}
+
 /// A cookie by its name.
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -191,6 +214,28 @@ mod tests {
         assert!(is_own_origin(&headers(Some("http://127.0.0.1:4470"))));
         for origin in [None, Some("null"), Some("http://evil.example"), Some("http://127.0.0.1:4471")] {
             assert!(!is_own_origin(&headers(origin)), "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_leads_back_to_our_own_pages_only() {
+        let place = |referer: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:4470"));
+            headers.insert(header::REFERER, HeaderValue::from_static(referer));
+            came_from(&headers)
+        };
+        assert_eq!(came_from(&HeaderMap::new()), "/");
+        assert_eq!(place("http://127.0.0.1:4470/find?q=Ose"), "/find?q=Ose");
+        for foreign in [
+            "",
+            "http://127.0.0.1:4470",
+            "http://evil.example/find",
+            "http://127.0.0.1:44701/find",
+            "http://127.0.0.1:4470//evil.example",
+            "http://127.0.0.1:4470/\\evil.example",
+        ] {
+            assert_eq!(place(foreign), "/", "{foreign}");
         }
     }
 

@@ -3,6 +3,35 @@
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use unic_langid::LanguageIdentifier;
 
+const MONTHS_INDONESIAN: [&str; 12] = [
+    "Januari",
+    "Februari",
+    "Maret",
+    "April",
+    "Mei",
+    "Juni",
+    "Juli",
+    "Agustus",
+    "September",
+    "Oktober",
+    "November",
+    "Desember",
+];
+const MONTHS_ENGLISH: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// A language of the pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Language {
@@ -26,6 +55,23 @@ impl Language {
         match self {
             Self::Indonesian => "id",
             Self::English => "en",
+        }
+    }
+}
+
+impl Language {
+    /// What its speakers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Indonesian => "Bahasa Indonesia",
+            Self::English => "English",
+        }
+    }
+
+    fn months(self) -> &'static [&'static str; 12] {
+        match self {
+            Self::Indonesian => &MONTHS_INDONESIAN,
+            Self::English => &MONTHS_ENGLISH,
         }
     }
 }
@@ -60,6 +106,11 @@ impl Words {
         Self { language, bundle }
     }
 
+    /// The language.
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
     /// The code of the language.
     pub fn code(&self) -> &'static str {
         self.language.code()
@@ -78,6 +129,50 @@ impl Words {
         self.format(name, None)
     }
 
+    /// A word by its name, where there is one.
+    pub fn find(&self, name: &str) -> Option<String> {
+        self.bundle.has_message(name).then(|| self.get(name))
+    }
+
+    /// A day as people write it, as far as it is known: `5 Januari 2004`, `Januari 2004`, `2004`. A text that is
+    /// none comes back as it is.
+    pub fn day(&self, text: &str) -> String {
+        let mut parts = text.splitn(3, '-');
+        let (Some(year), month, day) = (parts.next(), parts.next(), parts.next()) else {
+            return text.to_owned();
+        };
+        let Some(month) = month else { return year.to_owned() };
+        let month =
+            month.parse::<usize>().ok().and_then(|month| self.language.months().get(month.checked_sub(1)?));
+        match (month, day.map(str::parse::<u8>)) {
+            (Some(month), None) => format!("{month} {year}"),
+            (Some(month), Some(Ok(day))) => format!("{day} {month} {year}"),
+            (None, _) | (_, Some(Err(_))) => text.to_owned(),
+        }
+    }
+
+    /// A moment of RFC 3339 as people of its zone write it: `21 November 2026 · 14.30 WITA`. A text that is none
+    /// comes back as it is.
+    pub fn moment(&self, text: &str) -> String {
+        let Some((day, clock)) = text.split_once('T') else { return text.to_owned() };
+        let (Some(hour), Some(minute), Some(zone)) = (clock.get(..2), clock.get(3..5), clock.get(8..)) else {
+            return text.to_owned();
+        };
+        let zone =
+            match zone.trim_start_matches(|character: char| character == '.' || character.is_ascii_digit()) {
+                "+07:00" => "WIB",
+                "+08:00" => "WITA",
+                "+09:00" => "WIT",
+                "Z" | "+00:00" => "UTC",
+                other => other,
+            };
+        let point = match self.language {
+            Language::Indonesian => '.',
+            Language::English => ':',
+        };
+        format!("{} · {hour}{point}{minute} {zone}", self.day(day))
+    }
+
     /// A sentence by its name, with a number in it.
     pub fn count(&self, name: &str, count: u64) -> String {
         let mut arguments = FluentArgs::new();
@@ -90,5 +185,37 @@ impl Words {
             return name.to_owned();
         };
         self.bundle.format_pattern(pattern, arguments, &mut Vec::new()).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_moments_are_written_as_people_do() {
+        let words = |language| Words::new(language, "", "");
+        let (indonesian, english) = (words(Language::Indonesian), words(Language::English));
+        for (text, expected) in [
+            ("2004-01-05", "5 Januari 2004"),
+            ("1948-08", "Agustus 1948"),
+            ("1948", "1948"),
+            ("", ""),
+            ("1948-13", "1948-13"),
+            ("1948-00-01", "1948-00-01"),
+            ("a-b-c", "a-b-c"),
+        ] {
+            assert_eq!(indonesian.day(text), expected);
+        }
+        for (text, expected) in [
+            ("2026-11-21T14:30:05+08:00", "21 November 2026 · 14.30 WITA"),
+            ("2026-11-21T14:30:05.125+09:00", "21 November 2026 · 14.30 WIT"),
+            ("2026-05-01T00:00:00Z", "1 Mei 2026 · 00.00 UTC"),
+            ("T", "T"),
+            ("2026-11-21Tééééé", "2026-11-21Tééééé"),
+        ] {
+            assert_eq!(indonesian.moment(text), expected);
+        }
+        assert_eq!(english.moment("2026-05-01T07:05:00-03:30"), "1 May 2026 · 07:05 -03:30");
     }
 }

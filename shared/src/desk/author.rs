@@ -1,0 +1,78 @@
+//! Which laptop wrote something, in the words on slips.
+
+use serde::Serialize;
+
+use crate::{
+    id::{ChangeHash, DeviceId},
+    slip::{DeviceLetter, SlipNumber},
+    store::{Result, Tx, changes, devices, read_model},
+    wire::batch::Origin,
+};
+
+/// Who wrote something, as far as this machine knows.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Author {
+    /// The device; 0 for the hub.
+    pub device: Option<DeviceId>,
+    /// The device's unit.
+    pub unit: Option<String>,
+    /// Unit and letter, as in slip numbers: `V01A`.
+    pub laptop: Option<String>,
+}
+
+/// Who wrote a change.
+///
+/// # Errors
+/// The store fails.
+pub fn of_change(tx: Tx<'_>, change: &ChangeHash) -> Result<Author> {
+    changes::find(tx, change)?.map_or(Ok(Author::default()), |change| of(tx, change.origin))
+}
+
+/// Whose log an entry stands in: by the hub's list of laptops, or by a slip that this life of it gave out.
+///
+/// # Errors
+/// The store fails.
+pub fn of(tx: Tx<'_>, origin: Origin) -> Result<Author> {
+    let mut author = Author { device: Some(origin.device), unit: None, laptop: None };
+    if origin.device == DeviceId::HUB {
+        return Ok(author);
+    }
+    if let Some(device) = devices::by_number(tx, origin.device)? {
+        let letter = devices::letter(tx, origin.device, origin.epoch)?.map(DeviceLetter::nth);
+        author.laptop = letter.map(|letter| format!("{}{letter}", device.unit));
+        author.unit = Some(device.unit.to_string());
+    } else if let Some((slip, unit)) = read_model::slip_of_life(tx, origin.device, origin.epoch)? {
+        author.laptop = slip.parse::<SlipNumber>().ok().map(|slip| slip.device().to_owned());
+        author.unit = Some(unit);
+    }
+    Ok(author)
+}
+
+/// The writer of a shown event, side or refusal in words: `V01A`, `the hub`, or what else is known.
+pub fn in_words(shown: &serde_json::Value) -> String {
+    match (shown["laptop"].as_str(), shown["device"].as_u64()) {
+        (Some(laptop), _) => laptop.to_owned(),
+        (None, Some(0)) => "the hub".to_owned(),
+        (None, Some(device)) => format!("device {device}"),
+        (None, None) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_writer_has_words() {
+        for (shown, words) in [
+            (json!({"laptop": "V01A", "device": 1}), "V01A"),
+            (json!({"laptop": null, "device": 0}), "the hub"),
+            (json!({"laptop": null, "device": 3}), "device 3"),
+            (json!({"device": null}), "unknown"),
+        ] {
+            assert_eq!(in_words(&shown), words);
+        }
+    }
+}

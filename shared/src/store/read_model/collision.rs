@@ -1,0 +1,95 @@
+//! Cases that collide though no field does: one service twice for one person, one blank in two cases.
+
+use rusqlite::params;
+
+use super::{
+    cases::{CASE, CaseRow, OPEN, case},
+    project::Touched,
+};
+use crate::{
+    id::DocumentId,
+    store::{Result, Tx, id},
+};
+
+/// Documents of one person: `?1` is one of them, or stands for them.
+const TWINS: &str = "SELECT document FROM person_row
+     WHERE twin = coalesce((SELECT twin FROM person_row WHERE document = ?1), ?1) UNION SELECT ?1";
+
+/// Marks the cases of `touched` people and blanks anew.
+pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
+    let mut known = tx.prepare_cached(&format!(
+        "SELECT document, same_service, {OPEN} AND EXISTS (
+             SELECT 1 FROM case_row AS other
+             WHERE other.subject IN ({TWINS}) AND other.service = case_row.service
+               AND other.document <> case_row.document AND {})
+         FROM case_row WHERE subject IN ({TWINS})",
+        OPEN.replace("case_row", "other")
+    ))?;
+    let mut set = tx.prepare_cached("UPDATE case_row SET same_service = ?2 WHERE document = ?1")?;
+    for subject in &touched.subjects {
+        for (case, is) in changed(&mut known, params![subject.0])? {
+            set.execute(params![case.0, is])?;
+        }
+    }
+    let mut known = tx.prepare_cached(
+        "SELECT document, same_blank, (SELECT count(*) FROM case_row WHERE blank = ?1) > 1
+         FROM case_row WHERE blank = ?1",
+    )?;
+    let mut set = tx.prepare_cached("UPDATE case_row SET same_blank = ?2 WHERE document = ?1")?;
+    for blank in &touched.blanks {
+        for (case, is) in changed(&mut known, params![blank])? {
+            set.execute(params![case.0, is])?;
+        }
+    }
+    // A case that has lost its blank collides with none.
+    let mut lost = tx.prepare_cached(
+        "UPDATE case_row SET same_blank = 0 WHERE document = ?1 AND same_blank AND blank IS NULL",
+    )?;
+    for case in &touched.cases {
+        lost.execute([case.0])?;
+    }
+    Ok(())
+}
+
+/// Cases whose mark is not what it should be, with what it should be.
+fn changed(
+    statement: &mut rusqlite::Statement<'_>,
+    of: impl rusqlite::Params,
+) -> Result<Vec<(DocumentId, bool)>> {
+    let rows = statement
+        .query_map(of, |row| Ok((id(row, 0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(rows.into_iter().filter(|(_, was, is)| was != is).map(|(case, _, is)| (case, is)).collect())
+}
+
+/// The open cases of a case's person about the same service, itself included; none where it is the only one.
+///
+/// # Errors
+/// The store fails.
+pub fn same_service(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
+    let Some(subject) = of.subject else { return Ok(Vec::new()) };
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.subject IN ({TWINS}) AND case_row.service = ?2 AND {OPEN}
+         ORDER BY case_row.started, case_row.document"
+    ))?;
+    let rows = statement.query_map(params![subject.0, of.service], case)?;
+    Ok(several(of, rows.collect::<Result<_, _>>()?))
+}
+
+/// The cases with a case's blank, itself included; none where it is the only one.
+///
+/// # Errors
+/// The store fails.
+pub fn same_blank(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
+    let Some(blank) = of.detail.get("blank").and_then(|blank| blank.as_str()) else { return Ok(Vec::new()) };
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.blank = ?1 ORDER BY case_row.started, case_row.document"
+    ))?;
+    let rows = statement.query_map([blank], case)?;
+    Ok(several(of, rows.collect::<Result<_, _>>()?))
+}
+
+fn several(of: &CaseRow, cases: Vec<CaseRow>) -> Vec<CaseRow> {
+    let collide = cases.len() > 1 && cases.iter().any(|case| case.document == of.document);
+    if collide { cases } else { Vec::new() }
+}

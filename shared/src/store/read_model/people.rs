@@ -1,0 +1,109 @@
+//! Persons as lists show them.
+
+use rusqlite::{OptionalExtension, Row};
+use serde_json::{Map, Value};
+
+use super::detail;
+use crate::{
+    id::DocumentId,
+    store::{Result, Tx, id},
+};
+
+/// A person as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct PersonRow {
+    /// The document.
+    #[serde(rename = "person")]
+    pub document: DocumentId,
+    /// The NIK.
+    pub nik: Option<String>,
+    /// The name.
+    pub name: String,
+    /// Birth, as far as known.
+    pub born: Option<String>,
+    /// The village.
+    pub village: Option<String>,
+    /// The document that stands for this person.
+    pub twin: DocumentId,
+    /// Whether a person must decide something.
+    pub conflict: bool,
+    /// What else is known, by key.
+    #[serde(flatten)]
+    pub detail: Map<String, Value>,
+}
+
+pub(super) const PERSON: &str =
+    "SELECT document, nik, name, born, village, twin, conflict, detail FROM person_row";
+
+pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
+    Ok(PersonRow {
+        document: id(row, 0)?,
+        nik: row.get(1)?,
+        name: row.get(2)?,
+        born: row.get(3)?,
+        village: row.get(4)?,
+        twin: id(row, 5)?,
+        conflict: row.get(6)?,
+        detail: detail(row, 7)?,
+    })
+}
+
+/// The person of a document.
+///
+/// # Errors
+/// The store fails.
+pub fn person_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<PersonRow>> {
+    Ok(tx
+        .prepare_cached(&format!("{PERSON} WHERE document = ?1"))?
+        .query_row([document.0], person)
+        .optional()?)
+}
+
+/// The people with a NIK.
+///
+/// # Errors
+/// The store fails.
+pub fn people_of_nik(tx: Tx<'_>, nik: &str) -> Result<Vec<PersonRow>> {
+    let mut statement = tx.prepare_cached(&format!("{PERSON} WHERE nik = ?1 ORDER BY document"))?;
+    let rows = statement.query_map([nik], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The documents that one document stands for, itself included.
+///
+/// # Errors
+/// The store fails.
+pub fn twins_of(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
+    let mut statement =
+        tx.prepare_cached(&format!("{PERSON} WHERE twin = ?1 OR document = ?1 ORDER BY document"))?;
+    let rows = statement.query_map([twin.0], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// People with a NIK that another document, not known to be of the same person, has too; and people whom
+/// somebody proposed to be another document's.
+///
+/// # Errors
+/// The store fails.
+pub fn unlinked(tx: Tx<'_>) -> Result<Vec<PersonRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{PERSON} WHERE document IN (
+             SELECT document FROM person_row WHERE nik IN (
+                 SELECT nik FROM person_row WHERE nik IS NOT NULL GROUP BY nik HAVING count(DISTINCT twin) > 1)
+             UNION SELECT document FROM person_row WHERE detail ->> '$.proposed[0]' IS NOT NULL)
+         ORDER BY document"
+    ))?;
+    let rows = statement.query_map([], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The person that was recorded under the caller's own name `reference`.
+///
+/// # Errors
+/// The store fails.
+pub fn person_of_reference(tx: Tx<'_>, reference: &str) -> Result<Option<PersonRow>> {
+    Ok(tx
+        .prepare_cached(&format!("{PERSON} WHERE ref = ?1 ORDER BY document LIMIT 1"))?
+        .query_row([reference], person)
+        .optional()?)
+}

@@ -1,0 +1,255 @@
+//! Brings the rows of documents up to date with their changes.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{OptionalExtension, params};
+use serde_json::json;
+
+use super::{collision, search};
+use crate::{
+    document::{Case, History, Person, State, View, Visit, conflict},
+    id::{ChangeHash, DeviceId, DocumentId, Kind},
+    store::{Result, Tx, changes, id},
+};
+
+/// What a refresh has touched, for what depends on more than one document.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Cases whose words may differ.
+    pub cases: BTreeSet<DocumentId>,
+    /// Persons whose words may differ.
+    pub people: BTreeSet<DocumentId>,
+    /// Persons whose cases, or whose twins, may differ.
+    pub subjects: BTreeSet<DocumentId>,
+    /// Blanks that cases have or had.
+    pub blanks: BTreeSet<String>,
+}
+
+/// Whether any row is older than its document.
+///
+/// # Errors
+/// The store fails.
+pub fn is_stale(tx: Tx<'_>) -> Result<bool> {
+    Ok(tx.prepare_cached("SELECT 1 FROM stale LIMIT 1")?.query_row([], |_| Ok(())).optional()?.is_some())
+}
+
+/// Brings every stale row up to date.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn refresh(tx: Tx<'_>) -> Result<()> {
+    if !is_stale(tx)? {
+        return Ok(());
+    }
+    // In the order of arrival, so that each stored batch is inflated once.
+    let mut statement = tx.prepare_cached(
+        "SELECT document FROM stale LEFT JOIN change USING (document)
+         GROUP BY document ORDER BY max(change.arrival)",
+    )?;
+    let documents = statement.query_map([], |row| id(row, 0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+    let mut touched = Touched::default();
+    for document in documents {
+        project(tx, document, &mut touched)?;
+    }
+    collision::mark(tx, &touched)?;
+    search::index(tx, &touched)?;
+    tx.execute("DELETE FROM stale", [])?;
+    Ok(())
+}
+
+fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()> {
+    let Some(kind) = document.kind() else { return Ok(()) };
+    let history = changes::history(tx, document)?;
+    let view = View::of(&history);
+    let conflict = !conflict::conflicts(kind, &view).is_empty();
+    touch(tx, kind, document, touched)?;
+    match kind {
+        _ if history.is_empty() => forget(tx, kind, document)?,
+        Kind::Case => put_case(tx, document, &Case::read(&view), &history, conflict)?,
+        Kind::Person => put_person(tx, document, &Person::read(&view), conflict)?,
+        Kind::Visit => put_visit(tx, document, &Visit::read(&view))?,
+    }
+    touch(tx, kind, document, touched)
+}
+
+/// Notes what depends on the row as it is now: asked before and after it is written.
+fn touch(tx: Tx<'_>, kind: Kind, document: DocumentId, touched: &mut Touched) -> Result<()> {
+    match kind {
+        Kind::Case => {
+            touched.cases.insert(document);
+            let row: Option<(Option<[u8; 16]>, Option<String>)> = tx
+                .prepare_cached("SELECT subject, blank FROM case_row WHERE document = ?1")?
+                .query_row([document.0], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let (subject, blank) = row.unwrap_or_default();
+            touched.subjects.extend(subject.map(DocumentId));
+            touched.blanks.extend(blank);
+        }
+        Kind::Person => {
+            touched.people.insert(document);
+            touched.subjects.insert(document);
+            let twin = tx
+                .prepare_cached("SELECT twin FROM person_row WHERE document = ?1")?
+                .query_row([document.0], |row| id::<DocumentId>(row, 0))
+                .optional()?;
+            touched.subjects.extend(twin);
+            let mut statement =
+                tx.prepare_cached("SELECT document FROM case_row WHERE subject = ?1 OR applicant = ?1")?;
+            for case in statement.query_map([document.0], |row| id(row, 0))? {
+                touched.cases.insert(case?);
+            }
+        }
+        Kind::Visit => {}
+    }
+    Ok(())
+}
+
+fn forget(tx: Tx<'_>, kind: Kind, document: DocumentId) -> Result<()> {
+    let table = match kind {
+        Kind::Case => "case_row",
+        Kind::Person => "person_row",
+        Kind::Visit => "visit_row",
+    };
+    tx.execute(&format!("DELETE FROM {table} WHERE document = ?1"), [document.0])?;
+    Ok(())
+}
+
+fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, conflict: bool) -> Result<()> {
+    let closed = case
+        .status
+        .status
+        .is_ended()
+        .then(|| case.status.events.iter().filter_map(|event| event.at.map(|at| at.at.0)).max())
+        .flatten();
+    tx.prepare_cached(
+        "INSERT INTO case_row (document, slip, service, state, unit, village, applicant, subject, visit, ref,
+                               blank, started, closed, accepted, conflict, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+         ON CONFLICT DO UPDATE SET slip = ?2, service = ?3, state = ?4, unit = ?5, village = ?6, applicant = ?7,
+             subject = ?8, visit = ?9, ref = ?10, blank = ?11, started = ?12, closed = ?13, accepted = ?14,
+             conflict = ?15, detail = ?16",
+    )?
+    .execute(params![
+        document.0,
+        case.slip.as_deref().unwrap_or(""),
+        case.service.as_deref().unwrap_or(""),
+        case.status.status.as_str(),
+        case.unit.as_ref().map_or("", |unit| unit.as_str()),
+        case.village.as_ref().map(|village| village.as_str()),
+        case.applicant.map(|person| person.0),
+        case.subject.map(|person| person.0),
+        case.visit.map(|visit| visit.0),
+        case.reference,
+        case.blank,
+        case.started.map(|at| at.at.0),
+        closed,
+        is_accepted(tx, document, case, history)?,
+        conflict,
+        case_detail(case)
+    ])?;
+    Ok(())
+}
+
+/// What lists show of a case beside the columns that are searched or sorted by.
+fn case_detail(case: &Case) -> String {
+    let detail = json!({
+        "started": case.started,
+        "ended": case.ended,
+        "officer": case.officer,
+        "position": case.position,
+        "consent": case.consent,
+        "notes": case.notes,
+        "channel": case.channel,
+        "blank": case.blank,
+        "priority": case.priority,
+        "companion": case.companion,
+        "witnesses": case.witnesses,
+        "ticks": case.ticks,
+        "encounter": case.encounter,
+        "to_be_confirmed": case.status.to_be_confirmed,
+        "warnings": case.warnings,
+    });
+    detail.to_string()
+}
+
+fn person_detail(person: &Person) -> String {
+    let detail = json!({
+        "sex": person.sex,
+        "born_estimated": person.born_estimated,
+        "mother": person.mother,
+        "father": person.father,
+        "kk": person.kk,
+        "phone": person.phone,
+        "address": person.address,
+        "not_same": person.not_same.keys().collect::<Vec<_>>(),
+        "proposed": person.proposed().collect::<Vec<_>>(),
+    });
+    detail.to_string()
+}
+
+/// Whether an agency's event, written by the hub, has every van-written change among its ancestors.
+fn is_accepted(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History) -> Result<bool> {
+    let all = changes::of_document(tx, document)?;
+    let written_by = |hub: bool| {
+        let applied = all.iter().filter(|change| change.arrival.is_some());
+        applied.filter(move |change| (change.origin.device == DeviceId::HUB) == hub).map(|change| change.hash)
+    };
+    let by_hub: Vec<ChangeHash> = written_by(true).collect();
+    let accepts = case.status.events.iter().filter(|event| {
+        by_hub.contains(&event.change)
+            && event.agency.is_some()
+            && event.reference.is_some()
+            && event.state >= State::Forwarded
+            && event.state != State::Cancelled
+    });
+    for event in accepts {
+        if let Some(past) = history.past(&[event.change])
+            && written_by(false).all(|hash| past.contains(&hash))
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool) -> Result<()> {
+    let nik = person.nik.as_ref().map(ToString::to_string);
+    let name = person.name.as_deref().unwrap_or("");
+    let village = person.village.as_ref().map(|village| village.as_str());
+    tx.prepare_cached(
+        "INSERT INTO person_row (document, nik, name, born, village, ref, twin, conflict, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET nik = ?2, name = ?3, born = ?4, village = ?5, ref = ?6, twin = ?7,
+             conflict = ?8, detail = ?9",
+    )?
+    .execute(params![
+        document.0,
+        nik,
+        name,
+        person.born.map(|born| born.to_string()),
+        village,
+        person.reference,
+        person.same_as.unwrap_or(document).0,
+        conflict,
+        person_detail(person)
+    ])?;
+    Ok(())
+}
+
+fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO visit_row (document, unit, label, day, village, opened, closed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET unit = ?2, label = ?3, day = ?4, village = ?5, opened = ?6, closed = ?7",
+    )?
+    .execute(params![
+        document.0,
+        visit.unit.as_ref().map_or("", |unit| unit.as_str()),
+        visit.label.as_deref().unwrap_or(""),
+        visit.date.as_deref().unwrap_or(""),
+        visit.village.as_ref().map(|village| village.as_str()),
+        visit.opened.map(|at| at.at.0),
+        visit.closed.map(|at| at.at.0)
+    ])?;
+    Ok(())
+}

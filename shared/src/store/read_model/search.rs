@@ -1,0 +1,256 @@
+//! The full text: which words a case or a person is found by.
+//!
+//! **Invariant:** the folded key of a name is compared with names alone, never with numbers: `zzzz` must not
+//! find every slip that ends in Z.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    cases::{CASE, CaseRow, case},
+    people::{PERSON, PersonRow, person},
+    project::Touched,
+};
+use crate::{
+    id::DocumentId,
+    name,
+    store::{Result, Tx},
+};
+
+/// Places for cases of one second in the order of sittings.
+const PLACES: i64 = 1_024;
+/// The last second that the order of sittings tells apart, far beyond any calendar.
+const SECOND_MAX: i64 = 1 << 40;
+
+/// What a document is found by.
+#[derive(Debug, Default)]
+struct Words {
+    /// As written.
+    words: Vec<String>,
+    /// Keys of names.
+    names: Vec<String>,
+}
+
+/// A full text and the table that numbers its documents.
+#[derive(Debug, Clone, Copy)]
+struct Text {
+    numbers: &'static str,
+    index: &'static str,
+}
+
+const CASES: Text = Text { numbers: "case_text", index: "case_index" };
+const PEOPLE: Text = Text { numbers: "person_text", index: "person_index" };
+
+/// Replaces the full text of what was `touched`; ascending, as the index takes it best.
+pub(super) fn index(tx: Tx<'_>, touched: &Touched) -> Result<()> {
+    let mut people = Vec::new();
+    for document in &touched.people {
+        let known = number(tx, PEOPLE, *document)?;
+        people.push((known.unwrap_or(i64::MAX), known, *document));
+    }
+    people.sort_unstable();
+    for (_, known, document) in people {
+        let mut words = Words::default();
+        let here = add_person(tx, document, &mut words)?;
+        let place = match known {
+            Some(known) => known,
+            None => last_number(tx, PEOPLE, i64::MAX)?.unwrap_or(0) + 1,
+        };
+        replace(tx, PEOPLE, document, known, here.then_some((place, words)))?;
+    }
+    let mut cases = Vec::new();
+    for document in &touched.cases {
+        cases.push((second(tx, *document)?, *document));
+    }
+    cases.sort_unstable();
+    for (second, document) in cases {
+        let known = number(tx, CASES, document)?;
+        let put = match (second, words_of_case(tx, document)?) {
+            (Some(second), Some(words)) => Some((place(tx, known, second)?, words)),
+            _ => None,
+        };
+        replace(tx, CASES, document, known, put)?;
+    }
+    Ok(())
+}
+
+fn number(tx: Tx<'_>, text: Text, document: DocumentId) -> Result<Option<i64>> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT text FROM {} WHERE document = ?1", text.numbers))?
+        .query_row([document.0], |row| row.get(0))
+        .optional()?)
+}
+
+/// The last number that is taken below `end`.
+fn last_number(tx: Tx<'_>, text: Text, end: i64) -> Result<Option<i64>> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT max(text) FROM {} WHERE text < ?1", text.numbers))?
+        .query_row([end], |row| row.get(0))?)
+}
+
+/// The second in which a case's sitting began, 0 where nobody knows; `None` of no case.
+fn second(tx: Tx<'_>, document: DocumentId) -> Result<Option<i64>> {
+    let started: Option<Option<i64>> = tx
+        .prepare_cached("SELECT started FROM case_row WHERE document = ?1")?
+        .query_row([document.0], |row| row.get(0))
+        .optional()?;
+    Ok(started.map(|started| started.unwrap_or(0).div_euclid(1_000).clamp(0, SECOND_MAX)))
+}
+
+/// The place of a case of `second`: the one it has, or the next free one, in a later second if that is full.
+fn place(tx: Tx<'_>, known: Option<i64>, second: i64) -> Result<i64> {
+    let first = second * PLACES;
+    if let Some(known) = known.filter(|known| (first..first + PLACES).contains(known)) {
+        return Ok(known);
+    }
+    let mut end = first + PLACES;
+    loop {
+        let free = last_number(tx, CASES, end)?.map_or(first, |last| first.max(last + 1));
+        if free < end {
+            return Ok(free);
+        }
+        end += PLACES;
+    }
+}
+
+fn replace(
+    tx: Tx<'_>,
+    text: Text,
+    document: DocumentId,
+    known: Option<i64>,
+    put: Option<(i64, Words)>,
+) -> Result<()> {
+    let Text { numbers, index } = text;
+    if let Some(known) = known {
+        tx.prepare_cached(&format!("DELETE FROM {index} WHERE rowid = ?1"))?.execute([known])?;
+    }
+    let place = put.as_ref().map(|(place, _)| *place);
+    if known != place {
+        tx.prepare_cached(&format!("DELETE FROM {numbers} WHERE document = ?1"))?.execute([document.0])?;
+        if let Some(place) = place {
+            tx.prepare_cached(&format!("INSERT INTO {numbers} (text, document) VALUES (?1, ?2)"))?
+                .execute(params![place, document.0])?;
+        }
+    }
+    if let Some((place, Words { words, names })) = put {
+        tx.prepare_cached(&format!("INSERT INTO {index} (rowid, words, names) VALUES (?1, ?2, ?3)"))?
+            .execute(params![place, words.join(" "), names.join(" ")])?;
+    }
+    Ok(())
+}
+
+/// Adds what a person is found by; whether there is one.
+fn add_person(tx: Tx<'_>, document: DocumentId, words: &mut Words) -> Result<bool> {
+    let found: Option<([Option<String>; 7], String)> = tx
+        .prepare_cached(
+            "SELECT nik, detail ->> 'phone', detail ->> 'kk', detail ->> 'mother', village,
+                    (SELECT value ->> 'name' FROM registry_row JOIN registry USING (kind, version)
+                     WHERE kind = 'villages' AND key = village), name
+             FROM person_row WHERE document = ?1",
+        )?
+        .query_row([document.0], |row| {
+            let name: String = row.get(6)?;
+            let parts = [
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+                Some(name.clone()),
+            ];
+            Ok((parts, name))
+        })
+        .optional()?;
+    let Some((parts, name)) = found else { return Ok(false) };
+    words.words.extend(parts.into_iter().flatten());
+    words.names.push(name::search_key(&name));
+    Ok(true)
+}
+
+/// What a case is found by: its own words and its people's.
+fn words_of_case(tx: Tx<'_>, document: DocumentId) -> Result<Option<Words>> {
+    let found: Option<([Option<String>; 6], [Option<[u8; 16]>; 2])> = tx
+        .prepare_cached(
+            "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', subject, applicant
+             FROM case_row WHERE document = ?1",
+        )?
+        .query_row([document.0], |row| {
+            let words = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            Ok((words, [row.get(6)?, row.get(7)?]))
+        })
+        .optional()?;
+    let Some((own, [subject, applicant])) = found else { return Ok(None) };
+    let mut words = Words { words: own.into_iter().flatten().collect(), names: Vec::new() };
+    let other = applicant.filter(|_| applicant != subject);
+    for person in subject.into_iter().chain(other) {
+        add_person(tx, DocumentId(person), &mut words)?;
+    }
+    Ok(Some(words))
+}
+
+/// Cases that match every word of `text` in what is known of them or of their people; at most `limit`, newest
+/// first.
+///
+/// # Errors
+/// The store fails.
+pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<CaseRow>> {
+    let Some(query) = query(text) else { return Ok(Vec::new()) };
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.document IN (
+             SELECT document FROM case_text WHERE text IN (
+                 SELECT rowid FROM case_index WHERE case_index MATCH ?1 ORDER BY rowid DESC LIMIT ?2))
+         ORDER BY case_row.started DESC, case_row.document"
+    ))?;
+    let rows = statement.query_map(params![query, limit], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// People whose names, numbers or places match every word of `text`; all of an empty text. At most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn people(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<PersonRow>> {
+    if text.trim().is_empty() {
+        let mut statement = tx.prepare_cached(&format!("{PERSON} ORDER BY name, document LIMIT ?1"))?;
+        let rows = statement.query_map([limit], person)?;
+        return Ok(rows.collect::<Result<_, _>>()?);
+    }
+    let Some(query) = query(text) else { return Ok(Vec::new()) };
+    let mut statement = tx.prepare_cached(&format!(
+        "{PERSON} WHERE document IN (
+             SELECT document FROM person_text WHERE text IN (
+                 SELECT rowid FROM person_index WHERE person_index MATCH ?1))
+         ORDER BY name, document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![query, limit], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The question that finds every word of `text`, as written or as a name, or its name as a whole; `None` where
+/// there is nothing to look for.
+fn query(text: &str) -> Option<String> {
+    let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
+    let words: Vec<_> = words
+        .map(|word| match named(word) {
+            Some(names) => format!("({} OR {names})", beginning("words", word)),
+            None => beginning("words", word),
+        })
+        .collect();
+    if words.is_empty() {
+        return None;
+    }
+    let whole = named(text).map_or_else(String::new, |names| format!(" OR {names}"));
+    Some(format!("({}){whole}", words.join(" AND ")))
+}
+
+/// That every word of the key of `text` begins a word of a name.
+fn named(text: &str) -> Option<String> {
+    let key = name::query_key(text);
+    let parts: Vec<_> = key.split_whitespace().map(|word| beginning("names", word)).collect();
+    (!parts.is_empty()).then(|| format!("({})", parts.join(" AND ")))
+}
+
+/// A word as the beginning of a word of a column, quoted so that nothing in it is syntax.
+fn beginning(column: &str, word: &str) -> String {
+    format!("{column} : \"{}\" *", word.replace('"', "\"\""))
+}

@@ -1,0 +1,68 @@
+//! Visits as lists show them.
+
+use rusqlite::OptionalExtension;
+
+use crate::{
+    id::DocumentId,
+    store::{Result, Tx, id},
+};
+
+/// A visit as lists show it.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct VisitRow {
+    /// The document.
+    #[serde(rename = "visit")]
+    pub document: DocumentId,
+    /// The unit.
+    pub unit: String,
+    /// What people call it.
+    pub label: String,
+    /// The local day.
+    pub date: String,
+    /// The village.
+    pub village: Option<String>,
+    /// When it was opened: milliseconds since 1970.
+    pub opened: Option<i64>,
+    /// When it was closed.
+    pub closed: Option<i64>,
+    /// How many cases name it.
+    pub cases: u64,
+}
+
+/// All visits, newest first.
+///
+/// # Errors
+/// The store fails.
+pub fn visits(tx: Tx<'_>) -> Result<Vec<VisitRow>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document, unit, label, day, village, opened, closed,
+                (SELECT count(*) FROM case_row WHERE case_row.visit = visit_row.document)
+         FROM visit_row ORDER BY day DESC, label, document",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(VisitRow {
+            document: id(row, 0)?,
+            unit: row.get(1)?,
+            label: row.get(2)?,
+            date: row.get(3)?,
+            village: row.get(4)?,
+            opened: row.get(5)?,
+            closed: row.get(6)?,
+            cases: row.get(7)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The visit of a unit under a label on a day.
+///
+/// # Errors
+/// The store fails.
+pub fn visit_of(tx: Tx<'_>, unit: &str, label: &str, day: &str) -> Result<Option<DocumentId>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT document FROM visit_row WHERE label = ?2 AND day = ?3 AND unit = ?1 ORDER BY document LIMIT 1",
+        )?
+        .query_row([unit, label, day], |row| id(row, 0))
+        .optional()?)
+}

@@ -1,0 +1,114 @@
+//! What more than one laptop's cases come to.
+
+use std::collections::BTreeSet;
+
+use super::{Pair, record};
+use crate::{
+    desk::{people, show},
+    document::conflict::Sort,
+    id::{DeviceId, DocumentId},
+    store::{StoreError, Tx, read_model},
+    sync::{Replica, custody, station::Station},
+};
+
+#[test]
+fn one_service_twice_for_one_person_is_a_conflict_of_both_cases() {
+    let mut pair = Pair::new();
+    let (one, other) = (pair.enrol(), pair.enrol());
+    let first = record(&mut pair.vans[one], pair.now, "Oa Mate", 1);
+    let second = record(&mut pair.vans[other], pair.now, "O'a Mate", 2);
+    for van in [one, other] {
+        assert!(pair.exchange(van));
+    }
+    let marked = |replica: &mut Replica| {
+        let tx = replica.read().expect("reads");
+        assert_eq!(
+            read_model::undecided(tx, 9).expect("reads").len() as u64,
+            read_model::conflict_count(tx).expect("counts")
+        );
+        [first, second]
+            .map(|case| read_model::case_of(tx, case).expect("reads").is_some_and(|row| row.conflict))
+    };
+    assert_eq!(marked(&mut pair.hub), [false, false]);
+    let now = pair.now;
+    let [someone, twin] = [first, second].map(|case| {
+        let tx = pair.hub.store().reader();
+        read_model::case_of(tx, case).expect("reads").and_then(|row| row.subject).expect("has a subject")
+    });
+    pair.hub.write(now, |writing| people::same(writing, someone, twin, "one")).expect("links");
+    assert_eq!(marked(&mut pair.hub), [true, true]);
+    for van in [one, other, one] {
+        assert!(pair.exchange(van));
+    }
+    assert_eq!(marked(&mut pair.vans[one]), [true, true]);
+    for (replica, device) in [(&mut pair.hub, DeviceId::HUB), (&mut pair.vans[one], DeviceId(1))] {
+        let tx = replica.read().expect("reads");
+        let shown = show::case(tx, device, first, 480).expect("reads").expect("is there");
+        assert_eq!(shown.conflicts.len(), 1);
+        assert_eq!(shown.conflicts[0].sort, Sort::SameService);
+        let sides = &shown.conflicts[0].sides;
+        let laptops: Vec<_> = sides.iter().filter_map(|side| side.author.laptop.as_deref()).collect();
+        assert_eq!(BTreeSet::from_iter(laptops), BTreeSet::from(["V01A", "V02A"]));
+        assert!(sides.iter().all(|side| side.officer.as_deref() == Some("Ofi")), "{sides:?}");
+    }
+    pair.hub.write(now, |writing| people::different(writing, someone, twin, "two")).expect("cuts");
+    assert_eq!(marked(&mut pair.hub), [false, false]);
+}
+
+#[test]
+fn a_draft_of_another_laptop_is_not_lost_by_a_wipe() {
+    let mut pair = Pair::new();
+    let (one, other) = (pair.enrol(), pair.enrol());
+    let case = record(&mut pair.vans[other], pair.now, "Oa Mate", 1);
+    for van in [other, one] {
+        assert!(pair.exchange(van));
+    }
+    let lost = |replica: &mut Replica| {
+        let device = replica.station().device();
+        custody::open_cases(replica.read().expect("reads"), device, 9).expect("reads")
+    };
+    for van in [one, other] {
+        // Only the cache says so: how a case comes to be a draft is not the question here.
+        let draft = |tx: Tx<'_>, _: &Station| {
+            Ok::<_, StoreError>(tx.execute("UPDATE case_row SET state = 'draft'", [])?)
+        };
+        assert_eq!(pair.vans[van].keep(draft).expect("writes"), 1);
+    }
+    assert_eq!(lost(&mut pair.vans[one]), []);
+    assert_eq!(lost(&mut pair.vans[other]), [(case, custody::Loss::Draft)]);
+    let newer = record(&mut pair.vans[other], pair.now, "Nahak", 2);
+    assert!(lost(&mut pair.vans[other]).contains(&(newer, custody::Loss::Unsent)));
+}
+
+#[test]
+fn a_search_finds_names_by_their_keys_and_numbers_only_as_written() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let mut cases = Vec::new();
+    for n in 1..=40 {
+        cases.push(record(&mut pair.vans[van], pair.now, "H. Moh. Oematan", n));
+        pair.now.wall.0 += 1;
+    }
+    let tx = pair.vans[van].read().expect("reads");
+    let found = |text: &str, limit: usize| -> Vec<DocumentId> {
+        read_model::find(tx, text, limit).expect("finds").into_iter().map(|row| row.document).collect()
+    };
+    for (text, hits) in [
+        ("zzzz", 0),
+        ("eeee", 0),
+        ("umatan", 40),
+        ("OEMATAN duk-lahir", 40),
+        ("Muhammad Oematan", 40),
+        ("h. moh. oematan", 40),
+        ("oematan nahak", 0),
+        ("53.02/V01A/20261120/0007", 1),
+        ("\"", 0),
+        ("- *", 0),
+    ] {
+        assert_eq!(found(text, 100).len(), hits, "{text}");
+    }
+    cases.reverse();
+    assert_eq!(found("oematan", 5), cases[..5], "the newest sittings first");
+    let slip = read_model::case_of(tx, cases[0]).expect("reads").expect("is there").slip;
+    assert_eq!(found(&slip, 100), cases[..1]);
+}

@@ -1,0 +1,72 @@
+// Starts the two programs in homes of their own and asks them for JSON.
+
+import { spawn, spawnSync } from "node:child_process";
+import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const READY_MS_MAX = 30_000;
+const END_MS_MAX = 10_000;
+
+/** The programs of one folder, and all that was started from them. */
+export class Programs {
+  /** @param {string} folder holds `hub-server` and `van-agent` */
+  constructor(folder) {
+    this.folder = resolve(folder);
+    for (const name of ["hub-server", "van-agent"]) accessSync(join(this.folder, name), constants.X_OK);
+    this.root = mkdtempSync(join(tmpdir(), "keliling-pages-"));
+    this.running = new Set();
+  }
+
+  /** Runs a command to its end: the JSON values that it printed. Fails if it exits other than with `exit`. */
+  ask(program, home, parts, { input, exit = 0 } = {}) {
+    const done = spawnSync(join(this.folder, program), [...this.#home(home), ...parts], { input, encoding: "utf8" });
+    if (done.error) throw done.error;
+    if (done.status !== exit) {
+      throw new Error(`${program} ${parts.join(" ")} exited with ${done.status}:\n${done.stdout}${done.stderr}`);
+    }
+    return done.stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  /** Starts a program that stays: what its first line said, and a way to end it. */
+  async start(program, home, parts) {
+    const child = spawn(join(this.folder, program), [...this.#home(home), ...parts], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.running.add(child);
+    let log = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => (log += text));
+    const ended = new Promise((settle) => child.once("exit", settle)).finally(() => this.running.delete(child));
+    const first = new Promise((settle) => createInterface({ input: child.stdout }).once("line", settle));
+    const line = await within(READY_MS_MAX, `${program} is ready`, Promise.race([first, ended]));
+    if (typeof line !== "string") throw new Error(`${program} ended before it was ready:\n${log}`);
+    const stop = () => {
+      child.kill("SIGTERM");
+      return within(END_MS_MAX, `${program} ends`, ended);
+    };
+    return { ready: JSON.parse(line), stop };
+  }
+
+  /** Ends what still runs and removes the homes. */
+  close() {
+    for (const child of this.running) child.kill("SIGKILL");
+    rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #home(home) {
+    return ["--home", join(this.root, home), "--json"];
+  }
+}
+
+async function within(milliseconds, what, promise) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`not within ${milliseconds} ms: ${what}`)), milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,153 @@
+//! Two who edit one case, who may say what of its status, and who may say anything at all.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::process::Van;
+
+use crate::stage::{Stage, case, shown, sync};
+
+fn of(van: &Van, slip: &str) -> Value {
+    shown(van.run(&["case", "show", slip]))
+}
+
+#[test]
+fn different_fields_merge_and_one_identity_waits_for_a_person() {
+    let stage = Stage::open();
+    let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
+    let slip = case(&one, json!({"name": "Bete", "phone": null}));
+    sync(&one);
+    sync(&two);
+    one.run(&["amend", &slip, "--set", "notes=by one", "--set", "mother=Yuliana Sae"]);
+    two.run(&["amend", &slip, "--set", "phone=081234567899", "--set", "mother=Juliana Sae"]);
+    one.run(&["amend", &slip, "--set", "name=Bete Nahak"]);
+    two.run(&["amend", &slip, "--set", "name=Bete Nahak"]);
+    for van in [&one, &two, &one] {
+        sync(van);
+    }
+    let hub = shown(stage.hub.run(&["case", "show", &slip]));
+    for case in [&of(&one, &slip), &of(&two, &slip), &hub] {
+        assert_eq!((&case["notes"], &case["phone"]), (&json!("by one"), &json!("+6281234567899")));
+        assert_eq!(case["subject"]["name"], "Bete Nahak", "the same value is no conflict");
+        let conflicts = case["conflicts"].as_array().expect("a list");
+        assert_eq!((conflicts.len(), &conflicts[0]["field"]), (1, &json!("mother")), "{case}");
+        let sides = conflicts[0]["sides"].as_array().expect("a list");
+        let mut told: Vec<_> = sides.iter().map(|side| (&side["value"], side["device"].as_u64())).collect();
+        told.sort_by_key(|(_, device)| *device);
+        assert_eq!(told, [(&json!("Yuliana Sae"), Some(1)), (&json!("Juliana Sae"), Some(2))]);
+        assert!(sides.iter().all(|side| side["at"].as_str().is_some_and(|at| at.ends_with("+08:00"))));
+    }
+    assert_eq!(stage.hub.run(&["status"]).number("conflicts"), 1);
+    assert!(one.run(&["custody"]).number("needs_you") >= 1);
+
+    let decided =
+        ["case", "amend", &slip, "--set", "mother=Yuliana Sae", "--reason", "birth certificate seen"];
+    stage.hub.run(&decided);
+    for van in [&one, &two] {
+        sync(van);
+        let case = of(van, &slip);
+        assert_eq!((&case["conflicts"], &case["subject"]["mother"]), (&json!([]), &json!("Yuliana Sae")));
+        assert!(case.to_string().contains("birth certificate seen"), "{case}");
+        assert_eq!(van.run(&["custody"]).number("needs_you"), 0);
+    }
+}
+
+#[test]
+fn only_the_agency_says_that_it_is_issued() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete", "service": "DUK-LAHIR"}));
+    van.run(&["amend", &slip, "--set", "status=complete"]);
+    let before = of(&van, &slip);
+    for state in ["issued", "rejected", "in_process", "ready"] {
+        let setting = format!("status={state}");
+        let refused = van.call(&["amend", &slip, "--set", &setting, "--reason", "x"]).run();
+        assert!(refused.code == Some(1) && refused.stderr.contains(state), "{refused}");
+    }
+    assert_eq!(of(&van, &slip), before, "a refusal leaves nothing behind");
+    assert_eq!(van.run(&["doctor"]).json()["ok"], true);
+    sync(&van);
+    assert_eq!(stage.hub.run(&["quarantine", "list"]).lines.len(), 0);
+
+    let hub = |setting: &str, rest: &[&str]| {
+        stage.hub.call(&[&["case", "amend", &slip, "--json", "--set", setting], rest].concat()).run()
+    };
+    hub("status=issued", &[]).exited(1);
+    let foreign = hub("status=issued", &["--as-agency", "POL", "--reason", "x"]).exited(1);
+    assert!(foreign.stderr.contains("DUK"), "it names whose it is: {foreign}");
+    hub("status=forwarded", &["--as-agency", "DUK", "--reason", "batch 1"]).done();
+    hub("status=in_process", &["--as-agency", "DUK", "--reason", "seen"]).done();
+    hub("status=issued", &["--as-agency", "DUK", "--reason", "signed"]).done();
+    sync(&van);
+    assert_eq!(of(&van, &slip)["status"], "issued");
+    let whole = case(&van, json!({"name": "Seran", "service": "KES-PUSLING"}));
+    van.run(&["amend", &whole, "--set", "status=issued", "--agency", "KES", "--officer", "P-07"]);
+    assert_eq!(of(&van, &whole)["status"], "issued", "a service that ends in the village");
+    sync(&van);
+    assert_eq!(stage.hub.run(&["quarantine", "list"]).lines.len(), 0);
+}
+
+#[test]
+fn bad_amendments_are_refused_with_the_reason() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete"}));
+    let before = of(&van, &slip);
+    for (setting, code, words) in [
+        ("nik=123", 1, "NIK"),
+        ("born=2004-02-31", 1, "birth"),
+        ("born=2999-01-01", 1, "ahead"),
+        ("village=53.99.01.2001", 1, "not in the registry"),
+        ("colour=red", 2, "colour"),
+        ("notes", 2, "FIELD=VALUE"),
+        ("status=gone", 1, "gone"),
+        ("slip=53.02/V01A/20261120/0099-K", 2, "slip"),
+        ("sex=X", 1, "sex"),
+    ] {
+        let refused = van.call(&["amend", &slip, "--set", setting]).run();
+        assert!(refused.code == Some(code) && refused.stderr.contains(words), "{setting}: {refused}");
+    }
+    let nobody = van.call(&["amend", "53.02/V01A/20261120/0099-K", "--set", "notes=x"]).run().exited(1);
+    assert!(nobody.stderr.contains("53.02/V01A/20261120/0099-K"), "{nobody}");
+    assert_eq!(of(&van, &slip), before);
+}
+
+#[test]
+fn a_revoked_laptop_is_cut_off_at_once_and_told_why() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let mut running = van.start(&[]);
+    running.log("reconciled");
+    case(&van, json!({"name": "Before"}));
+    sync(&van);
+    let began = Instant::now();
+    stage.hub.run(&["device", "revoke", "V01A"]);
+    running.log("this laptop is revoked");
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?} with the command itself");
+    case(&van, json!({"name": "After"}));
+    running.terminate().done();
+    let refused = van.call(&["sync", "--json"]).run().exited(1);
+    assert!(refused.text("error").contains("revoked"), "{refused}");
+    assert!(refused.stderr.contains("bring the laptop to the hub operator"), "{refused}");
+    assert_eq!(stage.hub_cases().len(), 1);
+    let again = stage.hub.call(&["device", "resume", "V01A"]).run().exited(1);
+    assert!(again.stderr.contains("enrol it anew"), "{again}");
+    let status = van.run(&["custody"]);
+    assert_eq!((status.number("at_hub"), status.number("on_laptop")), (1, 1), "{status}");
+}
+
+#[test]
+fn a_suspended_laptop_comes_back_with_all_it_has() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    stage.hub.run(&["device", "suspend", "1"]);
+    case(&van, json!({"name": "Meanwhile"}));
+    let refused = van.call(&["sync", "--json"]).run().exited(1);
+    assert!(refused.text("error").contains("suspended"), "{refused}");
+    stage.hub.run(&["device", "resume", "V01A"]);
+    sync(&van);
+    assert_eq!(stage.hub_cases().len(), 1);
+    let unknown = stage.hub.call(&["device", "revoke", "V09A"]).run().exited(1);
+    assert!(unknown.stderr.contains("no laptop is called V09A"), "{unknown}");
+}

@@ -1,0 +1,181 @@
+//! Disks that run full: a clear word, nothing half there, and on again once there is room.
+//!
+//! A small disk is a tmpfs, which takes the right to mount. Without it `KELILING_NO_MOUNT=1` leaves these out.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+use tests::process::{Hub, Van};
+
+use crate::stage::{Stage, case, copy, day, ids, line, record, recording, sync, van_cases};
+
+/// A small disk, gone when dropped.
+struct Disk {
+    at: PathBuf,
+}
+
+impl Disk {
+    /// A disk of so many KiB at `at`; `None` where these journeys are left out.
+    fn mount(at: &Path, kilobytes: u64) -> Option<Self> {
+        if std::env::var_os("KELILING_NO_MOUNT").is_some() {
+            eprintln!("not shown: KELILING_NO_MOUNT is set");
+            return None;
+        }
+        std::fs::create_dir_all(at).expect("a folder");
+        let disk = Self { at: at.to_owned() };
+        assert!(
+            disk.mounted(&format!("size={kilobytes}k"), &["-t", "tmpfs", "tmpfs"]),
+            "no tmpfs can be mounted: run as root (or in a namespace with that right), or set KELILING_NO_MOUNT=1"
+        );
+        Some(disk)
+    }
+
+    /// Makes the disk larger.
+    fn grow(&self, kilobytes: u64) {
+        assert!(self.mounted(&format!("remount,size={kilobytes}k"), &[]), "it grows");
+    }
+
+    fn mounted(&self, options: &str, more: &[&str]) -> bool {
+        let mount = Command::new("mount").arg("-o").arg(options).args(more).arg(&self.at).status();
+        mount.is_ok_and(|status| status.success())
+    }
+
+    /// Fills what is free, but for `spare` KiB.
+    fn fill(&self, spare: u64) {
+        let output =
+            Command::new("df").arg("-k").arg("--output=avail").arg(&self.at).output().expect("df runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let free: u64 = text.lines().last().and_then(|line| line.trim().parse().ok()).expect("a number");
+        let bytes = vec![1; usize::try_from(free.saturating_sub(spare) * 1_024).expect("it is small")];
+        std::fs::write(self.at.join("ballast"), bytes).expect("there was room");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A disk that is still in use is left to the system.
+        drop(Command::new("umount").arg("-l").arg(&self.at).status());
+    }
+}
+
+#[test]
+fn a_laptop_whose_disk_is_full_says_so_and_goes_on_later() {
+    let stage = Stage::open();
+    let Some(disk) = Disk::mount(&stage.path("disk"), 40_000) else { return };
+    let van = Van::enroll(disk.at.join("van"), &stage.hub.invite("V01"));
+    van.record(&day(50, 71, "V01"));
+    sync(&van);
+    let before = van_cases(&van);
+    disk.fill(1_500);
+    let full = recording(&van, day(3_000, 72, "V01")).run().exited(1);
+    assert!(
+        full.stderr.contains("disk is full") && full.stderr.contains("What to do")
+            || full.stderr.contains("\"next\""),
+        "{}",
+        full.stderr
+    );
+    let mut told: BTreeSet<String> = ids(&full);
+    assert!(full.number("saved") > 0 && full.number("refused") > 0, "{}", full.stderr);
+    assert_eq!(told.len() as u64, full.number("saved"));
+    told.extend(before);
+    // Reading works, and shows exactly what was reported.
+    assert_eq!(van_cases(&van), told);
+    van.run(&["find", "dusun"]);
+    van.run(&["custody"]);
+    let again = record(&van, &[line(json!({"name": "x".repeat(60), "notes": "y".repeat(3_900)}))]);
+    if again.code != Some(0) {
+        assert!(again.stderr.contains("disk is full"), "{again}");
+    } else {
+        told.append(&mut ids(&again));
+    }
+    disk.grow(120_000);
+    case(&van, json!({"name": "There Is Room Again"}));
+    assert_eq!(van.run(&["doctor"]).json()["ok"], true);
+    sync(&van);
+    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
+    assert_eq!(stage.hub_cases().len(), told.len() + 1);
+}
+
+#[test]
+fn a_disk_without_any_room_still_shows_what_is_there() {
+    let stage = Stage::open();
+    let Some(disk) = Disk::mount(&stage.path("disk"), 40_000) else { return };
+    let van = Van::enroll(disk.at.join("van"), &stage.hub.invite("V01"));
+    let slip = case(&van, json!({"name": "Bete"}));
+    let before = van_cases(&van);
+    disk.fill(0);
+    assert_eq!(van_cases(&van), before);
+    van.run(&["case", "show", &slip]);
+    van.run(&["find", "bete"]);
+    assert_eq!(van.run(&["custody"]).number("on_laptop"), 1);
+    let full = van.call(&["amend", &slip, "--set", &format!("notes={}", "x".repeat(3_000))]).run().exited(1);
+    assert!(full.stderr.contains("disk is full"), "{full}");
+    let full = record(&van, &[line(json!({"name": "No Room"}))]).exited(1);
+    assert!(full.stderr.contains("disk is full") || full.stderr.contains("No space left"), "{full}");
+    assert_eq!(van_cases(&van), before);
+    std::fs::remove_file(disk.at.join("ballast")).expect("it was there");
+    case(&van, json!({"name": "Room"}));
+    sync(&van);
+    assert_eq!(stage.hub_cases().len(), 2);
+}
+
+#[test]
+fn a_hub_whose_disk_is_full_takes_nothing_and_stays_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(disk) = Disk::mount(&folder.path().join("disk"), 60_000) else { return };
+    let stage = on_disk(folder, &disk);
+    let (early, late) = (stage.van("early", "V01"), stage.van("late", "V02"));
+    early.record(&day(30, 81, "V01"));
+    sync(&early);
+    let held = stage.hub_cases();
+    disk.fill(700);
+    late.record(&day(1_200, 82, "V02"));
+    let failed = late.call(&["sync", "--json", "--patience", "10s"]).run().exited(1);
+    assert!(failed.text("error").contains("disk is full"), "{failed}");
+    let custody = late.run(&["custody"]);
+    let there = stage.hub_cases();
+    assert!(there.is_superset(&held));
+    assert!(custody.number("on_laptop") > 0, "{custody}");
+    let claimed = custody.number("at_hub") as usize;
+    assert!(claimed <= there.len(), "{claimed} claimed, {} there", there.len());
+    late.call(&["custody", "--safe-to-wipe"]).run().exited(1);
+    // The hub is up and can be read.
+    stage.hub.run(&["find", "dusun"]);
+    stage.hub.run(&["status"]);
+    disk.grow(200_000);
+    sync(&late);
+    assert_eq!(stage.hub_cases().len(), 1_230);
+    assert_eq!(late.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
+    assert_eq!(stage.hub.run(&["doctor"]).json()["ok"], true);
+    stage.stop();
+}
+
+/// A hub whose home is on the disk.
+fn on_disk(folder: TempDir, disk: &Disk) -> Stage {
+    let hub = Hub::init(disk.at.join("hub"), &[]);
+    Stage::with(folder, hub)
+}
+
+#[test]
+fn a_backup_that_finds_no_room_leaves_nothing_behind() {
+    let stage = Stage::open();
+    let Some(disk) = Disk::mount(&stage.path("disk"), 400) else { return };
+    let van = stage.van("van", "V01");
+    van.record(&day(100, 91, "V01"));
+    sync(&van);
+    let file = disk.at.join("backup.db");
+    let failed = stage.hub.call(&["backup", file.to_str().expect("UTF-8")]).run().exited(1);
+    assert!(failed.stderr.contains("full") || failed.stderr.contains("space"), "{failed}");
+    assert_eq!(std::fs::read_dir(&disk.at).expect("a folder").count(), 0, "{failed}");
+    disk.grow(60_000);
+    stage.hub.run(&["backup", file.to_str().expect("UTF-8")]);
+    copy(stage.hub.home(), &stage.path("other"));
+    let other = Hub::at(stage.path("other"));
+    other.run(&["restore", file.to_str().expect("UTF-8")]);
+    assert_eq!(ids(&other.run(&["case", "list"])), stage.hub_cases());
+}
