@@ -31,7 +31,8 @@ pub struct Custody {
 }
 
 /// Changes of this laptop that no stored receipt covers and no feed has brought, as `open`, and as `here` the
-/// cases to which they belong: life for life, so that what a receipt covers is not even looked at.
+/// cases to which they belong: life for life, so that what a receipt covers is not even looked at. A receipt is
+/// for this laptop's own log of a life, not for what a clone of it wrote in that life.
 const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
          SELECT min(epoch) FROM change WHERE author = ?1
          UNION ALL
@@ -40,7 +41,11 @@ const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
      open (document, second) AS (
          SELECT change.document, change.second FROM life CROSS JOIN change
          WHERE change.author = ?1 AND change.epoch = life.epoch AND change.fed = 0
-           AND change.position > coalesce((SELECT head FROM receipt WHERE receipt.epoch = life.epoch), 0)),
+           AND change.position > coalesce((SELECT head FROM receipt WHERE receipt.epoch = life.epoch), 0)
+         UNION ALL
+         SELECT change.document, change.second FROM log CROSS JOIN change USING (log)
+         WHERE log.reader <> -1 AND change.author = ?1 AND change.fed = 0
+           AND change.position <= coalesce((SELECT head FROM receipt WHERE receipt.epoch = change.epoch), 0)),
      unsent AS MATERIALIZED (SELECT DISTINCT document FROM open),
      here AS MATERIALIZED (
          SELECT document FROM case_row WHERE document IN unsent

@@ -203,13 +203,10 @@ async fn speak(stage: &Stage, van: &Van, control: &[u8], batch: &[u8]) -> (Optio
     };
     // The hub may well have closed before everything was said.
     drop(said.await);
-    match link.closed().await {
-        quinn::ConnectionError::ApplicationClosed(close) => {
-            let code = u32::try_from(close.error_code.into_inner()).ok().and_then(CloseCode::from_value);
-            (code, String::from_utf8_lossy(&close.reason).into_owned())
-        }
-        other => (None, other.to_string()),
-    }
+    let ended = link.closed().await;
+    let quinn::ConnectionError::ApplicationClosed(close) = ended else { return (None, ended.to_string()) };
+    let code = u32::try_from(close.error_code.into_inner()).ok().and_then(CloseCode::from_value);
+    (code, String::from_utf8_lossy(&close.reason).into_owned())
 }
 
 #[test]

@@ -167,6 +167,7 @@ CREATE TABLE change (
 CREATE INDEX change_document ON change (document, arrival);
 CREATE UNIQUE INDEX change_arrival ON change (arrival) WHERE arrival IS NOT NULL;
 CREATE INDEX change_author ON change (author, epoch, position);
+CREATE INDEX change_unproven ON change (log, author) WHERE fed = 0;
 CREATE INDEX change_waiting ON change (document, author) WHERE state = 0;
 
 -- CACHE. Who may write as which actor, from the actor entries of logs.

@@ -169,14 +169,16 @@ fn add_person(tx: Tx<'_>, document: DocumentId, words: &mut Words) -> Result<boo
 
 /// What a case is found by: its own words and its people's.
 fn words_of_case(tx: Tx<'_>, document: DocumentId) -> Result<Option<Words>> {
-    let found: Option<([Option<String>; 6], [Option<[u8; 16]>; 2])> = tx
+    let found = tx
         .prepare_cached(
             "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', subject, applicant
              FROM case_row WHERE document = ?1",
         )?
         .query_row([document.0], |row| {
-            let words = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-            Ok((words, [row.get(6)?, row.get(7)?]))
+            let words: [Option<String>; 6] =
+                [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            let people: [Option<[u8; 16]>; 2] = [row.get(6)?, row.get(7)?];
+            Ok((words, people))
         })
         .optional()?;
     let Some((own, [subject, applicant])) = found else { return Ok(None) };
