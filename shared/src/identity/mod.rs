@@ -11,7 +11,7 @@ use std::fmt;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-use crate::id::{self, PublicKey};
+use crate::id::{self, ActorId, PublicKey};
 
 /// A source of random bytes: fills what it is given.
 pub type Entropy<'a> = dyn FnMut(&mut [u8]) + 'a;
@@ -154,6 +154,14 @@ pub fn fingerprint(key: &PublicKey) -> String {
 /// Whether two secrets are the same, in a time that does not depend on where they differ.
 pub fn same_secret(one: &[u8; 32], other: &[u8; 32]) -> bool {
     blake3::Hash::from_bytes(*one) == blake3::Hash::from_bytes(*other)
+}
+
+/// The actor that the owner of `key` writes as under `nonce`: nobody else can claim it.
+pub fn actor(key: &PublicKey, nonce: &[u8; 16]) -> ActorId {
+    let digest = blake3::derive_key("keliling 1 actor", &[&key.as_bytes()[..], nonce].concat());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    ActorId(bytes)
 }
 
 fn verify_bytes(key: PublicKey, bytes: &[u8], signature: &[u8]) -> Result<(), BadSignature> {

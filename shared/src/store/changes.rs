@@ -355,14 +355,29 @@ pub fn actor(tx: Tx<'_>, actor: ActorId) -> Result<Option<DeviceId>> {
         .optional()?)
 }
 
-/// Notes that `author` writes as `actor`; the first claim holds.
+/// Notes that `author` writes as `actor`, with what it was made of where that is known.
 ///
 /// # Errors
 /// The store fails.
-pub fn claim_actor(tx: Tx<'_>, actor: ActorId, author: DeviceId) -> Result<()> {
-    tx.prepare_cached("INSERT OR IGNORE INTO actor (actor, author) VALUES (?1, ?2)")?
-        .execute(params![actor.0, author.0])?;
+pub fn claim_actor(tx: Tx<'_>, actor: ActorId, nonce: Option<&[u8; 16]>, author: DeviceId) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO actor (actor, nonce, author) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET nonce = coalesce(nonce, ?2)",
+    )?
+    .execute(params![actor.0, nonce, author.0])?;
     Ok(())
+}
+
+/// What an actor was made of, if a log here tells.
+///
+/// # Errors
+/// The store fails.
+pub fn nonce(tx: Tx<'_>, actor: ActorId) -> Result<Option<[u8; 16]>> {
+    let nonce: Option<Option<[u8; 16]>> = tx
+        .prepare_cached("SELECT nonce FROM actor WHERE actor = ?1")?
+        .query_row([actor.0], |row| row.get(0))
+        .optional()?;
+    Ok(nonce.flatten())
 }
 
 /// How many changes stand in the log of `epoch` behind index `after`, up to `until`.

@@ -131,7 +131,7 @@ impl<'a> Intake<'a> {
         }
         let entries = hashed(batch)?;
         log::store(self.tx, &mut log, batch)?;
-        self.log_entries(batch, entries, log.row, unit, feed)
+        self.log_entries(batch, entries, log.row, (key, unit), feed)
     }
 
     /// Takes a batch of an earlier life of a device, which gives it back: it may leave a gap behind what is held
@@ -157,7 +157,7 @@ impl<'a> Intake<'a> {
             }
             branch.row
         };
-        self.log_entries(batch, entries, row, unit, None)
+        self.log_entries(batch, entries, row, (key, unit), None)
     }
 
     fn log_entries(
@@ -165,7 +165,7 @@ impl<'a> Intake<'a> {
         batch: &Batch,
         entries: Vec<(u64, Entry, Option<ChangeHash>)>,
         row: i64,
-        unit: &UnitId,
+        (key, unit): (&crate::id::PublicKey, &UnitId),
         feed: Option<i64>,
     ) -> Result<(), IntakeError> {
         for (index, entry, hash) in entries {
@@ -181,7 +181,10 @@ impl<'a> Intake<'a> {
                     }
                     self.admit(document, hash, change, origin, (row, index), &writer, false)?;
                 }
-                (Entry::Actor { actor }, _) => changes::claim_actor(self.tx, actor, batch.log.author)?,
+                (Entry::Actor { nonce }, _) => {
+                    let actor = identity::actor(key, &nonce);
+                    changes::claim_actor(self.tx, actor, Some(&nonce), batch.log.author)?;
+                }
                 (Entry::Note { .. }, _) => {}
                 _ => return Err(IntakeError::Misplaced { index }),
             }
@@ -231,7 +234,7 @@ impl<'a> Intake<'a> {
             (Entry::Fed { origin, document, change }, Some(hash)) => {
                 let writer = writer_of(origin.device, &change);
                 if given_back {
-                    changes::claim_actor(self.tx, change.actor, origin.device)?;
+                    changes::claim_actor(self.tx, change.actor, None, origin.device)?;
                 }
                 self.admit(document, hash, change, origin, (log, index), &writer, true)
             }

@@ -16,9 +16,10 @@ use super::{
 use crate::{
     document::{self, authority::Writer},
     id::{ChangeHash, DocumentId},
+    identity,
     registry::Registries,
     store::{
-        Result, StoreError, Tx, changes, damaged, feeds, id,
+        Result, StoreError, Tx, changes, damaged, devices, feeds, id,
         log::{self, Log},
         quarantine, read_model,
     },
@@ -139,11 +140,20 @@ impl Contents {
             Entry::Change { document, change } => (document, change, own, false),
             Entry::Fed { origin, document, change } => {
                 if station.hub {
-                    changes::claim_actor(tx, change.actor, origin.device)?;
+                    changes::claim_actor(tx, change.actor, None, origin.device)?;
                 }
                 (document, change, origin, !station.hub)
             }
-            Entry::Actor { actor } => return changes::claim_actor(tx, actor, log.name.author),
+            Entry::Actor { nonce } => {
+                let author = log.name.author;
+                let own = || station.key.public();
+                let key = if author == station.device() {
+                    own()
+                } else {
+                    devices::by_number(tx, author)?.map_or_else(own, |device| device.key)
+                };
+                return changes::claim_actor(tx, identity::actor(&key, &nonce), Some(&nonce), author);
+            }
             Entry::Note { .. }
             | Entry::Erased { .. }
             | Entry::Enter { .. }

@@ -407,8 +407,10 @@ fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
         let hash = match &entry {
             Entry::Change { change, .. } => {
                 let hash = crate::document::hash(change).map_err(|_| store::damaged("batch.body"))?;
-                if claimed.insert(change.actor) {
-                    entries.push((Entry::Actor { actor: change.actor }, None));
+                if claimed.insert(change.actor)
+                    && let Some(nonce) = changes::nonce(tx, change.actor)?
+                {
+                    entries.push((Entry::Actor { nonce }, None));
                     index += 1;
                 }
                 Some(hash)

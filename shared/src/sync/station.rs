@@ -2,7 +2,7 @@
 
 use crate::{
     id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
-    identity::{Context, Entropy, Key},
+    identity::{self, Context, Entropy, Key},
     store::{
         self, Result, Store, Tx, damaged,
         log::{self, Log},
@@ -189,31 +189,32 @@ pub fn random_epoch(entropy: &mut Entropy<'_>) -> Epoch {
 /// What this life of the process writes as: drawn at the first edit, never stored for reuse.
 #[derive(Debug, Default)]
 pub struct Life {
-    actor: Option<ActorId>,
+    nonce: Option<[u8; 16]>,
     claimed: bool,
     documents: u64,
 }
 
 impl Life {
-    /// The actor, drawn now if need be.
-    pub fn actor(&mut self, entropy: &mut Entropy<'_>) -> ActorId {
-        *self.actor.get_or_insert_with(|| {
-            let mut bytes = [0; 16];
-            entropy(&mut bytes);
-            ActorId(bytes)
-        })
+    /// The actor of the owner of `key`, drawn now if need be.
+    pub fn actor(&mut self, key: &PublicKey, entropy: &mut Entropy<'_>) -> ActorId {
+        let nonce = self.nonce.get_or_insert_with(|| {
+            let mut nonce = [0; 16];
+            entropy(&mut nonce);
+            nonce
+        });
+        identity::actor(key, nonce)
     }
 
     /// The id of a new document.
-    pub fn document(&mut self, kind: Kind, entropy: &mut Entropy<'_>) -> DocumentId {
-        let prefix = crate::document::authority::id_prefix(self.actor(entropy));
+    pub fn document(&mut self, kind: Kind, key: &PublicKey, entropy: &mut Entropy<'_>) -> DocumentId {
+        let prefix = crate::document::authority::id_prefix(self.actor(key, entropy));
         self.documents += 1;
         DocumentId::new(prefix, kind, self.documents)
     }
 
-    /// The actor, if it was drawn and no log entry claims it yet.
-    pub(super) fn unclaimed(&self) -> Option<ActorId> {
-        self.actor.filter(|_| !self.claimed)
+    /// What the actor is made of, if it was drawn and no log entry claims it yet.
+    pub(super) fn unclaimed(&self) -> Option<[u8; 16]> {
+        self.nonce.filter(|_| !self.claimed)
     }
 
     /// Notes that a log entry claims the actor.

@@ -10,7 +10,7 @@ use crate::{
     change::Change,
     document::{self, Edit, History, authority::Writer},
     id::{ActorId, ChangeHash, DocumentId, Kind},
-    identity::Entropy,
+    identity::{self, Entropy},
     registry::Registries,
     store::{
         StoreError, Tx,
@@ -84,7 +84,7 @@ impl<'a> Writing<'a> {
 
     /// The actor that this life of the process writes as.
     pub fn actor(&mut self) -> ActorId {
-        self.life.actor(self.entropy)
+        self.life.actor(&self.station.key.public(), self.entropy)
     }
 
     /// Fills `bytes` at random.
@@ -94,7 +94,7 @@ impl<'a> Writing<'a> {
 
     /// A new document, to be filled and given to [`Writing::save`].
     pub fn create(&mut self, kind: Kind) -> (DocumentId, Edit) {
-        let document = self.life.document(kind, self.entropy);
+        let document = self.life.document(kind, &self.station.key.public(), self.entropy);
         let actor = self.actor();
         (document, Edit::create(document, actor))
     }
@@ -183,9 +183,10 @@ impl<'a> Writing<'a> {
         let mut own = log::find_or_begin(tx, &self.station.log())?;
         let mut index = own.head.index;
         let mut entries = Vec::with_capacity(self.saved.len() + 1);
-        if let Some(actor) = self.life.unclaimed() {
-            entries.push((Entry::Actor { actor }, None));
-            changes::claim_actor(tx, actor, author)?;
+        if let Some(nonce) = self.life.unclaimed() {
+            entries.push((Entry::Actor { nonce }, None));
+            let actor = identity::actor(&self.station.key.public(), &nonce);
+            changes::claim_actor(tx, actor, Some(&nonce), author)?;
             index += 1;
         }
         let count = self.saved.len();

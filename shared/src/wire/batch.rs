@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use crate::{
     change::{Change, OPERATIONS_MAX, PARENTS_MAX, PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX},
-    id::{ActorId, ChangeHash, DeviceId, DocumentId, Epoch},
+    id::{ChangeHash, DeviceId, DocumentId, Epoch},
 };
 
 /// Encoded bytes that a batch is filled to.
@@ -103,9 +103,9 @@ pub enum Entry {
     /// From here on the author writes changes as this actor.
     #[n(1)]
     Actor {
-        /// The actor.
-        #[n(0)]
-        actor: ActorId,
+        /// What the actor was made of, with the author's key.
+        #[cbor(n(0), with = "minicbor::bytes")]
+        nonce: [u8; 16],
     },
     /// A signed statement of the author: a seal, a custody note.
     #[n(2)]
@@ -535,7 +535,7 @@ mod tests {
     use super::*;
     use crate::{
         change::{Action, Key, Object, Operation, Scalar},
-        id::Kind,
+        id::{ActorId, Kind},
         time::Timestamp,
     };
 
@@ -572,7 +572,7 @@ mod tests {
     }
 
     fn entries() -> Vec<Entry> {
-        let mut entries = vec![Entry::Actor { actor: ActorId([3; 16]) }];
+        let mut entries = vec![Entry::Actor { nonce: [3; 16] }];
         entries.extend((0..40).map(|n| Entry::Change {
             document: DocumentId::new([1; 10], Kind::Person, n),
             change: change(&format!("Ala'ang {n}")),
@@ -582,7 +582,7 @@ mod tests {
 
     #[test]
     fn a_batch_reads_back_as_written() {
-        for entries in [entries(), vec![Entry::Actor { actor: ActorId([3; 16]) }]] {
+        for entries in [entries(), vec![Entry::Actor { nonce: [3; 16] }]] {
             let batch = batch(&entries);
             let read = Batch::of_bytes(&batch.to_bytes()).expect("reads");
             assert_eq!(read, batch);

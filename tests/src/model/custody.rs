@@ -50,8 +50,7 @@ fn arrived(replica: &Replica) -> anyhow::Result<BTreeSet<ChangeHash>> {
     let tx = replica.store().reader();
     let device = replica.station().device();
     let mut statement = tx.prepare(
-        "SELECT hash FROM change JOIN log USING (log)
-         LEFT JOIN receipt ON receipt.epoch = change.epoch AND log.reader = -1
+        "SELECT hash FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
          WHERE change.author = ?1 AND (change.fed = 1 OR change.position <= coalesce(receipt.head, 0))",
     )?;
     let rows = statement.query_map([device.0], |row| Ok(ChangeHash(row.get(0)?)))?;

@@ -1,14 +1,17 @@
 //! A laptop in wrong hands: it has a valid key and says what it likes.
 
 use shared::{
-    document::{self, Edit, Field, field, person},
-    id::{ActorId, DocumentId},
+    change::Change,
+    document::{self, Edit, Field, History, field, person},
+    id::{ActorId, DocumentId, Kind as Sort},
+    identity,
     store::{changes, log, read_model},
     sync::Channel,
+    time::Timestamp,
     wire::Entry,
 };
 
-use super::{HUB, Kind, World};
+use super::{Kind, World};
 
 impl World {
     /// Spoils some of what the hostile laptop sends.
@@ -37,12 +40,9 @@ impl World {
         let Some(number) = self.machines.iter().position(|machine| machine.kind == Kind::Hostile) else {
             return Ok(());
         };
-        let mut own = [0; 16];
-        self.random.fill(&mut own);
-        let victim = match self.machines[HUB].replica.as_ref().filter(|_| !self.hub_may_forget) {
-            Some(hub) => self.model.some_actor(hub, &mut self.random)?,
-            None => None,
-        };
+        let mut nonce = [0; 16];
+        self.random.fill(&mut nonce);
+        let victim = self.model.some_actor(&mut self.random);
         let machine = &mut self.machines[number];
         let now = machine.now(self.at);
         let Some(replica) = machine.replica.as_mut() else { return Ok(()) };
@@ -54,15 +54,14 @@ impl World {
         let target = *self.random.pick(&people);
         let history = changes::history(tx, target)?;
         let as_other = victim.filter(|_| self.random.chance(0.6));
-        let forged = forge(target, &history, as_other, ActorId(own), now.wall)?;
-        let Some((claim, change)) = forged else { return Ok(()) };
+        let own = identity::actor(&replica.station().key.public(), &nonce);
+        let Some(change) = forge(target, &history, as_other, own, now.wall)? else { return Ok(()) };
         let hash = document::hash(&change)?;
         replica.keep(|tx, station| {
             let mut log = log::find_or_begin(tx, &station.log())?;
             let mut entries = vec![(Entry::Change { document: target, change }, Some(hash))];
-            if let Some(actor) = claim {
-                entries.insert(0, (Entry::Actor { actor }, None));
-            }
+            // A claim to anything at all does not make another's actor its own.
+            entries.insert(0, (Entry::Actor { nonce }, None));
             log::append(tx, &mut log, &entries)
         })?;
         self.telling.say(self.at, || format!("x forges {hash:?}, as another: {}", as_other.is_some()));
@@ -71,23 +70,20 @@ impl World {
     }
 }
 
-/// The forged change, and the actor that is claimed before it, if it is not another's.
+/// A change as another's actor, or one of its own that only the hub may make.
 fn forge(
     target: DocumentId,
-    history: &document::History,
+    history: &History,
     victim: Option<ActorId>,
     own: ActorId,
-    at: shared::time::Timestamp,
-) -> anyhow::Result<Option<(Option<ActorId>, shared::change::Change)>> {
-    let kind = shared::id::Kind::Person;
-    let actor = victim.unwrap_or(own);
-    let mut edit = Edit::open(kind, history, actor)?;
+    at: Timestamp,
+) -> anyhow::Result<Option<Change>> {
+    let mut edit = Edit::open(Sort::Person, history, victim.unwrap_or(own))?;
     if victim.is_some() {
         field::set(&mut edit, Field::Name, "Pencuri", None)?;
     } else {
         // Only the hub links people; the document itself will do as the other.
         person::set_same_as(&mut edit, Some(target))?;
     }
-    let made = edit.commit(at, document::SCHEMA)?;
-    Ok(made.map(|(_, change)| (victim.is_none().then_some(actor), change)))
+    Ok(edit.commit(at, document::SCHEMA)?.map(|(_, change)| change))
 }

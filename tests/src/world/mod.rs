@@ -65,8 +65,6 @@ pub struct World {
     district: DistrictCode,
     folder: tempfile::TempDir,
     planted: Option<Planted>,
-    /// Whether the hub's disk may go back in time: then it forgets whose an actor is, and who comes first has it.
-    hub_may_forget: bool,
     /// The newest version of the registries.
     registry: u64,
     /// When each machine that is down is started again.
@@ -133,7 +131,6 @@ impl World {
             district: "53.02".parse()?,
             folder,
             planted,
-            hub_may_forget: false,
             registry: 0,
             returns_at: Vec::new(),
             stumbles: None,
@@ -163,7 +160,6 @@ impl World {
             self.machines[number].clock = schedule.clock(&mut self.random);
             self.enrol(number)?;
         }
-        self.hub_may_forget = schedule.has(Act::RestoreHub);
         if schedule.has(Act::Forge) {
             let number = self.add("x", Kind::Hostile)?;
             self.enrol(number)?;

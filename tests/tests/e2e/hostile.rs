@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use shared::{
     change::{Action, Change, Key, Object, Operation, Scalar},
     document::{self, Edit, Field, NewEvent, State, field},
-    id::{ActorId, ChangeHash, DocumentId, Kind},
+    id::{ChangeHash, DocumentId, Kind},
+    identity,
     store::{Store, StoreError, Tx, changes, log},
     sync::{CloseCode, station::Station},
     time::Timestamp,
@@ -35,13 +36,13 @@ fn break_open(home: &Path) -> (Store, Station) {
 fn forge(
     tx: Tx<'_>,
     station: &Station,
-    forged: &[(DocumentId, Option<ActorId>, Change)],
+    forged: &[(DocumentId, Option<[u8; 16]>, Change)],
 ) -> Result<(), StoreError> {
     let mut log = log::find_or_begin(tx, &station.log())?;
     for (document, claim, change) in forged {
         let hash = document::hash(change).expect("it can be built");
-        if let Some(actor) = claim {
-            log::append(tx, &mut log, &[(Entry::Actor { actor: *actor }, None)])?;
+        if let Some(nonce) = claim {
+            log::append(tx, &mut log, &[(Entry::Actor { nonce: *nonce }, None)])?;
         }
         let entry = Entry::Change { document: *document, change: change.clone() };
         log::append(tx, &mut log, &[(entry, Some(hash))])?;
@@ -96,16 +97,15 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
 
     let (mut store, station) = break_open(bad.home());
     let history = |document| changes::history(store.reader(), document).expect("it reads");
-    let (stolen, claims) = (
-        history(person).iter().next().expect("it has a beginning").1.actor,
-        [ActorId([0xb1; 16]), ActorId([0xb2; 16])],
-    );
+    let (stolen, claims) =
+        (history(person).iter().next().expect("it has a beginning").1.actor, [[0xb1; 16], [0xb2; 16]]);
+    let [first, second] = claims.map(|nonce| identity::actor(&station.key.public(), &nonce));
     let mut name = Edit::open(Kind::Person, &history(person), stolen).expect("it opens");
     field::set(&mut name, Field::Name, "Thief", None).expect("a good name");
-    let mut rejected = Edit::open(Kind::Case, &history(own_case), claims[0]).expect("it opens");
+    let mut rejected = Edit::open(Kind::Case, &history(own_case), first).expect("it opens");
     let event = NewEvent { reason: Some("no"), ..NewEvent::new(State::Rejected, at) };
     event.write(&mut rejected).expect("the form is right");
-    let mut unknown = Edit::open(Kind::Person, &history(own_person), claims[1]).expect("it opens");
+    let mut unknown = Edit::open(Kind::Person, &history(own_person), second).expect("it opens");
     field::set(&mut unknown, Field::Phone, "081200001111", None).expect("a good number");
     let mut unknown = committed(unknown, at);
     unknown.operations.push(Operation {

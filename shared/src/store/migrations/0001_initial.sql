@@ -173,6 +173,7 @@ CREATE INDEX change_waiting ON change (document, author) WHERE state = 0;
 -- CACHE. Who may write as which actor, from the actor entries of logs.
 CREATE TABLE actor (
     actor  BLOB PRIMARY KEY,
+    nonce  BLOB,                 -- what it was made of with the author's key; null where only a feed tells of it
     author INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
