@@ -15,6 +15,9 @@ use crate::{
 
 /// Bytes of batches that may be under way before the receiver has stored any of them.
 pub(super) const CREDIT_BYTES: u64 = 256 * 1024;
+/// Bytes of a batch in one frame: a cut loses at most the frame that it falls into.
+const DATA_BYTES: usize = 2 * 1024;
+const _: () = assert!(DATA_BYTES <= DATA_BYTES_MAX);
 /// How long a new connection may take to say its first words, in milliseconds.
 pub(super) const HELLO_MILLISECONDS: u64 = 10_000;
 
@@ -197,7 +200,7 @@ impl Sending {
             );
         }
         let left = current.bytes.len() - current.offset;
-        let size = left.min(DATA_BYTES_MAX).min(usize::try_from(self.credit).unwrap_or(usize::MAX));
+        let size = left.min(DATA_BYTES).min(usize::try_from(self.credit).unwrap_or(usize::MAX));
         if left == 0 {
             self.current = None;
             return None;
