@@ -31,5 +31,6 @@ CREATE INDEX person_proposed ON person_row (document) WHERE detail ->> '$.propos
 
 DROP INDEX change_author;
 CREATE INDEX change_author ON change (author, epoch, position, fed);
+CREATE INDEX change_log ON change (log, author, fed);
 
 INSERT OR IGNORE INTO stale (document) SELECT DISTINCT document FROM change;
