@@ -109,6 +109,9 @@ fn bad_amendments_are_refused_with_the_reason() {
     let nobody = van.call(&["amend", "53.02/V01A/20261120/0099-K", "--set", "notes=x"]).run().exited(1);
     assert!(nobody.stderr.contains("53.02/V01A/20261120/0099-K"), "{nobody}");
     assert_eq!(of(&van, &slip), before);
+    // A laptop's clock refuses nothing.
+    let warned = van.run(&["amend", &slip, "--set", "born=2999-01-01"]);
+    assert!(warned.json()["warnings"].to_string().contains("lies ahead"), "{warned}");
 }
 
 #[test]
