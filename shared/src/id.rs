@@ -206,8 +206,8 @@ text_id!(
     /// A regency in the Kemendagri code, `53.02`.
     DistrictCode, |t| digits_with_dots(t, &[2, 2]), "a district code such as 53.02");
 text_id!(
-    /// A village in the Kemendagri code, `53.02.01.2003`.
-    VillageCode, |t| digits_with_dots(t, &[2, 2, 2, 4]), "a village code such as 53.02.01.2003");
+    /// A village in the Kemendagri code, `53.02.01.1001`.
+    VillageCode, |t| digits_with_dots(t, &[2, 2, 2, 4]), "a village code such as 53.02.01.1001");
 text_id!(
     /// A van, bus, boat, train or walking team.
     UnitId, |t| (1..=8).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()),
@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn codes_are_checked_by_shape() {
         assert!("53.02".parse::<DistrictCode>().is_ok());
-        assert_eq!("53.02.01.2003".parse::<VillageCode>().expect("valid").district().as_str(), "53.02");
+        assert_eq!("53.02.01.1001".parse::<VillageCode>().expect("valid").district().as_str(), "53.02");
         for wrong in ["53.2", "5302", "53.02.", "53.02.01", "٥٣.02", ""] {
             assert!(wrong.parse::<DistrictCode>().is_err(), "{wrong}");
         }

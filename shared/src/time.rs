@@ -41,6 +41,9 @@ pub struct Now {
 /// The highest time that a change may claim: 2^53 milliseconds.
 pub const TIMESTAMP_MAX: Timestamp = Timestamp(1 << 53);
 
+/// Where the year 9999 begins, in UTC.
+const YEAR_9999: Timestamp = Timestamp(253_370_764_800_000);
+
 impl Tick {
     /// The instant `milliseconds` later.
     pub fn after(self, milliseconds: u64) -> Self {
@@ -52,12 +55,12 @@ impl Timestamp {
     /// Reads `2026-11-20T09:12:00+08:00`: the instant, and the offset as given in minutes.
     ///
     /// # Errors
-    /// The text is not RFC 3339, or lies outside the years 1970 to 9999.
+    /// The text is not RFC 3339, or lies outside the years 1970 to 9998: the days of all zones can be told then.
     pub fn parse(text: &str) -> Result<(Self, i16), ParseTimestampError> {
         let wrong = || ParseTimestampError { text: text.chars().take(64).collect() };
         let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| wrong())?;
         let milliseconds = i64::try_from(at.unix_timestamp_nanos() / 1_000_000).map_err(|_| wrong())?;
-        if milliseconds < 0 {
+        if !(0..YEAR_9999.0).contains(&milliseconds) {
             return Err(wrong());
         }
         Ok((Self(milliseconds), at.offset().whole_minutes()))
@@ -85,7 +88,7 @@ impl Timestamp {
 
 /// A text that is not a moment in RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a time; write it as 2026-11-20T09:12:00+08:00")]
+#[error("`{text}` is not a time from 1970 to 9998; write it as 2026-11-20T09:12:00+08:00")]
 pub struct ParseTimestampError {
     /// What was given, cut to 64 characters.
     pub text: String,
@@ -153,8 +156,18 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_refused() {
-        for wrong in ["2026-11-20", "2026-13-01T00:00:00Z", "yesterday", "1969-12-31T00:00:00Z"] {
+        for wrong in [
+            "2026-11-20",
+            "2026-13-01T00:00:00Z",
+            "yesterday",
+            "1969-12-31T00:00:00Z",
+            "1970-01-01T07:59:59+08:00",
+            "9999-12-31T23:59:59Z",
+            "9998-12-31T23:59:59-00:01",
+        ] {
             assert!(Timestamp::parse(wrong).is_err(), "{wrong}");
         }
+        let (latest, _) = Timestamp::parse("9998-12-31T23:59:59Z").expect("valid");
+        assert_eq!(latest.day(540).to_string(), "9999-01-01");
     }
 }

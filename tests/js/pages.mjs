@@ -219,6 +219,21 @@ async function visit_van(programs, browser, { slip, van, listen }) {
     assert.equal(page.url(), `${site}/find?q=Ndun`);
     assert.equal(await page.locator("html").getAttribute("lang"), "id");
   });
+  await check("the same service twice shows both cases, each a step away", async () => {
+    const twice = { nik: "5302014103889001", born: "1988-03-01", name: "Dorkas Fallo" };
+    record(programs, "van", [line(twice), line({ ...twice, phone: "081234567890" })]);
+    await reader.go(`${site}/needs-you`);
+    await page.getByText("Dorkas Fallo").first().waitFor();
+    await page.locator("tr", { hasText: "Dorkas Fallo" }).locator("a").first().click();
+    const here = page.url();
+    assert.match(await page.locator("main").innerText(), /Layanan yang sama lebih dari sekali/);
+    assert.equal(await page.locator("li a").count(), 2);
+    await reader.audit("case-twice-id", "id");
+    const others = page.locator(`li a:not([href="${new URL(here).pathname}"])`);
+    await others.click();
+    assert.notEqual(page.url(), here);
+    assert.ok((await page.locator("main").innerText()).includes("Dorkas Fallo"));
+  });
   await reader.context.close();
 }
 
@@ -271,9 +286,10 @@ async function visit_hub(browser, web) {
   await reader.context.close();
 }
 
-const programs = new Programs(folder);
+let programs;
 let browser;
 try {
+  programs = new Programs(folder);
   browser = await launch();
   await visit_van(programs, browser, await prepare(programs));
 } catch (error) {
@@ -281,7 +297,7 @@ try {
   console.error(error.stack ?? error);
 } finally {
   await browser?.close();
-  programs.close();
+  programs?.close();
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 || passed === 0 ? 1 : 0);

@@ -1,7 +1,7 @@
 // Starts the two programs in homes of their own and asks them for JSON.
 
 import { spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,7 +14,9 @@ export class Programs {
   /** @param {string} folder holds `hub-server` and `van-agent` */
   constructor(folder) {
     this.folder = resolve(folder);
-    for (const name of ["hub-server", "van-agent"]) accessSync(join(this.folder, name), constants.X_OK);
+    for (const name of ["hub-server", "van-agent"]) {
+      if (!existsSync(join(this.folder, name))) throw new Error(`there is no ${name} in ${this.folder}: build it first`);
+    }
     this.root = mkdtempSync(join(tmpdir(), "keliling-pages-"));
     this.running = new Set();
   }

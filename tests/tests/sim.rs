@@ -1,4 +1,5 @@
-//! Seeds of the simulated world. `SEED=17 cargo nextest run -E 'test(a_seed_alone)'` replays one with its log.
+//! Seeds of the simulated world. `SEED=17 cargo nextest run -E 'test(a_seed_alone)'` replays one with its log;
+//! `SEEDS=200-2000 cargo nextest run -E 'test(seeds_to_try)'` runs others.
 
 use std::env;
 
@@ -18,6 +19,26 @@ fn seeds(range: std::ops::Range<u64>) {
         }
     }
     assert!(failed.is_empty(), "{} fail:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[test]
+fn seeds_0_to_50_keep_every_promise() {
+    seeds(0..50);
+}
+
+#[test]
+fn seeds_50_to_100_keep_every_promise() {
+    seeds(50..100);
+}
+
+#[test]
+fn seeds_100_to_150_keep_every_promise() {
+    seeds(100..150);
+}
+
+#[test]
+fn seeds_150_to_200_keep_every_promise() {
+    seeds(150..200);
 }
 
 #[test]

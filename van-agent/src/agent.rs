@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{amend, people, resolve, rows, show},
+    desk::{
+        amend, people,
+        resolve::{self, ResolveError},
+        rows, show,
+    },
     document::{export, visit},
     id::{DocumentId, Kind, VillageCode},
-    store::{StoreError, changes, quarantine, read_model},
+    store::{StoreError, changes, needs, quarantine, read_model},
     sync::{
         Input, Output, Replica,
         custody::{self, Custody},
@@ -24,7 +28,7 @@ use crate::{
     },
     record,
     request::Request,
-    start::Head,
+    start::{Head, Witness},
 };
 
 /// Cases that `find` gives, at most.
@@ -47,6 +51,7 @@ pub struct Agent {
     replica: Replica,
     home: Home,
     head: Option<Head>,
+    witness: Witness,
     /// Where wishes to reconcile go, while this process keeps a link.
     link: Option<mpsc::UnboundedSender<SyncCall>>,
 }
@@ -54,7 +59,7 @@ pub struct Agent {
 impl Agent {
     /// Holds the store of `home`, whose lock the caller holds.
     pub fn new(replica: Replica, home: Home) -> Self {
-        Self { replica, home, head: None, link: None }
+        Self { replica, home, head: None, witness: Witness::of_system(), link: None }
     }
 
     /// The replica.
@@ -100,6 +105,8 @@ impl Agent {
             Request::Sync { .. } => Err(Failure::new("this program keeps no link to the hub")
                 .next("wait until it is done, then give `van-agent sync` again")),
             Request::Custody => self.custody(),
+            Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
+            Request::NeedsYou { limit } => self.needs_you(limit, each),
             Request::Doctor { rebuild } => self.doctor(now, rebuild),
             Request::VisitOpen { label, date, village, point, lead, agencies } => {
                 let visit = OpenVisit { label, date, village, point, lead, agencies };
@@ -119,7 +126,10 @@ impl Agent {
     /// Keeps the head file in step with the log.
     fn note_head(&mut self) {
         let noted = match Head::of(&self.replica) {
-            Ok(head) if self.head != Some(head) => head.write(&self.home).map(|()| Some(head)),
+            Ok(head) if self.head != Some(head) => {
+                self.witness.note(&self.replica, head);
+                head.write(&self.home).map(|()| Some(head))
+            }
             Ok(head) => Ok(Some(head)),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "read the head of the log");
@@ -136,7 +146,12 @@ impl Agent {
     }
 
     fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
-        resolve::case(self.read()?, text).map_err(said)
+        resolve::case(self.read()?, text).map_err(|error| match error {
+            ResolveError::Unknown { .. } | ResolveError::Form { .. } | ResolveError::Kind { .. } => {
+                said(error).missing()
+            }
+            ResolveError::Store(_) | ResolveError::Doubled { .. } => said(error),
+        })
     }
 
     fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {
@@ -219,8 +234,48 @@ impl Agent {
         }))
     }
 
+    /// What must be decided, and what the hub holds, newest first.
+    fn needs_you(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
+        let tx = self.read()?;
+        let mut count = 0_u64;
+        for document in needs::conflicts(tx, limit).map_err(said)? {
+            let Some(shown) = show::case(tx, device, document, offset_minutes).map_err(said)? else {
+                continue;
+            };
+            let fields: Vec<_> = shown.conflicts.iter().map(|conflict| conflict.field).collect();
+            let mut value = json!(shown.row);
+            value["fields"] = json!(fields);
+            count += 1;
+            if !each(value) {
+                break;
+            }
+        }
+        let held = quarantine::all(tx).map_err(said)?;
+        for refused in held.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
+            let row = needs::case_touched(tx, refused.document)
+                .and_then(|case| case.map_or(Ok(None), |case| read_model::case_of(tx, case)))
+                .map_err(said)?;
+            let mut value = row.map_or_else(|| json!({}), |row| json!(rows::Row::from(row)));
+            value["document"] = json!(refused.document);
+            value["rule"] = json!(refused.rule);
+            value["reason"] = json!(refused.reason);
+            value["at"] = json!(refused.at.to_rfc3339(offset_minutes));
+            count += 1;
+            if !each(value) {
+                break;
+            }
+        }
+        Ok(json!({"needs_you": count}))
+    }
+
     fn doctor(&mut self, now: Now, rebuild: bool) -> Result<Value, Failure> {
-        let integrity = self.replica.store().integrity().map_err(said)?;
+        let integrity = self.replica.store().integrity().unwrap_or_else(|error| vec![said(error).message]);
+        if !integrity.is_empty() {
+            // What else is asked of a damaged file may fail, or be wrong.
+            let enrolled = self.replica.station().place.is_some();
+            return Ok(json!({"ok": false, "enrolled": enrolled, "integrity": integrity}));
+        }
         let rebuilt = rebuild.then(|| self.replica.rebuild(now)).transpose().map_err(said)?;
         let station = self.replica.station();
         let enrolled = station.place.is_some();
@@ -229,7 +284,8 @@ impl Agent {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let doubled = read_model::doubled_slips(tx).map_err(said)?;
         let waiting = changes::waiting_documents(tx).map_err(said)?.len();
-        let ok = integrity.is_empty() && faults.is_empty() && doubled.is_empty();
+        // A doubled number is a notice: each case has an id of its own.
+        let ok = integrity.is_empty() && faults.is_empty();
         Ok(json!({
             "ok": ok,
             "enrolled": enrolled,
@@ -298,7 +354,12 @@ impl Agent {
             Ok(document)
         });
         let document = written.map_err(said)?;
-        Ok(json!({"visit": document, "label": open.label, "date": date.to_string(), "unit": unit}))
+        let agencies = self.replica.registries().agencies();
+        let unknown =
+            open.agencies.iter().filter(|code| !agencies.keys().any(|known| known.as_str() == **code));
+        let warnings: Vec<_> = unknown.map(|code| format!("agency {code} is not in the registry")).collect();
+        let date = date.to_string();
+        Ok(json!({"visit": document, "label": open.label, "date": date, "unit": unit, "warnings": warnings}))
     }
 
     fn close_visit(&mut self, now: Now, text: &str) -> Result<Value, Failure> {
@@ -388,7 +449,7 @@ enum VisitError {
 }
 
 /// An error in words for a person.
-fn said(error: impl std::error::Error) -> Failure {
+pub(crate) fn said(error: impl std::error::Error) -> Failure {
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(found) = cause {

@@ -39,7 +39,7 @@ pub enum Command {
     Enroll(Enroll),
     /// Record cases: one by flags, or many from a file.
     #[command(
-        after_help = "Example:\n  van-agent record --name \"O'a Mate\" --sex P --village 53.02.01.2003 --service DUK-LAHIR --officer P-07 --consent true\n  van-agent record --file day.ndjson --json"
+        after_help = "Example:\n  van-agent record --name \"O'a Mate\" --sex P --village 53.02.01.1001 --service DUK-LAHIR --officer P-07 --consent true\n  van-agent record --file day.ndjson --json"
     )]
     Record(Box<Record>),
     /// Change fields of a case or of its people, or its status.
@@ -81,7 +81,7 @@ pub enum Command {
     /// Visits: open, close, list.
     #[command(
         subcommand,
-        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.2003 --agency DUK"
+        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.1001 --agency DUK"
     )]
     Visit(Visit),
     /// Persons: list, or say which documents are of the same person.
@@ -111,9 +111,9 @@ pub struct Enroll {
     /// The ticket, as the hub operator gave it.
     #[arg(value_name = "TICKET", required = true)]
     pub ticket: Vec<String>,
-    /// Give up after so long without a packet.
-    #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
-    pub patience: Duration,
+    /// Give up after so long without a packet; unless given, 10s for the first one and 45s from then on.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub patience: Option<Duration>,
 }
 
 /// Options of `record`; those of one case are the fields of a line.
@@ -240,6 +240,9 @@ pub enum Case {
         /// So many at most.
         #[arg(long, value_name = "COUNT")]
         limit: Option<u64>,
+        /// Only what needs you: cases to be decided, and what the hub holds, each with the reason.
+        #[arg(long, conflicts_with = "format")]
+        needs_you: bool,
     },
     /// Everything that is known of a case.
     #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K --json")]
@@ -286,7 +289,7 @@ pub enum ExportFormat {
 pub enum Visit {
     /// Open a visit, or change one that is open today.
     #[command(
-        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.2003 --agency DUK --agency KES"
+        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.1001 --agency DUK --agency KES"
     )]
     Open {
         /// What people call it.

@@ -24,7 +24,7 @@ use crate::{
     agent::{Agent, SyncCall},
     host::{
         control::Reply,
-        dial::{DialError, dial},
+        dial::{DialError, Patience, dial},
         driver::{self, Ended},
         machine,
         owner::{Handle, Stopped},
@@ -34,19 +34,81 @@ use crate::{
 
 /// Without a packet for so long, a link of `run` is given up before everything is handed over.
 pub const PATIENCE: Duration = Duration::from_secs(45);
+/// So long an address may be silent at enrolment, where somebody sits before a laptop that has never been linked.
+pub const FIRST_PACKET: Duration = Duration::from_secs(10);
 /// How often `run` sends a packet on a quiet link.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How long a goodbye may take where somebody waits for a fresh exchange.
+const GOODBYE_SHORT: Duration = Duration::from_millis(300);
+/// Beyond its patience a dial is given this to tell what was wrong.
+const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 /// Interfaces that are up when the program begins are told within this time.
 const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
 
+/// What a link is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To hand over and to be brought up to date.
+    Sync,
+    /// To be let in; an address may be silent for so long.
+    Enrol(Duration),
+}
+
+impl Purpose {
+    /// What to do where there was no network.
+    fn again(self) -> &'static str {
+        match self {
+            Self::Sync => {
+                "everything stays saved on this laptop, and what was sent is kept: give `van-agent sync` again \
+                 where there is a network"
+            }
+            Self::Enrol(_) => {
+                "give `van-agent enroll TICKET` again with the same ticket where there is a network, or ask the hub \
+                 operator whether the hub runs at that address"
+            }
+        }
+    }
+}
+
+/// Why an exchange came to nothing, as pages tell it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// No network, or nobody answers.
+    NoAnswer,
+    /// Somebody else answers at the hub's address.
+    WrongHub,
+    /// The link broke off.
+    Cut,
+    /// The hub takes nothing from this laptop any more.
+    ShutOut,
+    /// This laptop could not store what came.
+    NotStored,
+}
+
+impl Why {
+    /// The word of a page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoAnswer => "no_answer",
+            Self::WrongHub => "wrong_hub",
+            Self::Cut => "cut",
+            Self::ShutOut => "shut_out",
+            Self::NotStored => "not_stored",
+        }
+    }
+}
+
 /// Where the hub is, and who asks.
 #[derive(Debug)]
 pub struct Target {
+    /// What for.
+    pub purpose: Purpose,
     /// This laptop's key.
     pub key: Key,
     /// The hub's key.
@@ -69,7 +131,12 @@ impl Target {
                 addresses.push(address);
             }
         }
-        Some(Self { key: Key::from_seed(*station.key.seed()), hub: place.hub_key, addresses })
+        Some(Self {
+            purpose: Purpose::Sync,
+            key: Key::from_seed(*station.key.seed()),
+            hub: place.hub_key,
+            addresses,
+        })
     }
 }
 
@@ -92,6 +159,9 @@ pub struct Report {
     pub bytes_down: u64,
     /// How long it took.
     pub seconds: f64,
+    /// Why it did not work, as pages tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
     /// Why it did not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -111,6 +181,7 @@ impl Default for Report {
             bytes_up: 0,
             bytes_down: 0,
             seconds: 0.0,
+            why: None,
             error: None,
             next: None,
         }
@@ -259,13 +330,12 @@ impl Keeper {
         };
         let keep_alive = (stay == Stay::Stay).then_some(KEEP_ALIVE);
         let transport = Arc::new(quic::transport(Side::Van { keep_alive }));
-        let patience = self.patience.unwrap_or(PATIENCE);
-        let dialled = dial(&endpoint, &target.key, target.hub, &target.addresses, transport, patience).await;
         // Whoever was told goodbye need not be told.
         let mut closed_there = false;
-        match dialled {
+        match self.dial(&endpoint, &target, transport).await {
             Err(error) => {
-                report.next = Some(next_of(&error).to_owned());
+                report.why = Some(why_of(&error));
+                report.next = Some(next_of(&error, target.purpose).to_owned());
                 report.error = Some(chain(&error));
             }
             Ok(connection) => {
@@ -273,14 +343,15 @@ impl Keeper {
                 measure(&connection, &mut report, started);
                 closed_there = matches!(cut, Cut::Ended(Ended::There { .. } | Ended::Forgotten));
                 if matches!(cut, Cut::Asked) {
-                    quic::leave(&endpoint).await;
                     return report;
                 }
                 if !report.ok || shuts_out(&cut) {
-                    let (error, next) = words_of(&cut);
+                    let (why, error, next) = words_of(&cut, target.purpose);
+                    if why == Why::ShutOut {
+                        tracing::info!("the hub shut this laptop out");
+                    }
                     report.ok = false;
-                    report.error = Some(error);
-                    report.next = Some(next);
+                    (report.why, report.error, report.next) = (Some(why), Some(error), Some(next));
                 }
             }
         }
@@ -295,6 +366,40 @@ impl Keeper {
         report
     }
 
+    /// Connects; whoever asks for an exchange meanwhile waits no longer than they are willing to.
+    async fn dial(
+        &mut self,
+        endpoint: &quinn::Endpoint,
+        target: &Target,
+        transport: Arc<quinn::TransportConfig>,
+    ) -> Result<Connection, DialError> {
+        let whole = self.patience.unwrap_or(PATIENCE);
+        let first_packet = match target.purpose {
+            Purpose::Sync => whole,
+            Purpose::Enrol(first_packet) => first_packet.min(whole),
+        };
+        let patience = Patience { first_packet, whole };
+        let dialling = dial(endpoint, &target.key, target.hub, &target.addresses, transport, patience);
+        tokio::pin!(dialling);
+        let mut until = Instant::now() + whole + DIAL_SLACK;
+        loop {
+            tokio::select! {
+                dialled = &mut dialling => return dialled,
+                () = tokio::time::sleep_until(until) => {
+                    let Some(address) = target.addresses.first().cloned() else {
+                        return Err(DialError::NoAddress);
+                    };
+                    return Err(DialError::Silent { address, patience: self.patience.unwrap_or(whole) });
+                }
+                call = self.calls.recv(), if !self.calls.is_closed() => {
+                    let Some(call) = call else { continue };
+                    self.take(call);
+                    until = until.min(Instant::now() + self.patience.unwrap_or(whole));
+                }
+            }
+        }
+    }
+
     async fn speak(
         &mut self,
         connection: &Connection,
@@ -305,7 +410,7 @@ impl Keeper {
         let owner = self.owner.clone();
         let drive = driver::drive(connection, Role::Child, &owner);
         tokio::pin!(drive);
-        let patience = self.patience.unwrap_or(PATIENCE);
+        let mut patience = self.patience.unwrap_or(PATIENCE);
         let silence = driver::silence(connection, patience);
         tokio::pin!(silence);
         loop {
@@ -335,9 +440,11 @@ impl Keeper {
                     self.take(call);
                     if report.ok {
                         said(self.owner.close_links(CloseCode::Done, "a fresh exchange").await);
-                        finish(drive).await;
+                        finish_within(GOODBYE_SHORT, drive).await;
                         return Cut::Asked;
                     }
+                    patience = self.patience.unwrap_or(patience);
+                    silence.set(driver::silence(connection, patience));
                 }
             }
         }
@@ -376,9 +483,13 @@ pub(crate) fn said(result: Result<(), Stopped>) {
 }
 
 async fn finish(drive: impl Future<Output = Ended>) -> Cut {
-    match tokio::time::timeout(GOODBYE, drive).await {
+    finish_within(GOODBYE, drive).await
+}
+
+async fn finish_within(goodbye: Duration, drive: impl Future<Output = Ended>) -> Cut {
+    match tokio::time::timeout(goodbye, drive).await {
         Ok(ended) => Cut::Ended(ended),
-        Err(_) => Cut::Silent(GOODBYE),
+        Err(_) => Cut::Silent(goodbye),
     }
 }
 
@@ -397,7 +508,19 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 const KEPT: &str = "everything stays saved on this laptop";
 
-fn next_of(error: &DialError) -> &'static str {
+fn why_of(error: &DialError) -> Why {
+    match error {
+        DialError::WrongHub { .. } => Why::WrongHub,
+        DialError::NoAddress
+        | DialError::Name { .. }
+        | DialError::Silent { .. }
+        | DialError::Failed { .. }
+        | DialError::NoRoute { .. }
+        | DialError::Unreachable { .. } => Why::NoAnswer,
+    }
+}
+
+fn next_of(error: &DialError, purpose: Purpose) -> &'static str {
     match error {
         DialError::WrongHub { .. } => {
             "somebody else answers at the hub's address: tell the hub operator; nothing was handed over"
@@ -407,36 +530,39 @@ fn next_of(error: &DialError) -> &'static str {
         | DialError::Silent { .. }
         | DialError::Failed { .. }
         | DialError::NoRoute { .. }
-        | DialError::Unreachable { .. } => {
-            "everything stays saved on this laptop: give `van-agent sync` again where there is a network"
-        }
+        | DialError::Unreachable { .. } => purpose.again(),
     }
 }
 
-/// Why a link ended before everything was handed over, and what to do next.
-fn words_of(cut: &Cut) -> (String, String) {
-    let again = || format!("{KEPT}, and what was sent is kept: give `van-agent sync` again");
+/// Why a link ended before everything was handed over, in words, and what to do next.
+fn words_of(cut: &Cut, purpose: Purpose) -> (Why, String, String) {
+    let cut_off = |error: String| (Why::Cut, error, purpose.again().to_owned());
     match cut {
-        Cut::Silent(patience) => (format!("no packet came for {} s", patience.as_secs_f32()), again()),
-        Cut::Asked => ("a fresh exchange was asked for".to_owned(), again()),
+        Cut::Silent(patience) => cut_off(format!("no packet came for {} s", patience.as_secs_f32())),
+        Cut::Asked => cut_off("a fresh exchange was asked for".to_owned()),
         Cut::Ended(ended) => match ended {
             Ended::There { code, reason } => {
-                let next = match code {
+                let (why, next) = match code {
                     Some(CloseCode::Revoked | CloseCode::UnknownDevice) => {
-                        format!("{KEPT}: bring the laptop to the hub operator")
+                        (Why::ShutOut, format!("{KEPT}: bring the laptop to the hub operator"))
                     }
-                    Some(CloseCode::Ticket) => "ask the hub operator for a new ticket".to_owned(),
-                    Some(CloseCode::WrongVersion) => "install the newer program".to_owned(),
-                    _ => again(),
+                    Some(CloseCode::Ticket) => (Why::Cut, "ask the hub operator for a new ticket".to_owned()),
+                    Some(CloseCode::WrongVersion) => (Why::Cut, "install the newer program".to_owned()),
+                    _ => (Why::Cut, purpose.again().to_owned()),
                 };
-                (format!("the hub closed the link: {reason}"), next)
+                (why, format!("the hub closed the link: {reason}"), next)
             }
-            Ended::Here { reason, .. } => (format!("the link was closed here: {reason}"), again()),
-            Ended::Forgotten => ("the hub was restarted".to_owned(), again()),
-            Ended::Silent => ("the hub fell silent".to_owned(), again()),
-            Ended::Broken(error) => (format!("the link broke: {error}"), again()),
-            Ended::NoKey(error) => (format!("the hub showed no key: {error}"), again()),
-            Ended::Stopping => ("the program is stopping".to_owned(), again()),
+            Ended::Here { code: CloseCode::Internal, reason } => {
+                let next = "free some space on this laptop's disk, or run `van-agent doctor`; then give the \
+                            command again";
+                (Why::NotStored, format!("this laptop could not store what came: {reason}"), next.to_owned())
+            }
+            Ended::Here { reason, .. } => cut_off(format!("the link was closed here: {reason}")),
+            Ended::Forgotten => cut_off("the hub was restarted".to_owned()),
+            Ended::Silent => cut_off("the hub fell silent".to_owned()),
+            Ended::Broken(error) => cut_off(format!("the link broke: {error}")),
+            Ended::NoKey(error) => cut_off(format!("the hub showed no key: {error}")),
+            Ended::Stopping => cut_off("the program is stopping".to_owned()),
         },
     }
 }

@@ -48,6 +48,13 @@ pub enum Request {
     },
     /// Count custody.
     Custody,
+    /// Tell the time, in the district's zone.
+    Time,
+    /// List what needs a person: an event each.
+    NeedsYou {
+        /// So many at most.
+        limit: u64,
+    },
     /// Examine the store.
     Doctor {
         /// Whether to rebuild the caches first.

@@ -3,10 +3,16 @@
 //! Beside the database stands the `head` file: this machine's fingerprint, and the life, length and chain of
 //! the own log when it was last written. A database that is older than the file says, or a file of another
 //! machine, is another life: it begins before the first write. The file is written after the database, so that
-//! a power cut leaves it behind and never ahead.
+//! a power cut leaves it behind and never ahead. A copy of it stands outside the home, where the system keeps a
+//! person's state: it tells a home that was put back whole, the file with it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use shared::{
-    id::{Epoch, PublicKey},
+    id::{Epoch, PublicKey, hex},
     store::{self, Store, StoreError, log},
     sync::{Replica, replica::ReplicaError},
 };
@@ -95,12 +101,53 @@ impl Head {
         if !file.exists() {
             return home.write(Item::Head, &self.to_bytes());
         }
-        let written = std::fs::OpenOptions::new()
+        let written = fs::OpenOptions::new()
             .write(true)
             .open(&file)
-            .and_then(|mut open| std::io::Write::write_all(&mut open, &self.to_bytes()));
+            .and_then(|mut open| io::Write::write_all(&mut open, &self.to_bytes()));
         written.map_err(|source| HomeError::Write { file, source })
     }
+}
+
+/// The head's copy outside the home, one for each life of each key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Witness {
+    folder: Option<PathBuf>,
+}
+
+impl Witness {
+    /// The copies where the system keeps this person's state; none where it names no such place.
+    pub fn of_system() -> Self {
+        Self { folder: Home::state_folder().map(|folder| folder.join("heads")) }
+    }
+
+    fn file(folder: &Path, key: &PublicKey, epoch: &Epoch) -> PathBuf {
+        let digest = blake3::derive_key("keliling 1 head witness", &[&key.0[..], &epoch.0].concat());
+        folder.join(hex(&digest[..16]))
+    }
+
+    fn read(&self, key: &PublicKey, epoch: &Epoch) -> Option<Head> {
+        let file = Self::file(self.folder.as_deref()?, key, epoch);
+        Head::of_bytes(&fs::read(file).ok()?)
+    }
+
+    /// Copies the head. Best effort: where it cannot be written, the file in the home has to do.
+    pub fn note(&self, replica: &Replica, head: Head) {
+        let Some(folder) = &self.folder else { return };
+        let file = Self::file(folder, &public_key(replica), &head.epoch);
+        let written = private_folder(folder).and_then(|()| fs::write(file, head.to_bytes()));
+        if let Err(error) = written {
+            tracing::debug!(%error, "copy the head of the log out of the home");
+        }
+    }
+}
+
+fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Opens the laptop's store at `home`, whose lock the caller holds.
@@ -108,15 +155,43 @@ impl Head {
 /// # Errors
 /// It cannot be opened; nothing is changed then.
 pub fn open(home: &Home) -> Result<Replica, StartError> {
+    open_watched(home, &Witness::of_system())
+}
+
+fn open_watched(home: &Home, witness: &Witness) -> Result<Replica, StartError> {
     let store = Store::open(&home.database())?;
     let mut replica = Replica::open_laptop(store, Box::new(machine::entropy))?;
     let now = Head::of(&replica)?;
-    if let Some(why) = another_life(home, &replica, now)? {
+    let why = match another_life(home, &replica, now)? {
+        Some(why) => Some(why),
+        None => put_back(witness, &replica, now)?,
+    };
+    if let Some(why) = why {
         tracing::warn!(why, "this database begins another life");
         replica.begin_life()?;
     }
-    Head::of(&replica)?.write(home)?;
+    let head = Head::of(&replica)?;
+    head.write(home)?;
+    witness.note(&replica, head);
     Ok(replica)
+}
+
+/// Whether the copy outside knows more of this life than the home does.
+fn put_back(witness: &Witness, replica: &Replica, now: Head) -> Result<Option<&'static str>, StartError> {
+    let Some(seen) = witness.read(&public_key(replica), &now.epoch) else { return Ok(None) };
+    if seen.index > now.index {
+        return Ok(Some("the whole folder is older than it was on this machine"));
+    }
+    Ok((!agrees(replica, seen)?).then_some("the log went another way on this machine"))
+}
+
+/// Whether the own log bore the chain of `head` where it ended.
+fn agrees(replica: &Replica, head: Head) -> Result<bool, StartError> {
+    let tx = replica.store().reader();
+    Ok(match log::find(tx, &replica.station().log())? {
+        Some(log) => log::chain_at(tx, &log, head.index)?.is_some_and(|chain| chain.0 == head.chain),
+        None => true,
+    })
 }
 
 /// Why the database is not the one that the head file was written for.
@@ -135,12 +210,7 @@ fn another_life(home: &Home, replica: &Replica, now: Head) -> Result<Option<&'st
     if file.index > now.index {
         return Ok(Some("it is older than the head file"));
     }
-    let tx = replica.store().reader();
-    let chain = match log::find(tx, &replica.station().log())? {
-        Some(log) => log::chain_at(tx, &log, file.index)?.map(|chain| chain.0),
-        None => Some(file.chain),
-    };
-    Ok((chain != Some(file.chain)).then_some("its log is another one"))
+    Ok((!agrees(replica, file)?).then_some("its log is another one"))
 }
 
 /// The laptop's key.
@@ -165,10 +235,19 @@ mod tests {
     }
 
     #[test]
-    fn a_new_home_keeps_its_life_when_opened_again() {
+    fn a_home_keeps_its_life_unless_the_copy_outside_knows_more_of_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let home = Home::open(folder.path().join("home")).expect("a home");
-        let first = open(&home).expect("opens").station().epoch;
-        assert_eq!(open(&home).expect("opens again").station().epoch, first);
+        let witness = Witness { folder: Some(folder.path().join("state/heads")) };
+        let open = || open_watched(&home, &witness).expect("opens");
+        let first = open();
+        let epoch = first.station().epoch;
+        assert_eq!(open().station().epoch, epoch);
+        witness.note(&first, Head { index: 3, ..Head::of(&first).expect("reads") });
+        let restored = open().station().epoch;
+        assert_ne!(restored, epoch);
+        assert_eq!(open().station().epoch, restored);
+        let nowhere = Witness { folder: Some(home.path(Item::Head).join("no folder")) };
+        assert_eq!(open_watched(&home, &nowhere).expect("opens").station().epoch, restored);
     }
 }

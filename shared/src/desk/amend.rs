@@ -160,12 +160,6 @@ pub enum AmendError {
         /// The code.
         code: VillageCode,
     },
-    /// Nobody is born tomorrow.
-    #[error("the birth date {text} lies ahead")]
-    BornAhead {
-        /// The date.
-        text: String,
-    },
     /// No such state.
     #[error(transparent)]
     State(#[from] ParseStateError),
@@ -216,6 +210,11 @@ pub fn amend(
                 if setting.party == Party::Subject {
                     warnings.extend(identity(writing, person)?);
                 }
+                if field == Field::Born
+                    && let Ok(born) = setting.value.trim().parse()
+                {
+                    warnings.extend(warnings::born_ahead(born, today(writing)));
+                }
             }
             Item::Field(field) => {
                 field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
@@ -254,7 +253,7 @@ fn today(writing: &Writing<'_>) -> time::Date {
     writing.now.wall.day(zone.offset_minutes())
 }
 
-/// Checks what only the registries and the clock can tell.
+/// Checks what only the registries can tell.
 fn check(writing: &Writing<'_>, setting: &Setting) -> Result<(), AmendError> {
     let Item::Field(field) = setting.item else { return Ok(()) };
     if matches!(field, Field::Village | Field::Domicile)
@@ -262,12 +261,6 @@ fn check(writing: &Writing<'_>, setting: &Setting) -> Result<(), AmendError> {
         && writing.registries.village(&code).is_none()
     {
         return Err(AmendError::Village { code });
-    }
-    if field == Field::Born
-        && let Ok(born) = setting.value.trim().parse::<crate::born::Born>()
-        && born.is_after(today(writing))
-    {
-        return Err(AmendError::BornAhead { text: setting.value.trim().to_owned() });
     }
     Ok(())
 }

@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use crate::{
-    id::{ChangeHash, DeviceId},
+    id::{ChangeHash, DeviceId, Epoch},
     slip::{DeviceLetter, SlipNumber},
     store::{Result, Tx, changes, devices, read_model},
-    wire::batch::Origin,
 };
 
 /// Who wrote something, as far as this machine knows.
@@ -25,23 +24,24 @@ pub struct Author {
 /// # Errors
 /// The store fails.
 pub fn of_change(tx: Tx<'_>, change: &ChangeHash) -> Result<Author> {
-    changes::find(tx, change)?.map_or(Ok(Author::default()), |change| of(tx, change.origin))
+    changes::find(tx, change)?
+        .map_or(Ok(Author::default()), |change| of(tx, change.origin.device, change.origin.epoch))
 }
 
-/// Whose log an entry stands in: by the hub's list of laptops, or by a slip that this life of it gave out.
+/// The laptop in one of its lives: by the hub's list of laptops, or by a slip that this life of it gave out.
 ///
 /// # Errors
 /// The store fails.
-pub fn of(tx: Tx<'_>, origin: Origin) -> Result<Author> {
-    let mut author = Author { device: Some(origin.device), unit: None, laptop: None };
-    if origin.device == DeviceId::HUB {
+pub fn of(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Author> {
+    let mut author = Author { device: Some(device), unit: None, laptop: None };
+    if device == DeviceId::HUB {
         return Ok(author);
     }
-    if let Some(device) = devices::by_number(tx, origin.device)? {
-        let letter = devices::letter(tx, origin.device, origin.epoch)?.map(DeviceLetter::nth);
-        author.laptop = letter.map(|letter| format!("{}{letter}", device.unit));
-        author.unit = Some(device.unit.to_string());
-    } else if let Some((slip, unit)) = read_model::slip_of_life(tx, origin.device, origin.epoch)? {
+    if let Some(known) = devices::by_number(tx, device)? {
+        let letter = devices::letter(tx, device, epoch)?.map(DeviceLetter::nth);
+        author.laptop = letter.map(|letter| format!("{}{letter}", known.unit));
+        author.unit = Some(known.unit.to_string());
+    } else if let Some((slip, unit)) = read_model::slip_of_life(tx, device, epoch)? {
         author.laptop = slip.parse::<SlipNumber>().ok().map(|slip| slip.device().to_owned());
         author.unit = Some(unit);
     }

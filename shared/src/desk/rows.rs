@@ -135,14 +135,19 @@ pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<Row>> {
     Ok(read_model::find(tx, text, limit)?.into_iter().map(Row::from).collect())
 }
 
-/// A line of CSV.
+/// A line of CSV; what a spreadsheet would take for a formula gets an apostrophe before it.
 ///
 /// # Panics
 /// Never: writing into memory cannot fail.
 pub fn csv_line<T: AsRef<str>>(cells: &[T]) -> String {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
-    writer.write_record(cells.iter().map(AsRef::as_ref)).expect("writing into memory cannot fail");
+    let plain = cells.iter().map(|cell| {
+        let cell = cell.as_ref();
+        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        if formula { format!("'{cell}") } else { cell.to_owned() }
+    });
+    writer.write_record(plain).expect("writing into memory cannot fail");
     let bytes = writer.into_inner().expect("writing into memory cannot fail");
     String::from_utf8(bytes).expect("cells are UTF-8").trim_end_matches('\n').to_owned()
 }
@@ -158,6 +163,7 @@ mod tests {
 
     #[test]
     fn cells_are_quoted_where_they_must_be() {
+        assert_eq!(csv_line(&["=1+1", "+62812", "-1", "@x", "a=b"]), "'=1+1,'+62812,'-1,'@x,a=b");
         assert_eq!(csv_line(&["O'a Mate", "a,b", "c\"d", "x\ny"]), "O'a Mate,\"a,b\",\"c\"\"d\",\"x\ny\"");
     }
 }

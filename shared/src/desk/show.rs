@@ -164,7 +164,7 @@ pub fn case(
         quarantine.push(ShownRefusal {
             document: refused.document,
             change: refused.hash,
-            author: author::of(tx, refused.origin)?,
+            author: author::of(tx, refused.origin.device, refused.origin.epoch)?,
             rule: refused.rule,
             reason: refused.reason,
             at: refused.at.to_rfc3339(offset_minutes),
@@ -227,7 +227,7 @@ fn shown_conflicts(
             told.push(ShownSide {
                 value: side.value,
                 case: None,
-                author: origin.map_or(Ok(Author::default()), |origin| author::of(tx, origin))?,
+                author: author::of_change(tx, &side.change)?,
                 officer,
                 at: time_of(side.time, offset_minutes),
                 change: side.change,
@@ -254,7 +254,7 @@ fn collisions(tx: Tx<'_>, row: &CaseRow, offset_minutes: i16) -> Result<Vec<Show
             sides.push(ShownSide {
                 value: case.slip,
                 case: Some(case.document),
-                author: author::of(tx, first.origin)?,
+                author: author::of(tx, first.origin.device, first.origin.epoch)?,
                 officer: officer.map(str::to_owned),
                 at: time_of(custody::moment(first.second), offset_minutes),
                 change: first.hash,

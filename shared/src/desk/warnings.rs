@@ -18,6 +18,12 @@ pub fn identity(nik: Option<&Nik>, sex: Option<Sex>, born: Option<Born>, today: 
     found.into_iter().map(|warning| (warning.code(), warning.to_string())).collect()
 }
 
+/// Whether a birth lies after `today`, as far as the clock is right.
+pub fn born_ahead(born: Born, today: Date) -> Option<Warning> {
+    born.is_after(today)
+        .then(|| ("born_ahead", format!("the birth date {born} lies ahead of this laptop's clock")))
+}
+
 /// Whether a service is unfit for the age on `today`.
 pub fn age(service: &Service, born: Option<Born>, today: Date) -> Option<Warning> {
     let (least, most) = born?.age(today);

@@ -181,6 +181,12 @@ pub enum SetError {
         /// The field.
         field: Field,
     },
+    /// A character that turns the direction of writing.
+    #[error("{field} holds a character that turns the direction of writing")]
+    Direction {
+        /// The field.
+        field: Field,
+    },
     /// Neither yes nor no.
     #[error("{field} is true or false")]
     Boolean {
@@ -357,7 +363,18 @@ fn document(field: Field, text: &str, kind: Kind) -> Result<String, SetError> {
 fn check_characters(field: Field, value: &str) -> Result<(), SetError> {
     let lines = matches!(field.form(), Form::Notes);
     let wrong = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
-    if value.chars().any(wrong) { Err(SetError::Control { field }) } else { Ok(()) }
+    if value.chars().any(wrong) {
+        return Err(SetError::Control { field });
+    }
+    if !lines && value.chars().any(turns_direction) {
+        return Err(SetError::Direction { field });
+    }
+    Ok(())
+}
+
+/// Whether a character turns the direction of writing, so that a name reads as another one.
+pub fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -260,6 +260,9 @@ impl fmt::Display for Ticket {
     }
 }
 
+/// No ticket is longer: a greater length was mistyped.
+const TICKET_BYTES_MAX: usize = 4_096;
+
 impl FromStr for Ticket {
     type Err = ParseTicketError;
 
@@ -269,6 +272,9 @@ impl FromStr for Ticket {
         let Some((length, _)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
             return Err(ParseTicketError::Truncated { missing: symbols_of(LENGTH_BYTES + CHECKSUM_BYTES) });
         };
+        if usize::from(u16::from_be_bytes(*length)) > TICKET_BYTES_MAX {
+            return Err(ParseTicketError::Checksum);
+        }
         let whole = LENGTH_BYTES + usize::from(u16::from_be_bytes(*length)) + CHECKSUM_BYTES;
         if bytes.len() < whole {
             return Err(ParseTicketError::Truncated { missing: symbols_of(whole - bytes.len()) });

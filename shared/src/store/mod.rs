@@ -11,6 +11,7 @@ pub mod feeds;
 pub mod journal;
 pub mod lines;
 pub mod log;
+pub mod needs;
 pub mod quarantine;
 pub mod read_model;
 pub mod registries;
@@ -139,6 +140,9 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged { place: "a page of its file" }
+            }
             _ => Self::Sqlite(error),
         }
     }
@@ -159,6 +163,7 @@ impl Store {
     /// The file is of a newer version (and untouched), no database, or not accessible.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         refuse_newer(path)?;
+        make_private(path);
         match Self::open_as(path, Locking::Shared) {
             // No room for the index of the write-ahead log: it is held in memory then, for this process alone.
             Err(OpenError::Sqlite(error)) if is_out_of_room(&error) => Self::open_as(path, Locking::Alone),
@@ -258,6 +263,7 @@ impl Store {
     /// The file cannot be written.
     pub fn backup(&self, path: &Path) -> Result<()> {
         self.stop_pretending()?;
+        make_private(path);
         self.connection.backup("main", path, None::<fn(rusqlite::backup::Progress)>)?;
         Ok(())
     }
@@ -283,6 +289,23 @@ impl Store {
         Ok(())
     }
 }
+
+/// Makes the file at `path` its owner's alone, creating it, so that the logs that SQLite lays beside it are so
+/// too. Best effort: where it cannot be done, opening it fails or its owner has decided otherwise.
+#[cfg(unix)]
+fn make_private(path: &Path) {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    drop(std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path));
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        drop(std::fs::set_permissions(name, std::fs::Permissions::from_mode(0o600)));
+    }
+}
+
+/// Elsewhere the rights of the folder hold.
+#[cfg(not(unix))]
+fn make_private(_: &Path) {}
 
 /// Who else may open the file meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -447,6 +470,22 @@ mod tests {
         assert_eq!(fact(store.reader(), "a").expect("reads"), Some(b"1".to_vec()));
         let level: i64 = store.reader().query_row("PRAGMA synchronous", [], |r| r.get(0)).expect("asks");
         assert_eq!(level, 2, "FULL");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_files_are_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let (folder, path) = file();
+        std::fs::write(&path, b"").expect("writes");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("opens it to all");
+        let mut store = Store::open(&path).expect("opens");
+        store.commit(|tx| set_fact(tx, "a", b"1")).expect("commits");
+        store.backup(&folder.path().join("copy.db")).expect("copies");
+        for name in ["keliling.db", "keliling.db-wal", "keliling.db-shm", "copy.db"] {
+            let mode = std::fs::metadata(folder.path().join(name)).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]

@@ -66,9 +66,9 @@ impl Replica {
             Fault::Store(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "store what a peer sent");
                 let reason = if matches!(error, StoreError::Full) {
-                    "the other side's disk is full: it takes nothing for now"
+                    "the disk is full, nothing more can be stored"
                 } else {
-                    "the other side's database failed"
+                    "the database failed"
                 };
                 self.close(peer, CloseCode::Internal, reason.to_owned());
             }

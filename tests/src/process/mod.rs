@@ -177,6 +177,8 @@ impl Call {
     fn over(program: Program, home: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(program.path());
         command.arg("--home").arg(home).args(arguments);
+        // What a program keeps of a person outside its home: each home stands for a machine of its own.
+        command.env("XDG_STATE_HOME", home.with_extension("state"));
         Self::of(command)
     }
 

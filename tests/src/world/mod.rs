@@ -1,7 +1,7 @@
 //! A simulated world: one hub, vans, a network between them, and what goes wrong.
 //!
 //! Every machine is the real [`shared::sync::Replica`] on a real SQLite file. Time, chance and the network are
-//! of the world alone, so that a seed gives the same world byte for byte: [`World::trace`] is the proof.
+//! of the world alone, so that a seed gives the same schedule. Traces of one seed still differ now and then.
 
 mod contact;
 mod hostile;

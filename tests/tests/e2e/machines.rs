@@ -19,8 +19,8 @@ fn a_cut_batch_goes_on_where_it_stopped() {
     let start = up();
     sync(&cut);
     let handshake = up() - start;
-    whole.record(&day(600, 21, "V01"));
-    cut.record(&day(600, 22, "V02"));
+    whole.record(&day(300, 21, "V01"));
+    cut.record(&day(300, 22, "V02"));
     let start = up();
     sync(&whole);
     let uncut = up() - start;
@@ -31,16 +31,16 @@ fn a_cut_batch_goes_on_where_it_stopped() {
     assert_eq!(failed.json()["ok"], false, "{failed}");
     assert!(stage.link.stats().severed);
     let custody = cut.run(&["custody"]);
-    let receipted = stage.hub_cases().len() as u64 - 600;
+    let receipted = stage.hub_cases().len() as u64 - 300;
     assert!(custody.number("on_laptop") > 0, "{custody}");
-    assert!(custody.number("at_hub") <= 600 + receipted, "green only by receipts: {custody}");
+    assert!(custody.number("at_hub") <= 300 + receipted, "green only by receipts: {custody}");
     cut.call(&["custody", "--safe-to-wipe"]).run().exited(1);
     stage.link.restore();
     sync(&cut);
     let resumed = up() - start;
     let allowed = uncut * 115 / 100 + 2 * handshake;
     assert!(resumed <= allowed, "{resumed} bytes up where {uncut} do uncut, a handshake being {handshake}");
-    assert_eq!(stage.hub_cases().len(), 1_200);
+    assert_eq!(stage.hub_cases().len(), 600);
     assert_eq!(cut.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
 }
 
@@ -71,12 +71,13 @@ fn a_hub_from_an_older_backup_is_healed_by_two_vans() {
     assert_eq!(stage.hub_cases().len(), 20);
     // Cut off in the middle of the repair, no laptop claims what the hub does not hold.
     stage.link.cut_after(9_000);
-    two.call(&["sync", "--json", "--patience", "1s"]).run();
+    let cut = two.call(&["sync", "--json", "--patience", "1s"]).run();
     stage.link.restore();
     let custody = two.run(&["custody"]);
-    assert!(custody.number("on_laptop") >= 1, "{custody}");
+    assert!(cut.code == Some(0) || custody.number("on_laptop") >= 1, "{cut}{custody}");
     sync(&two);
     assert_eq!(two.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
+    assert!(stage.hub_cases().is_superset(&van_cases(&two)), "what is green is there");
     sync(&one);
     assert_eq!(one.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
     let healed = stage.hub_cases();
@@ -122,6 +123,7 @@ fn a_laptop_put_back_whole_is_found_out_by_the_hub() {
     sync(&van);
     let all = stage.hub_cases();
     fs::remove_dir_all(van.home()).expect("the disk is gone");
+    fs::remove_dir_all(van.home().with_extension("state")).expect("what was kept beside it too");
     copy(&stage.path("image"), van.home());
     assert_eq!(van.run(&["case", "list"]).lines.len(), 10);
     let slip = case(&van, json!({"name": "After The Restore"}));

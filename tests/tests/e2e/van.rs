@@ -103,8 +103,8 @@ fn each_line_is_its_own_unit() {
         reports(&output).into_iter().partition(|report| report["error"].is_null());
     let numbers =
         |found: &[&Value]| found.iter().filter_map(|found| found["line"].as_u64()).collect::<Vec<_>>();
-    assert_eq!(numbers(&saved), [1, 13, 14], "{output}");
-    assert_eq!(numbers(&refused), (2..=12).collect::<Vec<_>>(), "{output}");
+    assert_eq!(numbers(&saved), [1, 7, 13, 14], "{output}");
+    assert_eq!(numbers(&refused), (2..=6).chain(8..=12).collect::<Vec<_>>(), "{output}");
     assert_eq!(refused[0]["error"], "village 53.99.01.2001 is not in the registry");
     let warned = |at: usize, words: &str| {
         let warnings = saved[at]["warnings"].as_array().expect("a list");
@@ -113,11 +113,62 @@ fn each_line_is_its_own_unit() {
             "{output}"
         );
     };
-    warned(1, "does not consent");
-    warned(2, "recorded before");
+    warned(1, "lies ahead");
+    warned(2, "does not consent");
+    warned(3, "recorded before");
     let summary = output.json();
-    assert_eq!((&summary["saved"], &summary["refused"]), (&json!(3), &json!(11)), "{output}");
-    assert_eq!(van.run(&["case", "list"]).lines.len(), 3);
+    assert_eq!((&summary["saved"], &summary["refused"]), (&json!(4), &json!(10)), "{output}");
+    assert_eq!(van.run(&["case", "list"]).lines.len(), 4);
+}
+
+#[test]
+fn a_ref_leads_only_to_what_this_laptop_recorded() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (hub, _running, first) = begin(folder.path());
+    let second = Van::enroll(folder.path().join("second"), &hub.invite("V02"));
+    let line = with(json!({"name": "Bete", "ref": "m5", "person_ref": "p1"}));
+    let made = first.record(&line).lines[0].clone();
+    first.run(&["sync"]);
+    second.run(&["sync"]);
+    assert_eq!(second.run(&["case", "list"]).lines.len(), 1);
+    let other = second.record(&with(json!({"name": "Maria", "ref": "m5", "person_ref": "p1"})));
+    assert_eq!(other.number("saved"), 1, "{other}");
+    assert_ne!(other.lines[0]["person"], made["person"]);
+    assert_eq!(first.record(&line).number("known"), 1);
+    let changed = with(json!({"name": "Maria", "ref": "m5"}));
+    let refused = record(&first, &[changed.clone(), with(json!({"ref": "m6"})), changed]).exited(1);
+    assert_eq!(refused.number("refused"), 2, "{refused}");
+    let words = refused.lines[0]["error"].as_str().expect("words");
+    let slip = made["slip"].as_str().expect("a number");
+    assert_eq!(words, format!("ref m5 was used for other content, by case {slip}; give it another ref"));
+}
+
+#[test]
+fn a_home_that_was_put_back_whole_gives_no_number_twice() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    van.record(&with(json!({"name": "One"})));
+    let files = ["keliling.db", "head"];
+    let image = files.map(|file| fs::read(van.home().join(file)).expect("an image is taken"));
+    let second = van.record(&with(json!({"name": "Two"}))).lines[0]["slip"].clone();
+    for (file, bytes) in files.iter().zip(image) {
+        fs::write(van.home().join(file), bytes).expect("the image is put back");
+    }
+    let third = van.record(&with(json!({"name": "Three"}))).lines[0]["slip"].clone();
+    assert_ne!(second, third);
+    assert!(!third.as_str().expect("a number").contains("/V01A/"), "{third}");
+}
+
+#[test]
+fn a_case_by_flags_begins_now_in_the_districts_zone() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let example = "record --name Bete --sex P --village 53.02.01.1001 --service DUK-LAHIR --officer P-07 --consent true";
+    van.run(&example.split(' ').collect::<Vec<_>>());
+    let list = van.run(&["case", "list"]);
+    assert!(list.text("started").ends_with("+08:00"), "{list}");
+    let warned = van.run(&["visit", "open", "Pasar", "--agency", "ZZZ", "--agency", "DUK"]);
+    assert_eq!(warned.json()["warnings"], json!(["agency ZZZ is not in the registry"]));
 }
 
 #[test]
@@ -181,7 +232,10 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let today = get(at, &own, "/", Some(&cookie));
     assert!(today.contains("<html lang=\"id\">") && today.contains("While It Runs"), "{today}");
     let found = get(at, &own, "/find?q=while", Some(&cookie));
-    assert!(found.contains("While It Runs"), "{found}");
+    assert!(found.contains("While It Runs") && found.contains("diterima"), "{found}");
+    assert!(today.contains("Pertukaran terakhir selesai pukul"), "{today}");
+    let missing = get(at, &own, "/case/nothing", Some(&cookie));
+    assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("tidak ada di laptop ini"), "{missing}");
     page.terminate().done();
 }
 
@@ -237,6 +291,8 @@ fn two_laptops_edit_one_case_and_both_see_the_conflict() {
             (&case.json()["notes"], &case.json()["phone"]),
             (&json!("here"), &json!("+6281234567899"))
         );
+        let needed = van.run(&["case", "list", "--needs-you"]);
+        assert_eq!((&needed.json()["slip"], &needed.json()["fields"]), (&json!(slip), &json!(["name"])));
         shown.push(conflict.clone());
     }
     assert_eq!(shown[0], shown[1]);
@@ -254,7 +310,7 @@ fn a_restored_laptop_begins_another_life_and_gets_its_records_back() {
     let database = van.home().join("keliling.db");
     let image = folder.path().join("image.db");
     fs::copy(&database, &image).expect("an image is taken");
-    van.record(&day(40, 4, "V01"));
+    van.record(&day(40, 4, "V01").replace("\"V01-2026", "\"later-V01-2026"));
     let before = van.run(&["case", "list"]).lines.len();
     assert_eq!(van.run(&["sync"]).json()["ok"], true);
     fs::copy(&image, &database).expect("the image is put back");

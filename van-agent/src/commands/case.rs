@@ -12,7 +12,8 @@ use crate::{
 
 pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
     match options {
-        Case::List { format, limit } => list(desk, format, limit),
+        Case::List { limit, needs_you: true, .. } => needs_you(desk, limit),
+        Case::List { format, limit, needs_you: false } => list(desk, format, limit),
         Case::Show { case } => show(desk, case),
         Case::Export { case, format, out } => export(desk, case, format, out.as_deref()),
     }
@@ -44,6 +45,25 @@ fn list(desk: &mut Desk, format: Option<ListFormat>, limit: Option<u64>) -> anyh
         failed.is_none()
     })?;
     failed.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
+    let request = Request::NeedsYou { limit: limit.unwrap_or(u64::MAX) };
+    let answer = desk.list(request, |value| match value["reason"].as_str() {
+        Some(reason) => {
+            let name = value["slip"].as_str().unwrap_or_else(|| field(value, "document"));
+            format!("{name}  held by the hub: {reason}")
+        }
+        None => {
+            let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let fields: Vec<_> = fields.collect();
+            format!("{}  to be decided: {}", field(value, "slip"), fields.join(", "))
+        }
+    })?;
+    if answer["needs_you"] == 0 {
+        desk.printer.text("Nothing needs you.")?;
+    }
+    Ok(())
 }
 
 /// A case as one line for people.

@@ -15,7 +15,7 @@ use crate::{
         home::{Home, LOCK_PATIENCE},
         output::{Failure, Printer},
     },
-    link::Target,
+    link::{FIRST_PACKET, PATIENCE, Purpose, Target},
 };
 
 pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> anyhow::Result<()> {
@@ -28,6 +28,7 @@ pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> any
             .next("stop it, then enrol")
             .into());
     };
+    let first_packet = options.patience.unwrap_or(FIRST_PACKET);
     let given = ticket.clone();
     let enrol = move |agent: &mut crate::agent::Agent| {
         if let Some(place) = &agent.replica().station().place {
@@ -40,9 +41,14 @@ pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> any
     };
     let target = move |agent: &crate::agent::Agent| {
         let key = Key::from_seed(*agent.replica().station().key.seed());
-        Ok(Target { key, hub: ticket.hub, addresses: ticket.addresses })
+        Ok(Target {
+            purpose: Purpose::Enrol(first_packet),
+            key,
+            hub: ticket.hub,
+            addresses: ticket.addresses,
+        })
     };
-    let (report, serving) = exchange(home, lock, options.patience, enrol, target)?;
+    let (report, serving) = exchange(home, lock, options.patience.unwrap_or(PATIENCE), enrol, target)?;
     let agent = serving.finish();
     let Some(place) = &agent.replica().station().place else {
         let error = report.error.unwrap_or_else(|| "the hub did not answer".to_owned());

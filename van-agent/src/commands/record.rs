@@ -11,12 +11,11 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::{
-    access::{Serving, call},
+    access::{Access, Serving, call},
     cli,
     host::{
         control::{Answer, Call, Client, Reached, reach},
         home::{Home, LOCK_PATIENCE},
-        machine::Clock,
         output::{Failure, Printer},
         owner::Handle,
     },
@@ -39,16 +38,17 @@ struct Summary {
     known: u64,
     refused: u64,
     warned: u64,
+    /// The first line that is not saved because the store failed; none after it was tried.
+    unsaved_from: Option<u64>,
 }
 
 pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) -> anyhow::Result<()> {
-    let input: Box<dyn BufRead + Send> = match &options.file {
-        None => Box::new(io::Cursor::new(line_of(options)?.to_string().into_bytes())),
-        Some(path) if path == Path::new("-") => Box::new(BufReader::new(io::stdin())),
-        Some(path) => Box::new(BufReader::new(
-            File::open(path)
-                .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?,
-        )),
+    let Some(path) = options.file.clone() else { return record_one(home, options, &mut printer) };
+    let input: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        let failed = |error| Failure::new(format!("{} cannot be read: {error}", path.display()));
+        Box::new(BufReader::new(File::open(&path).map_err(failed)?))
     };
     let mut summary = Summary::default();
     let result = match reach(home, LOCK_PATIENCE)? {
@@ -63,21 +63,53 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
             result
         }
     };
-    let Summary { saved, known, refused, warned } = summary;
-    let mut told = json!({"saved": saved, "refused": refused, "warned": warned});
-    if known > 0 {
-        told["known"] = known.into();
-    }
-    printer.value(&told)?;
-    let known = if known > 0 { format!(", {known} known before") } else { String::new() };
-    printer.text(format_args!("saved {saved}, refused {refused}, warned {warned}{known}"))?;
+    summary.tell(&mut printer)?;
     result?;
-    if refused > 0 {
-        return Err(Failure::new(format!("{refused} lines were refused"))
+    if summary.refused > 0 {
+        return Err(Failure::new(format!("{} lines were refused", summary.refused))
             .next("correct these lines and record them again; the others are saved")
             .into());
     }
     Ok(())
+}
+
+/// Records the case of the flags; that needs no room for anything else, so a full disk is told as such.
+fn record_one(home: &Home, options: cli::Record, printer: &mut Printer) -> anyhow::Result<()> {
+    let mut access = Access::open(home)?;
+    let mut line = line_of(options)?;
+    if line.get("started").is_none() {
+        line["started"] = access.ask(Request::Time, &mut |_| true)?["now"].take();
+    }
+    let lines = vec![RawLine { line: 1, text: line.to_string() }];
+    let saved = access.ask(Request::Record { lines }, &mut |_| true).map_err(|failure| {
+        let message = format!("the case is not saved: {}", failure.message);
+        Failure { message, ..failure }
+    })?;
+    let mut summary = Summary::default();
+    let report = saved.get(0).ok_or_else(|| Failure::new("the answer is not a list of reports"))?;
+    tell(report, printer, &mut summary)?;
+    summary.tell(printer)?;
+    if summary.refused > 0 {
+        return Err(Failure::new("the case was refused").next("correct it and record it again").into());
+    }
+    Ok(())
+}
+
+impl Summary {
+    fn tell(&self, printer: &mut Printer) -> anyhow::Result<()> {
+        let Self { saved, known, refused, warned, unsaved_from } = *self;
+        let mut told = json!({"saved": saved, "refused": refused, "warned": warned});
+        if known > 0 {
+            told["known"] = known.into();
+        }
+        if let Some(line) = unsaved_from {
+            told["unsaved_from"] = line.into();
+        }
+        printer.value(&told)?;
+        let known = if known > 0 { format!(", {known} known before") } else { String::new() };
+        printer.text(format_args!("saved {saved}, refused {refused}, warned {warned}{known}"))?;
+        Ok(())
+    }
 }
 
 fn ask_other(client: &mut Client, request: &Request) -> Result<Value, Failure> {
@@ -158,14 +190,16 @@ fn save_group(
     }
     let mut failed = None;
     if !lines.is_empty() {
-        let numbers: Vec<u64> = lines.iter().map(|line| line.line).collect();
+        let first = lines[0].line;
         match ask(&Request::Record { lines }) {
             Ok(Value::Array(saved)) => reports.extend(saved),
             Ok(_) => failed = Some(Failure::new("the answer is not a list of reports")),
             Err(failure) => {
-                let error = &failure.message;
-                reports.extend(numbers.iter().map(|line| json!({"line": line, "error": error})));
-                failed = Some(failure);
+                summary.unsaved_from = Some(first);
+                let message = format!("line {first} and all after it are not saved: {}", failure.message);
+                let next = format!("free some space or repair the cause, and record from line {first} on");
+                failed = Some(Failure { message, ..failure }.next(next));
+                reports.retain(|report| report["line"].as_u64() < Some(first));
             }
         }
     }
@@ -219,6 +253,7 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
         ("village", options.village),
         ("service", options.service),
         ("status", Some(options.status)),
+        ("started", options.started),
         ("ended", options.ended),
         ("officer", options.officer),
         ("visit", options.visit),
@@ -232,9 +267,6 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
             line.insert(field.to_owned(), text.into());
         }
     }
-    // Before it is enrolled a laptop knows no zone; it records nothing then either.
-    let started = options.started.unwrap_or_else(|| Clock::start().now().wall.to_rfc3339(0));
-    line.insert("started".to_owned(), started.into());
     if options.born_estimated {
         line.insert("born_estimated".to_owned(), true.into());
     }

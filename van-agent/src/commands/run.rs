@@ -8,16 +8,17 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     access::Serving,
-    agent::not_enrolled,
+    agent::{Agent, SyncCall, not_enrolled},
     host::{
         control::Client,
         home::{Home, LOCK_PATIENCE, Lock},
+        machine::Clock,
         output::{Failure, Printer},
         owner::Handle,
         web::SignIn,
     },
-    link::{Keeper, said},
-    web,
+    link::{Keeper, Report, said},
+    web::{self, Exchange},
 };
 
 /// How often the owner's thread is asked whether it lives.
@@ -32,12 +33,13 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
-    let mut enrolled = false;
+    let (mut enrolled, mut offset_minutes) = (false, 0);
     let serving = Serving::begin(
         home,
         lock,
         |agent| {
             enrolled = agent.replica().station().place.is_some();
+            offset_minutes = agent.offset_minutes();
             agent.set_link(call_sender);
         },
         // Where nobody listens any more the program is ending.
@@ -49,47 +51,7 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = serving.owner.handle().clone();
-    let died = runtime.block_on(async {
-        let listener = TcpListener::bind(at).await.map_err(|error| {
-            Failure::new(format!("cannot show the page on {at}: {error}"))
-                .next("choose another address with --web IP:PORT; port 0 takes any that is free")
-        })?;
-        let bound = listener.local_addr()?;
-        let sign_in = SignIn::new();
-        let url = sign_in.url(bound);
-        let (reports, newest) = tokio::sync::watch::channel(None);
-        let mut keeper = Keeper::new(
-            handle.clone(),
-            events,
-            calls,
-            |_| {},
-            move |report| {
-                tracing::info!(
-                    ok = report.ok,
-                    sent = report.sent,
-                    received = report.received,
-                    receipted = report.receipted,
-                    error = report.error.as_deref().unwrap_or(""),
-                    "reconciled"
-                );
-                // The page may have gone; the log has it.
-                drop(reports.send(Some(report.clone())));
-            },
-        );
-        let keeping = tokio::spawn(async move { keeper.stay().await });
-        let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest));
-        printer.value(&json!({"ready": true, "url": url}))?;
-        printer.text(format_args!("Ready: {url}\nCtrl-C stops."))?;
-        let died = tokio::select! {
-            stopped = asked_to_stop() => { stopped?; false }
-            () = pulse(&handle) => true,
-        };
-        tracing::info!("stopping");
-        pages.abort();
-        said(handle.close_links(CloseCode::Done, "the program stops").await);
-        keeping.abort();
-        anyhow::Ok(died)
-    });
+    let died = runtime.block_on(serve(at, handle, Link { events, calls, offset_minutes }, &mut printer));
     runtime.shutdown_timeout(Duration::from_secs(1));
     serving.end();
     if died? {
@@ -98,6 +60,62 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
             .into());
     }
     Ok(())
+}
+
+/// What comes from the owner's thread, for whoever keeps the link.
+struct Link {
+    events: mpsc::UnboundedReceiver<Event>,
+    calls: mpsc::UnboundedReceiver<SyncCall>,
+    /// Minutes east of UTC in the district.
+    offset_minutes: i16,
+}
+
+/// Shows the page and keeps the link until told to stop; whether the owner's thread died before.
+async fn serve(
+    at: SocketAddr,
+    handle: Handle<Agent>,
+    link: Link,
+    printer: &mut Printer,
+) -> anyhow::Result<bool> {
+    let listener = TcpListener::bind(at).await.map_err(|error| {
+        Failure::new(format!("cannot show the page on {at}: {error}"))
+            .next("choose another address with --web IP:PORT; port 0 takes any that is free")
+    })?;
+    let sign_in = SignIn::new();
+    let url = sign_in.url(listener.local_addr()?);
+    let (reports, newest) = tokio::sync::watch::channel(None);
+    let (clock, offset_minutes) = (Clock::start(), link.offset_minutes);
+    let report = move |report: &Report| {
+        note(report);
+        let at = clock.now().wall.to_rfc3339(offset_minutes);
+        // The page may have gone; the log has it.
+        drop(reports.send(Some(Exchange { report: report.clone(), at })));
+    };
+    let mut keeper = Keeper::new(handle.clone(), link.events, link.calls, |_| {}, report);
+    let keeping = tokio::spawn(async move { keeper.stay().await });
+    let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest));
+    printer.value(&json!({"ready": true, "url": url}))?;
+    printer.text(format_args!("Ready: {url}\nCtrl-C stops."))?;
+    let died = tokio::select! {
+        stopped = asked_to_stop() => { stopped?; false }
+        () = pulse(&handle) => true,
+    };
+    tracing::info!("stopping");
+    pages.abort();
+    said(handle.close_links(CloseCode::Done, "the program stops").await);
+    keeping.abort();
+    Ok(died)
+}
+
+fn note(report: &Report) {
+    tracing::info!(
+        ok = report.ok,
+        sent = report.sent,
+        received = report.received,
+        receipted = report.receipted,
+        error = report.error.as_deref().unwrap_or(""),
+        "reconciled"
+    );
 }
 
 /// Takes the home; while another program serves there that is told at once, and only short commands are waited
@@ -115,7 +133,7 @@ fn take(home: &Home) -> anyhow::Result<Lock> {
 }
 
 /// Returns once the owner's thread answers no more.
-async fn pulse(handle: &Handle<crate::agent::Agent>) {
+async fn pulse(handle: &Handle<Agent>) {
     let mut beats = tokio::time::interval(PULSE);
     loop {
         beats.tick().await;

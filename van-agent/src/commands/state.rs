@@ -5,6 +5,11 @@ use serde_json::Value;
 use super::{Desk, field};
 use crate::{host::output::Failure, request::Request};
 
+/// The way out where a laptop's store is damaged.
+pub(super) const DAMAGED: &str = "keep this folder as it is, for what it holds that the hub does not; ask the hub \
+    operator for a new ticket and enrol anew in another folder (`van-agent --home NEW-FOLDER enroll TICKET`): the \
+    hub returns everything that it holds";
+
 pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
     let custody = desk.ask(Request::Custody)?;
     desk.printer.value(&custody)?;
@@ -41,25 +46,27 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
     let found = desk.ask(Request::Doctor { rebuild })?;
     desk.printer.value(&found)?;
     let printer = &mut desk.printer;
-    printer.text(format_args!(
-        "{} cases, {} held by the hub, {} documents wait for something.",
-        found["cases"], found["quarantined"], found["waiting"]
-    ))?;
+    if found["cases"].is_u64() {
+        printer.text(format_args!(
+            "{} cases, {} held by the hub, {} documents wait for something.",
+            found["cases"], found["quarantined"], found["waiting"]
+        ))?;
+    }
     if let Some(rebuilt) = found["rebuilt"].as_object() {
         printer.text(format_args!(
             "Built anew: {} changes, {} documents.",
             rebuilt["changes"], rebuilt["documents"]
         ))?;
     }
-    for (name, title) in [("integrity", "The file"), ("logs", "A log"), ("doubled_slips", "Doubled number")] {
+    for (name, title) in
+        [("integrity", "The file"), ("logs", "A log"), ("doubled_slips", "Notice: two cases bear the number")]
+    {
         for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
             printer.text(format_args!("{title}: {problem}"))?;
         }
     }
     if found["ok"] != true {
-        return Err(Failure::new("something is wrong with this laptop's store")
-            .next("keep the laptop as it is, sync it if you can, and tell the hub operator")
-            .into());
+        return Err(Failure::new("something is wrong with this laptop's store").next(DAMAGED).into());
     }
     printer.text("Everything is sound.")?;
     Ok(())

@@ -13,6 +13,9 @@ pub(super) fn visit(desk: &mut Desk, options: Visit) -> anyhow::Result<()> {
             desk.printer.value(&answer)?;
             let (label, date) = (field(&answer, "label"), field(&answer, "date"));
             desk.printer.text(format_args!("Visit \"{label}\" of {date} is open."))?;
+            for warning in answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                desk.printer.text(format_args!("Warning: {warning}"))?;
+            }
         }
         Visit::Close { visit } => {
             let answer = desk.ask(Request::VisitClose { visit })?;

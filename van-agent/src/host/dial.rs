@@ -12,12 +12,30 @@ use shared::{
     id::PublicKey,
     identity::{Key, ticket::Address, tls},
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::host::quic;
 
 /// How long an address may be silent before the next one is tried beside it.
 pub const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(3);
+
+/// How long to try.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// Until an address has sent its first packet.
+    pub first_packet: Duration,
+    /// In all.
+    pub whole: Duration,
+}
+
+impl From<Duration> for Patience {
+    fn from(whole: Duration) -> Self {
+        Self { first_packet: whole, whole }
+    }
+}
 
 /// No connection to the hub came about.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +94,7 @@ pub enum DialError {
 }
 
 /// Connects to the hub whose key is `hub`, at the first of `addresses` where it answers; a silent one is
-/// joined by the next after [`NEXT_ADDRESS_AFTER`]. Each is given `patience`.
+/// joined by the next after [`NEXT_ADDRESS_AFTER`], or sooner where `patience` would leave the last no turn.
 ///
 /// # Errors
 /// It was found at none of them; the most telling of the errors.
@@ -86,8 +104,11 @@ pub async fn dial(
     hub: PublicKey,
     addresses: &[Address],
     transport: Arc<TransportConfig>,
-    patience: Duration,
+    patience: Patience,
 ) -> Result<Connection, DialError> {
+    let until = Instant::now() + patience.whole;
+    let turns = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let next_after = NEXT_ADDRESS_AFTER.min(patience.whole / turns);
     let mut attempts = JoinSet::new();
     let mut worst = DialError::NoAddress;
     let mut waiting = addresses.iter();
@@ -96,10 +117,16 @@ pub async fn dial(
         if let Some(address) = next {
             let pinned = tls::client_config(key, hub);
             let config = quic::client_config(pinned.config, Arc::clone(&transport));
-            attempts.spawn(attempt(endpoint.clone(), address.clone(), config, pinned.stranger, patience));
+            attempts.spawn(attempt(
+                endpoint.clone(),
+                address.clone(),
+                config,
+                pinned.stranger,
+                (patience, until),
+            ));
         }
         // With addresses left, wait for one result or for the turn of the next; else for any result.
-        let result = match timeout(NEXT_ADDRESS_AFTER, attempts.join_next()).await {
+        let result = match timeout(next_after, attempts.join_next()).await {
             Err(_) => continue,
             Ok(None) if next.is_none() => return Err(worst),
             Ok(None) => continue,
@@ -132,26 +159,28 @@ async fn attempt(
     address: Address,
     config: quinn::ClientConfig,
     stranger: tls::Stranger,
-    patience: Duration,
+    (patience, until): (Patience, Instant),
 ) -> Result<Connection, DialError> {
+    let silent = |patience| DialError::Silent { address: address.clone(), patience };
     let reach = async {
         let socket = match resolve(&address).await {
             Ok(socket) => socket,
             Err(source) => return Err(DialError::Name { address: address.clone(), source }),
         };
         has_route(socket).map_err(|source| DialError::NoRoute { address: address.clone(), source })?;
-        let connecting = endpoint
+        let mut connecting = endpoint
             .connect_with(config, socket, tls::SERVER_NAME)
             .map_err(|source| DialError::Unreachable { address: address.clone(), source })?;
+        // What it says is told again by the connection itself.
+        if timeout(patience.first_packet, connecting.handshake_data()).await.is_err() {
+            return Err(silent(patience.first_packet));
+        }
         connecting.await.map_err(|source| match stranger.key() {
             Some(found) => DialError::WrongHub { address: address.clone(), found },
             None => DialError::Failed { address: address.clone(), source },
         })
     };
-    match timeout(patience, reach).await {
-        Ok(reached) => reached,
-        Err(_) => Err(DialError::Silent { address, patience }),
-    }
+    timeout_at(until, reach).await.unwrap_or_else(|_| Err(silent(patience.whole)))
 }
 
 async fn resolve(address: &Address) -> io::Result<SocketAddr> {
@@ -185,7 +214,7 @@ mod tests {
             let (endpoint, key) = (&endpoint, &key);
             async move {
                 let patience = Duration::from_millis(50);
-                dial(endpoint, key, key.public(), addresses, transport, patience).await.unwrap_err()
+                dial(endpoint, key, key.public(), addresses, transport, patience.into()).await.unwrap_err()
             }
         };
         assert!(matches!(reach(&[]).await, DialError::NoAddress));

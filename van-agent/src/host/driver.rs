@@ -419,7 +419,8 @@ mod tests {
         let endpoint = quic::van_endpoint().unwrap();
         let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
         let connection =
-            dial(&endpoint, key, hub, &[Address::from(at)], transport, Duration::from_secs(20)).await?;
+            dial(&endpoint, key, hub, &[Address::from(at)], transport, Duration::from_secs(20).into())
+                .await?;
         Ok((endpoint, connection))
     }
 

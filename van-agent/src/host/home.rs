@@ -125,7 +125,7 @@ pub struct Lock {
 }
 
 impl Home {
-    /// Opens the home at `folder`, making it where there is none; a new or empty one is for its owner alone.
+    /// Opens the home at `folder`, making it where there is none; it is made its owner's alone.
     ///
     /// # Errors
     /// The folder cannot be made, or is none.
@@ -154,6 +154,20 @@ impl Home {
             given("XDG_DATA_HOME").or_else(|| given("HOME").map(|home| home.join(".local/share")))
         };
         Some(data?.join("keliling").join(program))
+    }
+
+    /// Where what is to outlive a home's restore is kept, of the same person; `None` where the system names no
+    /// such place.
+    pub fn state_folder() -> Option<PathBuf> {
+        let given = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let state = if cfg!(windows) {
+            given("LOCALAPPDATA")
+        } else if cfg!(target_os = "macos") {
+            given("HOME").map(|home| home.join("Library/Application Support"))
+        } else {
+            given("XDG_STATE_HOME").or_else(|| given("HOME").map(|home| home.join(".local/state")))
+        };
+        Some(state?.join("keliling"))
     }
 
     /// The folder itself.
@@ -261,15 +275,21 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Makes an empty folder private; one in use keeps the rights that somebody gave it.
+/// Makes a folder private that is ours; one that many share, such as `/tmp`, or another's stays as it is.
 fn adopt_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    if fs::read_dir(folder)?.next().is_none() {
-        fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    {
+        use std::os::unix::fs::PermissionsExt;
+        const SHARED: u32 = 0o1000;
+        let mode = fs::metadata(folder)?.permissions().mode();
+        if mode & SHARED == 0 && mode & 0o777 != 0o700 {
+            match fs::set_permissions(folder, fs::Permissions::from_mode(0o700)) {
+                Err(error) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                _ => {}
+            }
+        }
     }
-    #[cfg(not(unix))]
-    fs::read_dir(folder)?;
-    Ok(())
+    fs::read_dir(folder).map(drop)
 }
 
 /// For the owner alone, where the system knows owners; elsewhere the folder's own rights hold.
@@ -345,6 +365,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path().join("deep/home")).unwrap();
         fs::create_dir(folder.path().join("given")).unwrap();
+        fs::write(folder.path().join("given/something"), "x").unwrap();
         let given = Home::open(folder.path().join("given")).unwrap();
         let mut draw = |bytes: &mut [u8]| bytes.fill(7);
         assert_eq!(home.secret::<32>(Item::Key).unwrap(), None);

@@ -25,17 +25,26 @@ pub struct Failure {
     /// Whether the command was given wrongly, rather than failed.
     #[serde(default)]
     pub usage: bool,
+    /// Whether what was named is not here, rather than failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 impl Failure {
     /// Something did not work.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: false }
+        Self { message: message.into(), next: None, usage: false, missing: false }
     }
 
     /// The command was given wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: true }
+        Self { message: message.into(), next: None, usage: true, missing: false }
+    }
+
+    /// The same, of something that is not here.
+    #[must_use]
+    pub fn missing(self) -> Self {
+        Self { missing: true, ..self }
     }
 
     /// The same, with what to do next.
@@ -131,8 +140,20 @@ pub fn finish(result: anyhow::Result<()>, json: bool) -> ExitCode {
 pub fn failure_of(error: &anyhow::Error) -> Failure {
     match error.chain().find_map(|cause| cause.downcast_ref::<Failure>()) {
         Some(failure) => failure.clone(),
-        None => Failure::new(format!("{error:#}")),
+        None => {
+            let failure = Failure::new(format!("{error:#}"));
+            if is_full(error) { failure.next(FULL) } else { failure }
+        }
     }
+}
+
+const FULL: &str = "free some space on the disk, then give the command again; nothing that was saved is lost";
+
+fn is_full(error: &anyhow::Error) -> bool {
+    let no_room = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull)
+    };
+    error.chain().any(no_room)
 }
 
 fn render(failure: &Failure, json: bool) -> String {
@@ -172,6 +193,8 @@ mod tests {
         assert_eq!(render(&Failure::new("x"), true), "{\"error\":{\"message\":\"x\",\"usage\":false}}\n");
         let chain = anyhow::Error::new(io::Error::other("disk full")).context("open database");
         assert_eq!(failure_of(&chain).message, "open database: disk full");
+        let full = anyhow::Error::new(io::Error::from(io::ErrorKind::StorageFull)).context("write");
+        assert!(failure_of(&full).next.is_some_and(|next| next.starts_with("free some space")));
     }
 
     #[test]

@@ -141,7 +141,7 @@ pub struct Line {
 /// # Errors
 /// The first thing that is wrong with it.
 pub fn parse(text: &str) -> Result<Line, LineError> {
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let value = super::json::read(text).map_err(|error| {
         let why = if text.contains('\0') { "it holds a NUL byte".to_owned() } else { error.to_string() };
         LineError::Json { why }
     })?;
@@ -258,6 +258,10 @@ impl Fields {
                 if text.chars().any(wrong) {
                     return Err(LineError::Value { field, why: "it holds a control character".to_owned() });
                 }
+                if !lines && text.chars().any(field::turns_direction) {
+                    let why = "it holds a character that turns the direction of writing".to_owned();
+                    return Err(LineError::Value { field, why });
+                }
                 Ok(Some(text).filter(|text| !text.trim().is_empty()))
             }
             Some(_) => Err(LineError::Shape { field, expected: "text" }),
@@ -292,7 +296,7 @@ impl Fields {
         }
         let text = |value: Value| {
             let text = value.as_str().filter(|text| !text.trim().is_empty())?;
-            (!text.chars().any(char::is_control)).then(|| text.to_owned())
+            (!text.chars().any(|c| c.is_control() || field::turns_direction(c))).then(|| text.to_owned())
         };
         let texts: Option<_> = values.into_iter().map(text).collect();
         texts.ok_or(LineError::Shape { field, expected })
@@ -334,7 +338,7 @@ mod tests {
     fn good() -> Value {
         json!({
             "nik": "5302014501049001", "name": "O'a Mate", "sex": "P", "born": "2004-01-05", "phone": null,
-            "address": "RT 1", "village": "53.02.01.2003", "service": "DUK-LAHIR", "status": "received",
+            "address": "RT 1", "village": "53.02.01.1001", "service": "DUK-LAHIR", "status": "received",
             "started": "2026-11-20T09:12:00+08:00", "ended": "2026-11-20T09:20:00+08:00",
             "position": [-9.86, 124.28], "officer": "P-07", "visit": "Pasar", "notes": "", "consent": true
         })
@@ -385,6 +389,8 @@ mod tests {
             (with("name", json!("a\u{0}b")), "name"),
             (with("consent", json!("yes")), "consent"),
             (with("witnesses", json!([1])), "witnesses"),
+            (with("name", json!("a\u{202e}b")), "name"),
+            (with("witnesses", json!(["a\u{2066}b"])), "witnesses"),
             (with("colour", json!("red")), "colour"),
             (with("applicant", json!({"phone": "0812"})), "applicant"),
             (with("applicant", json!({"name": "x", "slip": "y"})), "slip"),

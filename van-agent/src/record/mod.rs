@@ -1,8 +1,11 @@
-//! From lines to cases: [`reader`] cuts input into bounded lines, [`line`] reads one, [`save`] makes the
+//! From lines to cases: [`reader`] cuts input into bounded lines, [`mod@line`] reads one, [`save`] makes the
 //! documents of a group of lines in one transaction.
 //!
 //! **Invariant:** each line is its own unit; a bad one is reported and the others are saved.
 
+mod json;
 pub mod line;
+mod made;
+mod people;
 pub mod reader;
 pub mod save;

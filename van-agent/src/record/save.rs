@@ -3,19 +3,11 @@
 //! A line that is refused leaves nothing behind. What lines of the same group made is found by the lines after
 //! them, though the read model does not show it before the transaction ends.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use shared::{
     desk::warnings::{self, Warning},
-    document::{
-        EditError, Field, NewEvent, State, case, field,
-        field::SetError,
-        person::{self},
-        visit,
-    },
+    document::{EditError, NewEvent, State, case, field::SetError, visit},
     id::{DocumentId, Kind, UnitId, VillageCode, hex},
-    name,
     nik::Nik,
     registry::row::{OfflineMode, Service},
     slip::{DeviceLetter, SlipNumber},
@@ -28,8 +20,11 @@ use shared::{
     time::{Now, Timestamp, Zone},
 };
 
-use super::line::{self, Identity, Line};
-use crate::{host::output::Failure, request::RawLine};
+use super::{
+    line::{self, Line},
+    made::Made,
+};
+use crate::{agent::said, host::output::Failure, request::RawLine};
 
 /// Lines in one transaction.
 pub const GROUP_LINES_MAX: usize = 200;
@@ -49,7 +44,7 @@ struct Saved {
 
 /// Why a line is refused when it is saved.
 #[derive(Debug, thiserror::Error)]
-enum RefusedError {
+pub(super) enum RefusedError {
     #[error(transparent)]
     Line(#[from] line::LineError),
     #[error(transparent)]
@@ -58,8 +53,8 @@ enum RefusedError {
     Village(VillageCode),
     #[error("service {0} is not in the registry")]
     Service(String),
-    #[error("born: {0} lies ahead")]
-    BornAhead(String),
+    #[error("ref {reference} was used for other content, by case {slip}; give it another ref")]
+    ReferenceUsed { reference: String, slip: String },
     #[error("visit {0} is not on this laptop")]
     Visit(DocumentId),
     #[error("person {0} is not on this laptop")]
@@ -110,11 +105,7 @@ pub fn save(replica: &mut Replica, now: Now, raw: &[RawLine]) -> Result<Vec<Valu
         }
         Ok(reports)
     });
-    saved.map_err(|error| {
-        let (first, last) = (raw.first().map_or(0, |raw| raw.line), raw.last().map_or(0, |raw| raw.line));
-        Failure::new(format!("lines {first} to {last} are not saved: {error}"))
-            .next("what was reported before is saved; repair the cause and record these lines again")
-    })
+    saved.map_err(|error| said(error).next("repair the cause and record it again"))
 }
 
 fn report(number: u64, saved: &Saved) -> Value {
@@ -133,22 +124,10 @@ fn report(number: u64, saved: &Saved) -> Value {
 
 /// What the lines of a transaction have made so far.
 #[derive(Debug)]
-struct Group<'a> {
-    place: &'a Place,
+pub(super) struct Group<'a> {
+    pub(super) place: &'a Place,
     zone: Zone,
-    made: Made,
-}
-
-/// What is not in the read model yet.
-#[derive(Clone, Debug, Default)]
-struct Made {
-    by_nik: BTreeMap<Nik, Vec<(DocumentId, String)>>,
-    by_reference: BTreeMap<String, DocumentId>,
-    cases: BTreeMap<String, (DocumentId, String)>,
-    visits: BTreeMap<(String, String), DocumentId>,
-    open: BTreeMap<(DocumentId, String), String>,
-    applicants: BTreeMap<[u8; 8], DocumentId>,
-    repeats: BTreeMap<[u8; 16], String>,
+    pub(super) made: Made,
 }
 
 impl<'a> Group<'a> {
@@ -159,7 +138,7 @@ impl<'a> Group<'a> {
     /// Saves one line, whole or not at all.
     fn line(&mut self, writing: &mut Writing<'_>, line: &Line) -> Result<Saved, RefusedError> {
         let mark = writing.mark();
-        let before = self.made.clone_small();
+        let before = self.made.size();
         let saved = self.try_line(writing, line);
         if saved.is_err() {
             writing.rewind(mark);
@@ -172,18 +151,18 @@ impl<'a> Group<'a> {
         if let Some(known) = self.known(writing, line)? {
             return Ok(known);
         }
-        let service = self.check(writing, line)?.clone();
+        let service = Self::check(writing, line)?.clone();
         let mut warnings = self.warnings(writing, line, &service)?;
-        let subject = self.person(writing, &line.subject, Some(&mut warnings))?;
+        let subject = self.person(writing, &line.subject, &mut warnings)?;
         let encounter = self.encounter(writing, line);
         let applicant = match &line.applicant {
-            Some(applicant) => self.person(writing, applicant, Some(&mut warnings))?,
+            Some(applicant) => self.person(writing, applicant, &mut warnings)?,
             None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
         };
         self.made.note_applicant(encounter, applicant);
         let collector = line.collector.as_ref();
         let collector =
-            collector.map(|collector| self.person(writing, collector, Some(&mut warnings))).transpose()?;
+            collector.map(|collector| self.person(writing, collector, &mut warnings)).transpose()?;
         if let Some(slip) = self.open_case(writing, subject, line)? {
             let words = format!("case {slip} for the same person and service is still open");
             warnings.push(("same_open", words));
@@ -236,34 +215,42 @@ impl<'a> Group<'a> {
         self.place.unit.clone().expect("an enrolled laptop has a unit")
     }
 
-    /// The case that was recorded before under the same `ref`.
+    /// The case that this laptop recorded before under the same `ref`; other content is refused.
     fn known(&self, writing: &Writing<'_>, line: &Line) -> Result<Option<Saved>, RefusedError> {
         let Some(reference) = &line.reference else { return Ok(None) };
-        let known = |case, slip: &str, person| Saved {
-            case,
+        let known =
+            |case, slip, person| Ok(Some(Saved { case, slip, person, warnings: Vec::new(), known: true }));
+        let used = |slip: &str| RefusedError::ReferenceUsed {
+            reference: reference.chars().take(64).collect(),
             slip: slip.to_owned(),
-            person,
-            warnings: Vec::new(),
-            known: true,
         };
-        if let Some((case, slip)) = self.made.cases.get(reference) {
-            return Ok(Some(known(*case, slip, None)));
+        if let Some(made) = self.made.cases.get(reference) {
+            if made.digest != line.digest {
+                return Err(used(&made.slip));
+            }
+            return known(made.case, made.slip.clone(), Some(made.subject));
         }
-        let row = read_model::case_of_reference(writing.tx, reference)?;
-        Ok(row.map(|row| known(row.document, &row.slip, row.subject)))
+        let mut other = None;
+        for case in lines::cases_named(writing.tx, self.place.device, reference)? {
+            let Some(row) = read_model::case_of(writing.tx, case)? else { continue };
+            let same = match lines::digest_of(writing.tx, case)? {
+                Some(digest) => digest == line.digest,
+                // The digests were lost with a disk: what the hub gave back has to do.
+                None => row.service == line.service && row.started == Some(line.started.0),
+            };
+            if same {
+                return known(case, row.slip, row.subject);
+            }
+            other.get_or_insert(row.slip);
+        }
+        other.map_or(Ok(None), |slip| Err(used(&slip)))
     }
 
-    /// Refuses what only the registries and the clock can tell.
-    fn check<'w>(&self, writing: &'w Writing<'_>, line: &Line) -> Result<&'w Service, RefusedError> {
-        let today = writing.now.wall.day(self.zone.offset_minutes());
+    /// Refuses what only the registries can tell.
+    fn check<'w>(writing: &'w Writing<'_>, line: &Line) -> Result<&'w Service, RefusedError> {
         let people = [Some(&line.subject), line.applicant.as_ref(), line.collector.as_ref()];
-        for person in people.into_iter().flatten() {
-            if let Some(born) = person.born.filter(|born| born.is_after(today)) {
-                return Err(RefusedError::BornAhead(born.to_string()));
-            }
-            if let Some(village) = &person.village {
-                known_village(writing, village)?;
-            }
+        for village in people.into_iter().flatten().filter_map(|person| person.village.as_ref()) {
+            known_village(writing, village)?;
         }
         known_village(writing, &line.village)?;
         writing.registries.service(&line.service).ok_or_else(|| {
@@ -290,6 +277,10 @@ impl<'a> Group<'a> {
         let subject = &line.subject;
         found.extend(warnings::identity(subject.nik.as_ref(), subject.sex, subject.born, day));
         found.extend(subject.phone.as_deref().and_then(warnings::phone));
+        let today = writing.now.wall.day(self.zone.offset_minutes());
+        let people = [Some(subject), line.applicant.as_ref(), line.collector.as_ref()];
+        let ahead = |born| warnings::born_ahead(born, today);
+        found.extend(people.into_iter().flatten().filter_map(|person| person.born.and_then(ahead)));
         found.extend(mode(service, line.status));
         if line.ended.is_some_and(|ended| ended < line.started) {
             found.push(("ended", "the sitting ended before it began".to_owned()));
@@ -307,109 +298,6 @@ impl<'a> Group<'a> {
             found.push(("repeated", format!("the same line was recorded before, as case {earlier}")));
         }
         Ok(found)
-    }
-
-    /// The person of an identity: a known one, or a new one.
-    fn person(
-        &mut self,
-        writing: &mut Writing<'_>,
-        identity: &Identity,
-        warnings: Option<&mut Vec<Warning>>,
-    ) -> Result<DocumentId, RefusedError> {
-        let mut odd = Vec::new();
-        let known = self.known_person(writing, identity, &mut odd)?;
-        if let Some(warnings) = warnings {
-            warnings.append(&mut odd);
-        }
-        if let Some(document) = known {
-            complete(writing, document, identity)?;
-            return Ok(document);
-        }
-        let missing = |missing| match &identity.nik {
-            Some(nik) => RefusedError::Stranger { nik: nik.clone(), missing },
-            None => RefusedError::Missing { missing },
-        };
-        let name = identity.name.as_deref().ok_or_else(|| missing("name"))?;
-        let reference = identity.person_ref.as_deref().filter(|text| text.parse::<DocumentId>().is_err());
-        let phone = identity.phone.as_deref().map(|phone| shared::phone::normalise(phone).0);
-        let (document, mut edit) = writing.create(Kind::Person);
-        person::New {
-            district: &self.place.district,
-            nik: identity.nik.as_ref(),
-            name,
-            sex: identity.sex.or_else(|| identity.nik.as_ref().map(Nik::sex)),
-            born: identity.born,
-            born_estimated: identity.born_estimated,
-            mother: identity.mother.as_deref(),
-            father: identity.father.as_deref(),
-            kk: identity.kk.as_deref(),
-            phone: phone.as_deref(),
-            address: identity.address.as_deref(),
-            village: identity.village.as_ref(),
-            reference,
-        }
-        .write(&mut edit)?;
-        writing.save(document, edit)?;
-        if let Some(nik) = &identity.nik {
-            self.made.by_nik.entry(nik.clone()).or_default().push((document, name.to_owned()));
-        }
-        if let Some(reference) = reference {
-            self.made.by_reference.insert(reference.to_owned(), document);
-        }
-        Ok(document)
-    }
-
-    /// Who an identity is, if that is sure: by `person_ref`, or by an equal NIK with an agreeing name.
-    fn known_person(
-        &self,
-        writing: &Writing<'_>,
-        identity: &Identity,
-        odd: &mut Vec<Warning>,
-    ) -> Result<Option<DocumentId>, RefusedError> {
-        if let Some(reference) = &identity.person_ref {
-            return self.referred(writing, reference);
-        }
-        let Some(nik) = &identity.nik else {
-            odd.push((
-                "no_nik",
-                "there is no NIK: a new person, who may be known already (see `person list`)".to_owned(),
-            ));
-            return Ok(None);
-        };
-        let mut holders: Vec<(DocumentId, DocumentId, String)> = Vec::new();
-        for row in read_model::people_of_nik(writing.tx, nik.as_str())? {
-            holders.push((row.document, row.twin, row.name));
-        }
-        for (document, name) in self.made.by_nik.get(nik).into_iter().flatten() {
-            holders.push((*document, *document, name.clone()));
-        }
-        let Some(typed) = &identity.name else {
-            // With the NIK alone only one person may be meant.
-            let one = holders.first().filter(|first| holders.iter().all(|other| other.1 == first.1));
-            return Ok(one.map(|(document, ..)| *document));
-        };
-        let agreeing = holders.iter().filter(|(.., known)| name::agree(known, typed));
-        if let Some((document, ..)) = agreeing.min_by_key(|(document, ..)| *document) {
-            return Ok(Some(*document));
-        }
-        if let Some((document, ..)) = holders.first() {
-            let words = format!("the NIK is known under another name, of person {document}");
-            odd.push(("nik_other_name", words));
-        }
-        Ok(None)
-    }
-
-    /// The person that a `person_ref` names; a new one may take a name of the caller's own.
-    fn referred(&self, writing: &Writing<'_>, reference: &str) -> Result<Option<DocumentId>, RefusedError> {
-        if let Ok(document) = reference.parse::<DocumentId>() {
-            let here = read_model::person_of(writing.tx, document)?.is_some()
-                || self.made.by_nik.values().flatten().any(|(made, _)| *made == document);
-            return if here { Ok(Some(document)) } else { Err(RefusedError::Person(reference.to_owned())) };
-        }
-        if let Some(document) = self.made.by_reference.get(reference) {
-            return Ok(Some(*document));
-        }
-        Ok(read_model::person_of_reference(writing.tx, reference)?.map(|row| row.document))
     }
 
     /// The id of the sitting: drawn, or derived from the key that its lines share and its day.
@@ -507,48 +395,6 @@ impl<'a> Group<'a> {
     }
 }
 
-/// How much was made before a line, so that what it made can be forgotten.
-#[derive(Debug)]
-struct Before {
-    by_nik: BTreeMap<Nik, usize>,
-    references: Vec<String>,
-    visits: Vec<(String, String)>,
-    applicants: Vec<[u8; 8]>,
-}
-
-impl Made {
-    fn clone_small(&self) -> Before {
-        Before {
-            by_nik: self.by_nik.iter().map(|(nik, made)| (nik.clone(), made.len())).collect(),
-            references: self.by_reference.keys().cloned().collect(),
-            visits: self.visits.keys().cloned().collect(),
-            applicants: self.applicants.keys().copied().collect(),
-        }
-    }
-
-    fn undo(&mut self, before: &Before) {
-        self.by_nik.retain(|nik, made| {
-            made.truncate(before.by_nik.get(nik).copied().unwrap_or(0));
-            !made.is_empty()
-        });
-        self.by_reference.retain(|key, _| before.references.contains(key));
-        self.visits.retain(|key, _| before.visits.contains(key));
-        self.applicants.retain(|key, _| before.applicants.contains(key));
-    }
-
-    fn note_applicant(&mut self, encounter: [u8; 8], applicant: DocumentId) {
-        self.applicants.entry(encounter).or_insert(applicant);
-    }
-
-    fn note_case(&mut self, line: &Line, case: DocumentId, subject: DocumentId, slip: &str) {
-        if let Some(reference) = &line.reference {
-            self.cases.insert(reference.clone(), (case, slip.to_owned()));
-        }
-        self.open.entry((subject, line.service.clone())).or_insert_with(|| slip.to_owned());
-        self.repeats.entry(line.digest).or_insert_with(|| slip.to_owned());
-    }
-}
-
 fn known_village(writing: &Writing<'_>, code: &VillageCode) -> Result<(), RefusedError> {
     match writing.registries.village(code) {
         Some(_) => Ok(()),
@@ -578,42 +424,4 @@ fn unique(warnings: &[Warning]) -> Vec<(&'static str, String)> {
         }
     }
     found
-}
-
-/// Adds to a known person what was missing, and what changes in life where it differs.
-fn complete(
-    writing: &mut Writing<'_>,
-    document: DocumentId,
-    identity: &Identity,
-) -> Result<(), RefusedError> {
-    let contact = [
-        (Field::Phone, identity.phone.clone()),
-        (Field::Address, identity.address.clone()),
-        (Field::Kk, identity.kk.clone()),
-    ];
-    let once = [
-        (Field::Nik, identity.nik.as_ref().map(ToString::to_string)),
-        (Field::Sex, identity.sex.map(|sex| sex.as_str().to_owned())),
-        (Field::Born, identity.born.map(|born| born.to_string())),
-        (Field::Mother, identity.mother.clone()),
-        (Field::Father, identity.father.clone()),
-    ];
-    if contact.iter().chain(&once).all(|(_, value)| value.is_none()) {
-        return Ok(());
-    }
-    let mut edit = writing.open(document)?;
-    for (field, value) in contact {
-        if let Some(value) = value {
-            field::set(&mut edit, field, &value, None)?;
-        }
-    }
-    for (field, value) in once {
-        if let Some(value) = value
-            && edit.text(&[field.key()]).is_none()
-        {
-            field::set(&mut edit, field, &value, None)?;
-        }
-    }
-    writing.save(document, edit)?;
-    Ok(())
 }

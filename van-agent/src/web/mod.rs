@@ -22,13 +22,22 @@ use crate::{
 const INDONESIAN: &str = include_str!("../../locales/id.ftl");
 const ENGLISH: &str = include_str!("../../locales/en.ftl");
 
+/// An exchange that ended.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Exchange {
+    /// How it went.
+    pub report: Report,
+    /// When, in the district's zone, as RFC 3339.
+    pub at: String,
+}
+
 /// What the pages know.
 #[derive(Clone)]
 struct Site {
     agent: Handle<Agent>,
     sign_in: SignIn,
     /// How the newest exchange went.
-    newest: watch::Receiver<Option<Report>>,
+    newest: watch::Receiver<Option<Exchange>>,
 }
 
 impl FromRef<Site> for SignIn {
@@ -42,7 +51,7 @@ pub async fn serve(
     listener: TcpListener,
     agent: Handle<Agent>,
     sign_in: SignIn,
-    newest: watch::Receiver<Option<Report>>,
+    newest: watch::Receiver<Option<Exchange>>,
 ) {
     let site = Site { agent, sign_in: sign_in.clone(), newest };
     let signed_in = Router::new()
@@ -77,6 +86,9 @@ mod tests {
             let words = Words::new(language, INDONESIAN, ENGLISH);
             for name in names(ENGLISH) {
                 assert!(words.find(&name).is_some(), "{name}");
+            }
+            for state in shared::document::State::ALL {
+                assert!(words.find(&format!("state-{state}")).is_some(), "{state}");
             }
         }
     }

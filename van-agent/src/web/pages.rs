@@ -9,20 +9,21 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ENGLISH, INDONESIAN, Site};
+use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
     agent::Agent,
     host::{
         output::Failure,
         web::{Language, Words, came_from, cookie},
     },
-    link::Report,
     request::Request,
 };
 
 const LANGUAGE_COOKIE: &str = "keliling-language";
 /// Cases on the first page.
 const RECENT_MAX: u64 = 20;
+/// Cases and refusals on the page of what needs a person, each.
+const NEEDED_MAX: u64 = 200;
 const CASE_FIELDS: [&str; 11] =
     ["nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes", "custody"];
 
@@ -60,7 +61,8 @@ impl Row {
 struct Today {
     words: Words,
     custody: Custody,
-    report: Option<Report>,
+    /// Whether the newest exchange ended well, and how it went, in words.
+    exchange: Option<(bool, String)>,
     recent: Vec<Row>,
 }
 
@@ -71,7 +73,8 @@ struct Custody {
     accepted: u64,
     needs_you: u64,
     oldest_unsent: Option<String>,
-    safe_to_wipe: bool,
+    /// What a wipe would lose; empty where it would lose nothing.
+    open: Vec<String>,
 }
 
 #[derive(Template)]
@@ -100,13 +103,16 @@ struct Case {
 struct Happened {
     state: String,
     at: String,
-    officer: String,
+    writer: String,
 }
 
 /// One of the values that somebody must choose from.
 struct Side {
     value: String,
-    device: String,
+    /// The case, where cases collide.
+    case: String,
+    /// The laptop, and the officer.
+    writer: String,
     at: String,
 }
 
@@ -114,7 +120,18 @@ struct Side {
 #[template(path = "needs_you.html")]
 struct NeedsYou {
     words: Words,
-    rows: Vec<Row>,
+    /// Cases with the fields to be decided.
+    decide: Vec<(Row, String)>,
+    held: Vec<Held>,
+}
+
+/// Something that the hub holds.
+struct Held {
+    case: String,
+    /// The slip number, or the document where no case is known.
+    name: String,
+    reason: String,
+    at: String,
 }
 
 #[derive(Template)]
@@ -141,10 +158,28 @@ pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Respo
         accepted: count("accepted"),
         needs_you: count("needs_you"),
         oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        safe_to_wipe: custody["safe_to_wipe"] == true,
+        open: open(&words, count("unsent"), count("drafts")),
     };
-    let report = site.newest.borrow().clone();
-    show(Today { words, custody, report, recent })
+    let exchange = site.newest.borrow().as_ref().map(|exchange| told(&words, exchange));
+    show(Today { words, custody, exchange, recent })
+}
+
+/// What a wipe would lose, by the numbers of custody alone.
+fn open(words: &Words, unsent: u64, drafts: u64) -> Vec<String> {
+    let counts = [("open-unsent", unsent), ("open-drafts", drafts)];
+    let some = counts.into_iter().filter(|(_, count)| *count > 0);
+    some.map(|(name, count)| words.count(name, count)).collect()
+}
+
+/// How an exchange went: that it ended, never where anything is, which only custody knows.
+fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
+    let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
+    let why = match (exchange.report.ok, exchange.report.why) {
+        (true, _) => return (true, format!("{} {time}", words.get("sync-ok"))),
+        (false, Some(why)) => why.as_str(),
+        (false, None) => "cut",
+    };
+    (false, format!("{} {time}: {}", words.get("sync-failed"), words.get(&format!("sync-{why}"))))
 }
 
 #[derive(Deserialize)]
@@ -169,17 +204,34 @@ pub(super) async fn find(
 
 pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let rows = match list(&site, &words, None).await {
-        Ok(rows) => rows.into_iter().filter(|row| row.conflict).collect(),
+    let found = match ask(&site, &words, Request::NeedsYou { limit: NEEDED_MAX }).await {
+        Ok((_, found)) => found,
         Err(failure) => return failed(words, &failure),
     };
-    show(NeedsYou { words, rows })
+    let (mut decide, mut held) = (Vec::new(), Vec::new());
+    for value in &found {
+        let row = Row::of(value);
+        match value["reason"].as_str() {
+            Some(reason) => {
+                let name = if row.slip.is_empty() { text(value, "document") } else { row.slip };
+                held.push(Held { case: row.case, name, reason: reason.to_owned(), at: text(value, "at") });
+            }
+            None => {
+                let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let fields = fields
+                    .map(|name| words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned()));
+                decide.push((row, fields.collect::<Vec<_>>().join(", ")));
+            }
+        }
+    }
+    show(NeedsYou { words, decide, held })
 }
 
 pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
     let words = words(&headers);
     let shown = match ask(&site, &words, Request::CaseShow { case }).await {
         Ok((shown, _)) => shown,
+        Err(failure) if !failure.missing => return failed(words, &failure),
         Err(failure) => {
             let sentence = words.get("not-there");
             let page = Failed { words, sentence, detail: Some(failure.message) };
@@ -190,7 +242,7 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
     let happened = |event: &Value| Happened {
         state: words.get(&format!("state-{}", text(event, "state"))),
         at: text(event, "at"),
-        officer: text(event, "officer"),
+        writer: writer(&words, event),
     };
     let warning = |(code, text): (&String, &Value)| {
         let short = words.find(&format!("warning-{code}")).unwrap_or_default();
@@ -236,15 +288,27 @@ fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
     };
     let side = |side: &Value| Side {
         value: value(text(side, "value")),
-        device: match side["device"].as_u64() {
-            None => "?".to_owned(),
-            Some(0) => words.get("by-hub"),
-            Some(number) => words.count("by-laptop", number),
-        },
+        case: text(side, "case"),
+        writer: writer(words, side),
         at: text(side, "at"),
     };
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
-    (words.find(&format!("field-{name}")).unwrap_or(name), sides)
+    let title = words.find(&format!("conflict-{}", text(found, "sort")));
+    (title.or_else(|| words.find(&format!("field-{name}"))).unwrap_or(name), sides)
+}
+
+/// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.
+fn writer(words: &Words, shown: &Value) -> String {
+    let laptop = match (shown["laptop"].as_str(), shown["device"].as_u64()) {
+        (Some(laptop), _) => laptop.to_owned(),
+        (None, Some(0)) => words.get("by-hub"),
+        (None, Some(number)) => words.count("by-laptop", number),
+        (None, None) => "?".to_owned(),
+    };
+    match shown["officer"].as_str().unwrap_or_default() {
+        "" => laptop,
+        officer => format!("{laptop}, {officer}"),
+    }
 }
 
 /// Answers for a page that there is not.

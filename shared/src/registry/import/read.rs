@@ -23,7 +23,7 @@ use crate::{
 const TEXT_CHARS_MAX: usize = 500;
 
 const NAME: &str = "a name of at most 500 characters";
-const VILLAGE_CODE: &str = "a village code such as 53.02.01.2003";
+const VILLAGE_CODE: &str = "a village code such as 53.02.01.1001";
 const SENTENCE: &str = "a text of at most 500 characters on one line";
 /// What Indonesia spans, with its sea: a lost minus sign falls outside.
 const LATITUDES: std::ops::RangeInclusive<f64> = -11.5..=6.5;

@@ -105,7 +105,7 @@ fn each_wrong_cell_is_told_with_its_line() {
     assert_eq!(
         lines(csv(&Kind::Villages, &text)),
         [
-            "f.csv line 2: code \"53.99\" is not a village code such as 53.02.01.2003",
+            "f.csv line 2: code \"53.99\" is not a village code such as 53.02.01.1001",
             "f.csv line 2: postal_code \"1\" is not a postal code of five digits",
             "f.csv line 3: code \"53.06.01.2001\" is not in district 53.05",
             "f.csv line 5: district_code \"53.05.03\" disagrees with code: it should be \"53.05.02\"",

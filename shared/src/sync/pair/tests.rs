@@ -68,6 +68,7 @@ fn a_draft_of_another_laptop_is_not_lost_by_a_wipe() {
         custody::open_cases(replica.read().expect("reads"), device, 9).expect("reads")
     };
     for van in [one, other] {
+        pair.vans[van].read().expect("brings the cache up to date");
         // Only the cache says so: how a case comes to be a draft is not the question here.
         let draft = |tx: Tx<'_>, _: &Station| {
             Ok::<_, StoreError>(tx.execute("UPDATE case_row SET state = 'draft'", [])?)
