@@ -25,7 +25,9 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, ffi, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig, ffi, params,
+};
 
 use crate::wire::batch::Rows;
 
@@ -40,6 +42,8 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const VERSION_OFFSET: usize = 60;
 const HEADER_BYTES: usize = 64;
 
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS_MAX: usize = 256;
 /// Inflated batches that are kept at hand.
 const BODIES_MAX: usize = 16;
 
@@ -181,7 +185,9 @@ impl Store {
         connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "cache_size", -16_000)?;
-        connection.set_prepared_statement_cache_capacity(128);
+        // A plan stays as it was made: SQLite would otherwise plan anew for every new value that is compared.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         migrate(&mut connection)?;
         Ok(Self {
             connection,

@@ -73,7 +73,7 @@ impl World {
                 .any(|machine| machine.device.0 == device && machine.kind == crate::world::Kind::Hostile);
             ensure!(is_hostile, "a change of device {device} waits at the hub");
         }
-        let mut statement = tx.prepare("SELECT DISTINCT document FROM change WHERE state = 1")?;
+        let mut statement = tx.prepare_cached("SELECT DISTINCT document FROM change WHERE state = 1")?;
         let rows = statement.query_map([], |row| Ok(DocumentId(row.get(0)?)))?;
         for document in rows {
             let document = document?;
@@ -99,7 +99,7 @@ fn told_of(tx: Tx<'_>, heads: &[ChangeHash]) -> anyhow::Result<String> {
 }
 
 fn changes_waiting(tx: Tx<'_>) -> anyhow::Result<Vec<u32>> {
-    let mut statement = tx.prepare("SELECT DISTINCT author FROM change WHERE state = 0")?;
+    let mut statement = tx.prepare_cached("SELECT DISTINCT author FROM change WHERE state = 0")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

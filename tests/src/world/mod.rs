@@ -96,11 +96,13 @@ pub fn run(seed: u64, planted: Option<Planted>, is_told: bool) -> anyhow::Result
     world.telling.say(0, || format!("seed {seed}: {schedule}"));
     world.network.weather = schedule.weather;
     world.begin(&schedule)?;
+    let mut turn = 0;
     while let Some(act) = schedule.next(&mut world.random) {
+        turn += 1;
         world.act(act).with_context(|| format!("{act:?} at {}", world.at))?;
         let pause = schedule.pause(&mut world.random);
         world.run_until(world.at + pause)?;
-        world.check_custody().with_context(|| format!("after {act:?} at {}", world.at))?;
+        world.check_custody(Some(turn)).with_context(|| format!("after {act:?} at {}", world.at))?;
     }
     world.heal().with_context(|| format!("healing at {}", world.at))?;
     world.judge().with_context(|| format!("at the end, {}", world.at))?;
