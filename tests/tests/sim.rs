@@ -3,7 +3,7 @@
 
 use std::env;
 
-use tests::world;
+use tests::world::{self, Planted};
 
 #[test]
 fn the_smallest_world_settles() {
@@ -39,6 +39,27 @@ fn seeds_100_to_150_keep_every_promise() {
 #[test]
 fn seeds_150_to_200_keep_every_promise() {
     seeds(150..200);
+}
+
+#[test]
+fn a_seed_replays_byte_for_byte() {
+    for seed in 0..20 {
+        assert_eq!(
+            world::run(seed, None, false).unwrap(),
+            world::run(seed, None, false).unwrap(),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn the_oracle_sees_what_is_forgotten() {
+    for planted in [Planted::VanForgets, Planted::HubForgets] {
+        assert!(
+            (0..12).any(|seed| world::run(seed, Some(planted), false).is_err()),
+            "{planted:?} goes unseen"
+        );
+    }
 }
 
 #[test]

@@ -110,9 +110,10 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
     let found = tx
         .prepare_cached(
             "SELECT accepted, EXISTS (
-                 SELECT 1 FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
+                 SELECT 1 FROM change JOIN log USING (log) LEFT JOIN receipt ON receipt.epoch = change.epoch
                  WHERE change.document IN (case_row.document, case_row.applicant, case_row.subject, case_row.visit)
-                   AND change.author = ?1 AND change.fed = 0 AND change.position > coalesce(receipt.head, 0))
+                   AND change.author = ?1 AND change.fed = 0
+                   AND (log.reader <> -1 OR change.position > coalesce(receipt.head, 0)))
              FROM case_row WHERE case_row.document = ?2",
         )?
         .query_row(params![device.0, case.0], |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?)))

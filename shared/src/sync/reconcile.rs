@@ -61,6 +61,10 @@ impl Reconciler {
         let next = negentropy.reconcile_with_ids(answer, &mut have, &mut need).map_err(|_| Malformed)?;
         self.have.extend(have.iter().map(|id| ChangeHash(id.to_bytes())));
         self.need.extend(need.iter().map(|id| ChangeHash(id.to_bytes())));
+        if next.is_none() {
+            // The library tells what is needed in the order of a hash table.
+            self.need.sort_unstable();
+        }
         Ok(next)
     }
 }

@@ -46,13 +46,15 @@ impl World {
     }
 }
 
-/// A laptop's own changes that a stored receipt covers or the feed has brought.
+/// A laptop's own changes that a stored receipt covers or the feed has brought. A receipt covers the laptop's own
+/// log of a life, never what a twin of it wrote in that life.
 fn arrived(replica: &Replica) -> anyhow::Result<BTreeSet<ChangeHash>> {
     let tx = replica.store().reader();
     let device = replica.station().device();
     let mut statement = tx.prepare_cached(
-        "SELECT hash FROM change LEFT JOIN receipt ON receipt.epoch = change.epoch
-         WHERE change.author = ?1 AND (change.fed = 1 OR change.position <= coalesce(receipt.head, 0))",
+        "SELECT hash FROM change JOIN log USING (log) LEFT JOIN receipt ON receipt.epoch = change.epoch
+         WHERE change.author = ?1
+           AND (change.fed = 1 OR log.reader = -1 AND change.position <= coalesce(receipt.head, 0))",
     )?;
     let rows = statement.query_map([device.0], |row| Ok(ChangeHash(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -95,6 +95,10 @@ impl Telling {
             Arrival::Bytes(channel, bytes) => {
                 self.trace.update(format!("{channel:?} {} ", bytes.len()).as_bytes());
                 self.trace.update(bytes);
+                let digest = blake3::hash(bytes).to_hex();
+                self.say(at, || {
+                    format!("  {connection} {end:?} gets {} bytes {}", bytes.len(), &digest[..8])
+                });
             }
             Arrival::Opened | Arrival::Gone(_) => {
                 self.trace.update(format!("{arrival:?}").as_bytes());
