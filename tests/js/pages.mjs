@@ -197,9 +197,9 @@ async function visit_van(programs, browser, { slip, van, listen }) {
     assert.match(await page.locator("#custody ~ [role=status]").innerText(), /^Aman dihapus/);
     await reader.audit("today-synced-id", "id");
     await reader.go(`${site}/needs-you`);
-    assert.equal(await page.locator("tbody tr").count(), 1);
+    assert.equal(await page.locator("main li").count(), 1);
     await reader.audit("needs-you-id", "id");
-    await page.locator("tbody a").click();
+    await page.locator("main li a").click();
     const told = await page.locator("main").innerText();
     for (const side of ["Yohana Nubatonis-Ta'ek", "Yohana <b>Nubatonis</b>"]) assert.ok(told.includes(side), told);
     await reader.audit("case-conflict-id", "id");
@@ -224,7 +224,7 @@ async function visit_van(programs, browser, { slip, van, listen }) {
     record(programs, "van", [line(twice), line({ ...twice, phone: "081234567890" })]);
     await reader.go(`${site}/needs-you`);
     await page.getByText("Dorkas Fallo").first().waitFor();
-    await page.locator("tr", { hasText: "Dorkas Fallo" }).locator("a").first().click();
+    await page.locator("li", { hasText: "Dorkas Fallo" }).locator("a").first().click();
     const here = page.url();
     assert.match(await page.locator("main").innerText(), /Layanan yang sama lebih dari sekali/);
     assert.equal(await page.locator("li a").count(), 2);
