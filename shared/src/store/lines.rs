@@ -41,7 +41,7 @@ pub fn digest_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<[u8; 16]>> {
 /// Whether the device `?1` made the document of `row`.
 const MADE_HERE: &str =
     "EXISTS (SELECT 1 FROM change WHERE change.document = row.document AND change.root = 1
-                                                        AND change.author = ?1)";
+                                                        AND +change.author = ?1)";
 
 /// The cases that `device` made under the caller's own name `reference`.
 ///

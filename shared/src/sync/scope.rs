@@ -30,8 +30,8 @@ pub(super) struct Scope {
 const COVERED: &str = "(?2 IS NULL OR village IS NULL OR village IN (SELECT value FROM json_each(?2)))";
 /// Whether a case ended too long ago.
 const ENDED: &str = "coalesce(closed < ?3, 0)";
-/// Whether the device made a document.
-const MADE: &str = "EXISTS (SELECT 1 FROM change WHERE change.document = ?1 AND root = 1 AND author = ?4)";
+/// Whether the device made a document. Without the plus, SQLite walks through all that the device ever wrote.
+const MADE: &str = "EXISTS (SELECT 1 FROM change WHERE change.document = ?1 AND root = 1 AND +author = ?4)";
 
 impl Scope {
     pub(super) fn of(registries: &Registries, unit: &UnitId, device: DeviceId, now: Timestamp) -> Self {
