@@ -298,6 +298,14 @@ pub enum Quarantine {
         /// Its id, or the beginning of it, as listed.
         id: String,
     },
+    /// Let in what a revoked or lost laptop had not handed over before, once a person has judged it.
+    #[command(
+        after_help = "Example:\n  hub-server quarantine release V01A\n  hub-server quarantine release 4f1c"
+    )]
+    Release {
+        /// A laptop, for all that it left behind; or one id, or the beginning of it, as listed.
+        what: String,
+    },
 }
 
 /// What to do with registries.

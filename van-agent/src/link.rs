@@ -469,7 +469,7 @@ impl Keeper {
                 tracing::warn!(forked, "the hub knows more of this laptop's log: another life begins");
             }
             Event::Quarantined { rule, .. } => tracing::warn!(rule, "something of this laptop was refused"),
-            Event::Linked { .. } | Event::HubRewound { .. } => {}
+            Event::Linked { .. } | Event::HubRewound { .. } | Event::AnotherLife { .. } => {}
         }
         None
     }

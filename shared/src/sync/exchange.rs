@@ -137,6 +137,13 @@ impl Replica {
                 self.take_lacks(now, peer, hashes, returned)
             }
             (Role::Parent, _, _, Frame::Bye) => {
+                if let Some(standing) = self.sessions.get(&peer).and_then(|session| session.shut_out) {
+                    let reason = format!(
+                        "this laptop is {}; what it still held is at the hub, for a person to judge",
+                        standing.word()
+                    );
+                    return Err(fault(CloseCode::Revoked, reason));
+                }
                 self.close(peer, CloseCode::Done, "everything is said".to_owned());
                 Ok(())
             }

@@ -24,7 +24,8 @@ use crate::{
     store::{
         self, StoreError, Tx,
         changes::{self, Indexed, State},
-        devices, feeds, log, quarantine,
+        devices::{self, Standing},
+        feeds, log, quarantine,
         quarantine::Refused,
         registries,
     },
@@ -105,12 +106,22 @@ pub(super) struct Intake<'a> {
     registries: &'a mut Registries,
     now: Now,
     histories: BTreeMap<DocumentId, History>,
+    /// How the sender stands, where it may only leave things behind for a person to judge.
+    pub(super) shut_out: Option<Standing>,
     pub(super) tally: Tally,
 }
 
 impl<'a> Intake<'a> {
     pub(super) fn new(tx: Tx<'a>, station: &'a Station, registries: &'a mut Registries, now: Now) -> Self {
-        Self { tx, station, registries, now, histories: BTreeMap::new(), tally: Tally::default() }
+        Self {
+            tx,
+            station,
+            registries,
+            now,
+            histories: BTreeMap::new(),
+            shut_out: None,
+            tally: Tally::default(),
+        }
     }
 
     /// Takes a batch of a device's own log; `key` and `unit` are the device's, `feed` is its feed.
@@ -174,7 +185,7 @@ impl<'a> Intake<'a> {
                     let origin = Origin { device: batch.log.author, epoch: batch.log.epoch, index };
                     let own_actor = changes::actor(self.tx, change.actor)? == Some(batch.log.author);
                     let writer = Writer::Van { device: batch.log.author, unit: unit.clone(), own_actor };
-                    if let Some(feed) = feed
+                    if let Some(feed) = feed.filter(|_| self.shut_out.is_none())
                         && change.parents.is_empty()
                     {
                         feeds::enter(self.tx, feed, document)?;
@@ -352,6 +363,9 @@ impl<'a> Intake<'a> {
         change: &Change,
         writer: &Writer,
     ) -> Result<Verdict, StoreError> {
+        if let Some(standing) = self.shut_out {
+            return Ok(Verdict::Reject(Refusal::ShutOut { standing }));
+        }
         let mut refused = Vec::new();
         for parent in &change.parents {
             if changes::find(self.tx, parent)?.is_some_and(|parent| parent.state == State::Refused) {
@@ -473,7 +487,8 @@ impl<'a> Intake<'a> {
         changes::forget_document(self.tx, document)
     }
 
-    fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
+    /// Judges a change anew that was refused.
+    pub(super) fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
         if let Some(change) = changes::find(self.tx, hash)?
             && change.state == State::Refused
         {

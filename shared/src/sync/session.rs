@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Channel, Event, Output, PeerId, Role, reconcile::Reconciler, repair::Repair};
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
-    store::log::Half,
+    store::{devices::Standing, log::Half},
     time::Tick,
     wire::{
         batch::{Batch, LogName},
@@ -58,6 +58,8 @@ pub(super) struct Session {
     pub(super) announced: u64,
     /// Parent: whether the child's log continues what is held.
     pub(super) accepts: bool,
+    /// Parent: how the device stands, where it may only leave behind what it had not handed over.
+    pub(super) shut_out: Option<Standing>,
     /// Parent: the feed's entry that the child holds last.
     pub(super) feed_at: u64,
     /// The part of our next batch that the peer holds.
@@ -76,7 +78,6 @@ pub(super) struct Session {
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
-    pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) covered: u64,
     pub(super) quarantined: u64,
@@ -91,6 +92,8 @@ pub(super) struct Sending {
     pub(super) returns: VecDeque<Batch>,
     current: Option<Current>,
     pub(super) credit: u64,
+    /// Changes, of a feed entries, in batches that are sent whole.
+    pub(super) sent: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +103,7 @@ struct Current {
     bytes: Vec<u8>,
     offset: usize,
     begun: bool,
+    changes: u64,
 }
 
 impl Session {
@@ -119,6 +123,7 @@ impl Session {
             common: 0,
             announced: 0,
             accepts: role == Role::Child,
+            shut_out: None,
             feed_at: 0,
             resume: None,
             readers: BTreeMap::new(),
@@ -129,7 +134,6 @@ impl Session {
             reconciler: None,
             owed: 0,
             settled: None,
-            sent: 0,
             received: 0,
             covered: 0,
             quarantined: 0,
@@ -155,7 +159,7 @@ impl Session {
     pub(super) fn progress(&self, left: u64) -> Output {
         Output::Event(Event::Progress {
             peer: self.peer,
-            sent: self.sent,
+            sent: self.sending.sent,
             received: self.received,
             receipted: self.covered,
             left,
@@ -174,14 +178,14 @@ impl Sending {
         *self = Self { log: Some((log, next)), credit, ..Self::default() };
     }
 
-    /// Begins to send a batch, from the byte that the receiver lacks.
-    pub(super) fn begin(&mut self, batch: &Batch, held: Option<Partial>) {
+    /// Begins to send a batch with a number of changes that count as sent, from the byte that the receiver lacks.
+    pub(super) fn begin(&mut self, batch: &Batch, changes: u64, held: Option<Partial>) {
         let bytes = batch.to_bytes();
         let digest = digest(&bytes);
         let offset = held
             .filter(|held| held.digest == digest)
             .map_or(0, |held| usize::try_from(held.held).unwrap_or(0).min(bytes.len()));
-        self.current = Some(Current { log: batch.log, digest, bytes, offset, begun: false });
+        self.current = Some(Current { log: batch.log, digest, bytes, offset, begun: false, changes });
     }
 
     /// The next bytes for the batch stream, as far as credit goes.
@@ -202,6 +206,7 @@ impl Sending {
         let left = current.bytes.len() - current.offset;
         let size = left.min(DATA_BYTES).min(usize::try_from(self.credit).unwrap_or(usize::MAX));
         if left == 0 {
+            self.sent += current.changes;
             self.current = None;
             return None;
         }

@@ -132,11 +132,15 @@ fn a_revoked_laptop_is_cut_off_at_once_and_told_why() {
     let refused = van.call(&["sync", "--json"]).run().exited(1);
     assert!(refused.text("error").contains("revoked"), "{refused}");
     assert!(refused.stderr.contains("bring the laptop to the hub operator"), "{refused}");
+    assert!(refused.text("error").contains("for a person to judge"), "{refused}");
     assert_eq!(stage.hub_cases().len(), 1);
     let again = stage.hub.call(&["device", "resume", "V01A"]).run().exited(1);
-    assert!(again.stderr.contains("enrol it anew"), "{again}");
+    assert!(again.stderr.contains("quarantine release"), "{again}");
     let status = van.run(&["custody"]);
-    assert_eq!((status.number("at_hub"), status.number("on_laptop")), (1, 1), "{status}");
+    assert_eq!((status.number("at_hub"), status.number("on_laptop")), (2, 0), "{status}");
+    let released = stage.hub.run(&["quarantine", "release", "V01A"]);
+    assert_eq!(released.number("released"), released.number("counting"), "{released}");
+    assert_eq!(stage.hub_cases().len(), 2, "what it had not handed over is not lost");
 }
 
 #[test]

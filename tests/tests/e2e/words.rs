@@ -206,6 +206,7 @@ fn every_command_speaks_json() {
         (&["init", "--district", "53.02"], 1),
         (&["run"], 1),
         (&["device", "revoke", "1"], 0),
+        (&["quarantine", "release", "V01A"], 1),
     ] {
         ask(Program::Hub, arguments, code);
     }
