@@ -4,17 +4,23 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Tx, damaged, id};
+use super::{Result, Tx, changes, damaged, id};
 use crate::{
+    change::Change,
     document,
     id::{ChangeHash, DeviceId, Epoch},
     wire::{
         batch::{
-            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Body, Chain, Codec, Entry, LogName, Reader,
+            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_INFLATED_BYTES_MAX, Batch, BatchError, Body,
+            Chain, Codec, Entry, Hashed, LogName, Reader,
         },
         frame::Cursor,
+        pack::{Place, Places, REFERENCES_MAX},
     },
 };
+
+/// How many bytes of rows are taken for one packed byte before any are packed, and at most.
+const RATIO: usize = 40;
 
 /// A log in this store: its row and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +100,8 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
     }
     let before = log.head;
     let chain = entries.iter().fold(before.chain, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
-    let Body { codec, bytes } = batch::encode(entries.iter().map(|(entry, _)| entry));
+    // Packed when it is signed.
+    let Body { codec, bytes, places } = batch::encode_rows(entries.iter().map(|(entry, _)| entry));
     let batch = Batch {
         log: log.name,
         first: before.index + 1,
@@ -104,6 +111,7 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
         codec,
         body: bytes,
         signature: Vec::new(),
+        places,
     };
     store(tx, log, &batch)
 }
@@ -125,8 +133,8 @@ pub fn store(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<()> {
 
 fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO batch (log, first, last, before, chain, codec, body, signature)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO batch (log, first, last, before, chain, codec, body, signature, places)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         log,
@@ -136,7 +144,8 @@ fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
         batch.chain.0,
         batch.codec.number(),
         batch.body,
-        batch.signature
+        batch.signature,
+        batch.places.to_bytes()
     ])?;
     Ok(())
 }
@@ -147,14 +156,15 @@ fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
 /// The store fails or is damaged.
 pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
     let mut statement = tx.prepare_cached(
-        "SELECT first, last, before, chain, codec, body, signature FROM batch
+        "SELECT first, last, before, chain, codec, body, signature, places FROM batch
          WHERE log = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1",
     )?;
     let batch = statement
         .query_row(params![log.row, index], |row| {
             let codec = Codec::of_number(row.get(4)?);
+            let places = Places::of_bytes(&row.get::<_, Vec<u8>>(7)?);
             Ok((
-                codec,
+                codec.filter(|_| places.is_some()),
                 Batch {
                     log: log.name,
                     first: row.get(0)?,
@@ -164,6 +174,7 @@ pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
                     codec: codec.unwrap_or(Codec::Rows),
                     body: row.get(5)?,
                     signature: row.get(6)?,
+                    places: places.unwrap_or_default(),
                 },
             ))
         })
@@ -203,7 +214,7 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
             let nameless = LogName { author: DeviceId::HUB, epoch: Epoch::default(), reader: None };
             let log = Log { row, name: nameless, head: Cursor::default() };
             let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
-            let rows = Arc::new(batch.rows().map_err(|_| damaged("batch.body"))?);
+            let rows = Arc::new(batch.rows(name_of).map_err(|_| damaged("batch.body"))?);
             tx.bodies.borrow_mut().keep(row, first, Arc::clone(&rows));
             rows
         }
@@ -217,8 +228,82 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
 /// The store fails or is damaged.
 pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
     let Some(batch) = batch_with(tx, log, index)? else { return Ok(false) };
-    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
-    Ok(entries.iter().any(|entry| entry.change().is_some()))
+    let entries = entries(&batch)?;
+    Ok(entries.iter().any(|(entry, _)| entry.change().is_some()))
+}
+
+/// The entries of a stored batch, with the hashes of changes that were needed to read them.
+///
+/// # Errors
+/// The store is damaged.
+pub fn entries(batch: &Batch) -> Result<Hashed> {
+    read(batch).map_err(|_| damaged("batch.body"))
+}
+
+/// The entries of a batch whose places are known.
+///
+/// # Errors
+/// The batch is malformed.
+pub fn read(batch: &Batch) -> Result<Hashed, BatchError> {
+    batch.entries(name_of)
+}
+
+fn name_of(change: &Change) -> Option<ChangeHash> {
+    document::hash(change).ok()
+}
+
+/// Finds the earlier entries of `log` that a batch from elsewhere names. What is not held is left out.
+///
+/// # Errors
+/// The store fails.
+pub fn find_places(tx: Tx<'_>, log: &Log, references: &[u64]) -> Result<Places> {
+    let mut places = Places::default();
+    for index in references {
+        if let Some(place) = place(tx, log, *index)? {
+            places.insert(*index, place);
+        }
+    }
+    Ok(places)
+}
+
+/// The change at entry `index`, erased or not.
+fn place(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Place>> {
+    let indexed = tx
+        .prepare_cached(
+            "SELECT document, hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
+        )?
+        .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| {
+            Ok(Place { document: id(row, 0)?, hash: id(row, 1)? })
+        })
+        .optional()?;
+    if indexed.is_some() || log.name.reader.is_some() || batch_with(tx, log, index)?.is_none() {
+        return Ok(indexed);
+    }
+    // The index has forgotten it, or never held it.
+    let entry = entry(tx, log.row, index)?;
+    if let Entry::Erased { document, hash } = entry {
+        return Ok(Some(Place { document, hash }));
+    }
+    let Entry::Change { document, change } = entry else { return Ok(None) };
+    Ok(name_of(&change).map(|hash| Place { document, hash }))
+}
+
+/// A stored batch that needs nothing else of its log to be read, for who may not hold the rest.
+///
+/// # Errors
+/// The store is damaged.
+pub fn alone(batch: Batch) -> Result<Batch> {
+    if batch.places.is_empty() {
+        return Ok(batch);
+    }
+    let mut entries = entries(&batch)?;
+    for (entry, hash) in &mut entries {
+        if hash.is_none() {
+            *hash = entry.change().and_then(name_of);
+        }
+    }
+    let Body { codec, bytes, places } = batch::encode(&entries, &Places::default());
+    Ok(Batch { codec, body: bytes, places, ..batch })
 }
 
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
@@ -252,10 +337,10 @@ pub fn chain_at(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Chain>> {
     if batch.last == index {
         return Ok(Some(batch.chain));
     }
-    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
     let mut chain = batch.before;
-    for (entry, at) in entries.iter().zip(batch.first..=index) {
-        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
+    for ((entry, hash), at) in entries(&batch)?.iter().zip(batch.first..=index) {
+        let hash = if hash.is_some() { *hash } else { hash_at(tx, log, at, entry)? };
+        chain = chain.after(entry, hash.as_ref());
     }
     Ok(Some(chain))
 }
@@ -302,57 +387,102 @@ pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()
     let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
     let Some(&first) = unsigned.first() else { return Ok(()) };
     let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
-    let mut open: Vec<Entry> = Vec::new();
+    let mut open = Hashed::new();
     let mut bytes = 0;
     let mut start = first;
+    let mut ratio = RATIO;
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
         tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
             .execute(params![log.row, first])?;
         tx.bodies.borrow_mut().forget(log.row, first);
-        for entry in batch.entries().map_err(|_| damaged("batch.body"))? {
+        for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
             let size = batch::entry_bytes(&entry);
-            // Rows compress at least threefold as a rule; what does not is split when it is written.
-            if open.len() >= BATCH_ENTRIES_MAX || (bytes + size) / 3 > BATCH_BYTES_MAX {
-                before = write_signed(tx, log, start, before, &open, &sign)?;
+            // By what rows have packed to so far; what turns out larger is split when it is written.
+            let full = (bytes + size) / ratio > BATCH_BYTES_MAX || bytes + size > BATCH_INFLATED_BYTES_MAX;
+            if open.len() >= BATCH_ENTRIES_MAX || full {
+                let written = write_signed(tx, log, start, before, &open, &sign)?;
+                before = written.chain;
+                ratio = (bytes / written.bytes.max(1)).clamp(1, RATIO);
                 start += open.len() as u64;
                 open.clear();
                 bytes = 0;
             }
             bytes += size;
-            open.push(entry);
+            let hash = hash_at(tx, log, at, &entry)?;
+            open.push((entry, hash));
         }
     }
     write_signed(tx, log, start, before, &open, &sign)?;
     Ok(())
 }
 
-/// Writes `entries` from index `first` as signed batches; returns the chain at their end.
+/// What [`write_signed`] wrote.
+struct Written {
+    /// The chain at the end.
+    chain: Chain,
+    /// Encoded bytes.
+    bytes: usize,
+}
+
+/// Writes `entries` from index `first` as signed batches.
 fn write_signed(
     tx: Tx<'_>,
     log: &Log,
     first: u64,
     before: Chain,
-    entries: &[Entry],
+    entries: &[(Entry, Option<ChangeHash>)],
     sign: &impl Fn(&[u8]) -> Vec<u8>,
-) -> Result<Chain> {
+) -> Result<Written> {
     if entries.is_empty() {
-        return Ok(before);
+        return Ok(Written { chain: before, bytes: 0 });
     }
-    let Body { codec, bytes } = batch::encode(entries);
+    let places = parents_before(tx, log, first, entries)?;
+    let Body { codec, bytes, places } = batch::encode(entries, &places);
     if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
         let (left, right) = entries.split_at(entries.len() / 2);
-        let middle = write_signed(tx, log, first, before, left, sign)?;
-        return write_signed(tx, log, first + left.len() as u64, middle, right, sign);
+        let left_written = write_signed(tx, log, first, before, left, sign)?;
+        let written = write_signed(tx, log, first + left.len() as u64, left_written.chain, right, sign)?;
+        return Ok(Written { bytes: left_written.bytes + written.bytes, ..written });
     }
-    let mut chain = before;
-    for (entry, at) in entries.iter().zip(first..) {
-        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
-    }
+    let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
     let last = first + entries.len() as u64 - 1;
     let signature = sign(&Batch::signed_message(&log.name, last, chain));
-    insert(tx, log.row, &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature })?;
-    Ok(chain)
+    let written = Written { chain, bytes: bytes.len() };
+    let log_name = log.name;
+    insert(
+        tx,
+        log.row,
+        &Batch { log: log_name, first, last, before, chain, codec, body: bytes, signature, places },
+    )?;
+    Ok(written)
+}
+
+/// The parents of `entries` that stand in `log` before entry `first`. A feed names none: it is cut at its
+/// beginning as its reader confirms it.
+fn parents_before(
+    tx: Tx<'_>,
+    log: &Log,
+    first: u64,
+    entries: &[(Entry, Option<ChangeHash>)],
+) -> Result<Places> {
+    let mut places = Places::default();
+    if log.name.reader.is_some() {
+        return Ok(places);
+    }
+    let parents = entries.iter().filter_map(|(entry, _)| entry.change()).flat_map(|change| &change.parents);
+    for parent in parents {
+        if places.len() == REFERENCES_MAX {
+            break;
+        }
+        if let Some(found) = changes::find(tx, parent)?
+            && found.log == log.row
+            && found.entry < first
+        {
+            places.insert(found.entry, Place { document: found.document, hash: found.hash });
+        }
+    }
+    Ok(places)
 }
 
 /// Keeps a batch of a log of which parts may be missing; the log's end only ever moves on. Returns whether it
