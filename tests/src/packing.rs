@@ -50,12 +50,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of a van that records `cases`.
+    /// The log of a van that records `cases`; what it draws follows from `seed`.
     ///
     /// # Errors
     /// A case is none that a van would record.
-    pub fn of(cases: &[Case]) -> anyhow::Result<Self> {
-        let mut random = Random::of(1, "log");
+    pub fn of(seed: u64, cases: &[Case]) -> anyhow::Result<Self> {
+        let mut random = Random::of(seed, "log");
         let mut actor = [0; 16];
         random.fill(&mut actor);
         let mut log = Self {
@@ -154,8 +154,6 @@ impl Log {
         self.slips += 1;
         let day = started.day(offset_minutes);
         let slip = SlipNumber::new(self.district.clone(), &self.unit, &DeviceLetter::nth(0), day, self.slips);
-        let mut encounter = [0; 8];
-        self.random.fill(&mut encounter);
         let position = case.position.map(|[north, east]| Position::from_degrees(north, east)).transpose()?;
         let consent = ("consent", "the citizen does not consent".to_owned());
         let warnings = if case.consent { Vec::new() } else { vec![consent] };
@@ -171,7 +169,7 @@ impl Log {
             subject,
             collector: None,
             visit,
-            encounter,
+            encounter: document.sitting(),
             started,
             ended: Some(Timestamp::parse(&case.ended)?.0),
             offset_minutes,
@@ -219,15 +217,30 @@ impl Log {
         Ok(before)
     }
 
-    /// Bytes of all entries from `first` on, in batches of `size`.
-    pub fn bytes(&self, first: usize, size: usize) -> usize {
+    fn places(&self, first: usize) -> Places {
         let mut places = Places::default();
         for (index, (entry, hash)) in self.entries[..first].iter().enumerate() {
             if let (Entry::Change { document, .. }, Some(hash)) = (entry, hash) {
                 places.insert(index as u64 + 1, Place { document: *document, hash: *hash });
             }
         }
-        self.entries[first..].chunks(size).map(|part| batch::encode(part, &places).bytes.len()).sum()
+        places
+    }
+
+    /// Bytes of all entries from `first` on, in batches of `size`.
+    pub fn bytes(&self, first: usize, size: usize) -> usize {
+        let places = self.places(first);
+        self.entries[first..]
+            .chunks(size)
+            .map(|part| batch::encode(part, &places, pack::NEWEST).bytes.len())
+            .sum()
+    }
+
+    /// What packing compresses, of all entries from `first` on in batches of `size`.
+    pub fn columns(&self, first: usize, size: usize) -> Vec<Vec<u8>> {
+        let places = self.places(first);
+        let parts = self.entries[first..].chunks(size);
+        parts.filter_map(|part| pack::columns(part, &places)).map(|(columns, _)| columns).collect()
     }
 
     /// How long encoding and decoding take, per change.
@@ -235,7 +248,8 @@ impl Log {
         let places = Places::default();
         let parts: Vec<_> = self.entries.chunks(size).collect();
         let started = Instant::now();
-        let packed: Vec<_> = parts.iter().filter_map(|part| pack::encode(part, &places)).collect();
+        let packed: Vec<_> =
+            parts.iter().filter_map(|part| pack::encode(part, &places, pack::NEWEST)).collect();
         let encoded = started.elapsed();
         let started = Instant::now();
         for (packed, part) in packed.iter().zip(&parts) {
@@ -249,7 +263,7 @@ impl Log {
 }
 
 /// Bytes of the least that the cases need, in parts of `size`: each field as one column, with nothing of
-/// documents, operations or writers, and the sitting's eight random bytes.
+/// documents, operations or writers.
 ///
 /// # Errors
 /// A case is none that a van would record.
@@ -298,9 +312,6 @@ pub fn floor(cases: &[Case], size: usize) -> anyhow::Result<usize> {
         ] {
             put_numbers(&mut out, &numbers);
         }
-        let mut sittings = vec![0; 8 * part.len()];
-        Random::of(2, "sittings").fill(&mut sittings);
-        out.extend_from_slice(&sittings);
         total += compressed(&out)?;
     }
     Ok(total)

@@ -15,7 +15,7 @@ use crate::{
             Chain, Codec, Entry, Hashed, LogName, Reader,
         },
         frame::Cursor,
-        pack::{Place, Places, REFERENCES_MAX},
+        pack::{self, Place, Places, REFERENCES_MAX},
     },
 };
 
@@ -302,7 +302,7 @@ pub fn alone(batch: Batch) -> Result<Batch> {
             *hash = entry.change().and_then(name_of);
         }
     }
-    let Body { codec, bytes, places } = batch::encode(&entries, &Places::default());
+    let Body { codec, bytes, places } = batch::encode(&entries, &Places::default(), pack::NEWEST);
     Ok(Batch { codec, body: bytes, places, ..batch })
 }
 
@@ -438,7 +438,7 @@ fn write_signed(
         return Ok(Written { chain: before, bytes: 0 });
     }
     let places = parents_before(tx, log, first, entries)?;
-    let Body { codec, bytes, places } = batch::encode(entries, &places);
+    let Body { codec, bytes, places } = batch::encode(entries, &places, pack::NEWEST);
     if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
         let (left, right) = entries.split_at(entries.len() / 2);
         let left_written = write_signed(tx, log, first, before, left, sign)?;

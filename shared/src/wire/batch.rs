@@ -536,9 +536,10 @@ pub struct Body {
 }
 
 /// Encodes entries, each with the hash of the change that it holds: packed, or as rows where that is smaller
-/// or packing does not give back what it was given. Parents that are in `places` are named by their place.
-pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places) -> Body {
-    let Some(Packed { bytes, references }) = pack::encode(entries, places) else {
+/// or packing does not give back what it was given. Parents that are in `places` are named by their place; of
+/// packing dictionaries the one of this number, or an older one, is used.
+pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictionary: u8) -> Body {
+    let Some(Packed { bytes, references }) = pack::encode(entries, places, dictionary) else {
         return encode_rows(entries.iter().map(|(entry, _)| entry));
     };
     if bytes.len() < ROWS_TRIED_BYTES {
@@ -680,7 +681,8 @@ mod tests {
     fn batch(entries: &[Entry], packed: bool) -> Batch {
         let hashed: Hashed =
             entries.iter().map(|entry| (entry.clone(), entry.change().and_then(name))).collect();
-        let body = if packed { encode(&hashed, &Places::default()) } else { encode_rows(entries) };
+        let body =
+            if packed { encode(&hashed, &Places::default(), pack::NEWEST) } else { encode_rows(entries) };
         let Body { codec, bytes, places } = body;
         Batch {
             log: LogName { author: DeviceId(4), epoch: Epoch([9; 16]), reader: None },

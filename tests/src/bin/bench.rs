@@ -83,7 +83,7 @@ fn packed() -> anyhow::Result<Vec<Figure>> {
     let cases: Vec<_> = people::cases(&region, &order)?.collect();
     let lines: String = cases.iter().flat_map(|case| [case.to_line(), "\n".to_owned()]).collect();
     let file = compressed(lines.as_bytes())?;
-    let mut log = Log::of(&cases)?;
+    let mut log = Log::of(order.seed, &cases)?;
     let least = floor(&cases, PACKED_CASES)?;
     let whole = log.bytes(0, log.entries.len());
     let mut figures = Vec::new();

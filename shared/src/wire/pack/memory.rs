@@ -27,6 +27,8 @@ pub(super) enum Rule {
     Born,
     /// A slip number: the next one of its writer.
     Slip,
+    /// A sitting: that of the document.
+    Sitting,
 }
 
 /// How many beginnings of a prediction a text may be: none, all of it, a year and month, a year.
@@ -48,6 +50,7 @@ impl Rule {
             ("sex", Place::Root) => Self::Sex,
             ("born", Place::Root) => Self::Born,
             ("slip", Place::Root) => Self::Slip,
+            ("encounter", Place::Root) => Self::Sitting,
             ("officer", Place::Outside | Place::Under(_) | Place::UnderText) => Self::Officer,
             _ => Self::None,
         }
@@ -92,7 +95,7 @@ pub(super) struct Memory {
     named: u64,
     first_operation: u64,
     actor: ActorId,
-    number: i64,
+    document: DocumentId,
 }
 
 impl Memory {
@@ -173,7 +176,7 @@ impl Memory {
         self.named = change.first_operation;
         self.first_operation = change.first_operation;
         self.actor = change.actor;
-        self.number = document.number();
+        self.document = *document;
         self.time = change.time;
         self.schema = change.schema;
     }
@@ -194,7 +197,7 @@ impl Memory {
                 [0, previous, self.named, self.first_operation]
             }
             Holds::Values(Sort::Timestamp) => [0, previous, self.time.0 as u64, self.moment as u64],
-            Holds::Values(_) | Holds::Keys => [0, previous, self.number as u64, 0],
+            Holds::Values(_) | Holds::Keys => [0, previous, self.document.number() as u64, 0],
         }
     }
 
@@ -214,6 +217,7 @@ impl Memory {
             Rule::None | Rule::Document => None,
             Rule::Village => self.village.clone(),
             Rule::Officer => self.officer.clone(),
+            Rule::Sitting => Some(crate::id::hex(&self.document.sitting())),
             Rule::Sex => self.nik().map(|(day, ..)| if day > NIK_WOMAN { "P" } else { "L" }.to_owned()),
             Rule::Born => {
                 let (day, month, year) = self.nik()?;

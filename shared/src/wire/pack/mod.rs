@@ -16,6 +16,7 @@
 //! bytes make the reader panic, or hold more than [`INFLATED_BYTES_MAX`] inflated, [`OPERATIONS_TOTAL_MAX`]
 //! operations and [`TEXT_BYTES_MAX`] of text.
 
+mod dictionary;
 mod layout;
 mod memory;
 mod read;
@@ -24,7 +25,8 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use self::{read::Walk, write::Writer};
+pub use self::dictionary::{DICTIONARY_BYTES_MAX, NEWEST};
+use self::{dictionary::Dictionary, read::Walk, write::Writer};
 use super::{
     batch::Entry,
     column::{ColumnError, Reader, put_varint},
@@ -49,6 +51,8 @@ pub const REFERENCES_MAX: usize = 1_000;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Small bodies are worth more effort: each byte is paid on a thin link.
 const LEVEL: i32 = 19;
+/// Columns of more bytes than this say themselves what a dictionary could say before.
+const DICTIONARY_USED_BYTES: usize = 48 * 1024;
 
 /// Why bytes are no packed body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -195,28 +199,40 @@ pub struct Packed {
 }
 
 /// Packs entries, each with the hash of the change that it holds. Parents that are in `places` are named by
-/// their place. `None` where the entries do not read back as they were, or are over a limit.
-pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places) -> Option<Packed> {
+/// their place; small bodies are written with the dictionary of this number, or an older one. `None` where the
+/// entries do not read back as they were, or are over a limit.
+pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictionary: u8) -> Option<Packed> {
+    let (columns, references) = columns(entries, places)?;
+    let mut hasher = |position: usize, _: &Change| entries.get(position).and_then(|(_, hash)| *hash);
+    let read =
+        Walk::new(&columns, entries.len(), places, &mut hasher).and_then(|walk| walk.run(entries.len()));
+    let same = |((read, _), (entry, _)): (&(Entry, _), &(Entry, _))| is_same(read, entry);
+    if !read.is_ok_and(|read| read.len() == entries.len() && read.iter().zip(entries).all(same)) {
+        return None;
+    }
+    let dictionary = Dictionary::at_most(dictionary).filter(|_| columns.len() <= DICTIONARY_USED_BYTES);
+    let mut compressor = match dictionary {
+        Some(dictionary) => zstd::bulk::Compressor::with_prepared_dictionary(&dictionary.writer).ok()?,
+        None => zstd::bulk::Compressor::new(LEVEL).ok()?,
+    };
+    compressor.include_contentsize(false).ok()?;
+    compressor.include_dictid(false).ok()?;
+    let frame = compressor.compress(&columns).ok()?;
+    let mut bytes = vec![LAYOUT, dictionary.map_or(0, |dictionary| dictionary.number)];
+    put_varint(&mut bytes, columns.len() as u64);
+    bytes.extend_from_slice(frame.strip_prefix(&ZSTD_MAGIC)?);
+    Some(Packed { bytes, references })
+}
+
+/// What [`encode`] compresses, and the earlier entries that it names; dictionaries are trained from such.
+pub fn columns(entries: &[(Entry, Option<ChangeHash>)], places: &Places) -> Option<(Vec<u8>, Vec<u64>)> {
     let mut writer = Writer::new(entries, places);
     for (position, (entry, hash)) in entries.iter().enumerate() {
         writer.entry(position, entry, *hash).ok()?;
     }
     let (columns, references) = writer.finish();
-    if columns.len() > INFLATED_BYTES_MAX || references.len() > REFERENCES_MAX {
-        return None;
-    }
-    let mut hasher = |position: usize, _: &Change| entries.get(position).and_then(|(_, hash)| *hash);
-    let read =
-        Walk::new(&columns, entries.len(), places, &mut hasher).and_then(|walk| walk.run(entries.len()));
-    let same = |((read, _), (entry, _)): (&(Entry, _), &(Entry, _))| is_same(read, entry);
-    if !read.is_ok_and(|read| read.iter().zip(entries).all(same)) {
-        return None;
-    }
-    let frame = zstd::bulk::compress(&columns, LEVEL).ok()?;
-    let mut bytes = vec![LAYOUT, 0];
-    put_varint(&mut bytes, columns.len() as u64);
-    bytes.extend_from_slice(frame.strip_prefix(&ZSTD_MAGIC)?);
-    Some(Packed { bytes, references })
+    (columns.len() <= INFLATED_BYTES_MAX && references.len() <= REFERENCES_MAX)
+        .then_some((columns, references))
 }
 
 /// Whether two entries are the same to the bit: a number that is not one is unlike itself.
@@ -254,15 +270,20 @@ fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
         LAYOUT => {}
         found => return Err(PackError::Layout { found }),
     }
-    match reader.byte()? {
-        0 => {}
-        found => return Err(PackError::Dictionary { found }),
-    }
+    let dictionary = match reader.byte()? {
+        0 => None,
+        found => Some(Dictionary::of(found).ok_or(PackError::Dictionary { found })?),
+    };
     let found = reader.varint()?;
     let size = usize::try_from(found).ok().filter(|size| *size <= INFLATED_BYTES_MAX);
     let size = size.ok_or(PackError::Inflated { found })?;
     let frame = [&ZSTD_MAGIC, reader.rest()].concat();
-    let columns = zstd::bulk::decompress(&frame, size).map_err(|_| PackError::Zstd)?;
+    let mut decompressor = match dictionary {
+        Some(dictionary) => zstd::bulk::Decompressor::with_prepared_dictionary(&dictionary.reader),
+        None => zstd::bulk::Decompressor::new(),
+    }
+    .map_err(|_| PackError::Zstd)?;
+    let columns = decompressor.decompress(&frame, size).map_err(|_| PackError::Zstd)?;
     if columns.len() == size { Ok(columns) } else { Err(PackError::Zstd) }
 }
 

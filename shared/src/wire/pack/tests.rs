@@ -29,7 +29,7 @@ fn hashed(entries: Vec<Entry>, hash: Hash) -> Vec<(Entry, Option<ChangeHash>)> {
 }
 
 fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -> Packed {
-    let packed = encode(entries, places).expect("packs");
+    let packed = encode(entries, places, NEWEST).expect("packs");
     assert_eq!(references(&packed.bytes).as_ref(), Ok(&packed.references));
     let read = decode(&packed.bytes, entries.len(), &places.only(&packed.references), hash).expect("reads");
     assert_eq!(read.len(), entries.len());

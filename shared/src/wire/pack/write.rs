@@ -390,7 +390,7 @@ impl<'a> Writer<'a> {
                     values.texts.push(text);
                 }
             },
-            rule @ (Rule::Village | Rule::Officer | Rule::Sex | Rule::Born | Rule::Slip) => {
+            rule @ (Rule::Village | Rule::Officer | Rule::Sex | Rule::Born | Rule::Slip | Rule::Sitting) => {
                 let code = cut_of(text, self.memory.text(rule).as_deref());
                 values.codes.push(code);
                 if code == 0 {
