@@ -15,12 +15,13 @@ use crate::{
             Chain, Codec, Entry, Hashed, LogName, Reader,
         },
         frame::Cursor,
-        pack::{self, Place, Places, REFERENCES_MAX},
+        pack::{Place, Places, REFERENCES_MAX},
     },
 };
 
-/// How many bytes of rows are taken for one packed byte before any are packed, and at most.
-const RATIO: usize = 40;
+/// How many bytes of rows are taken for one encoded byte before any are encoded, and at most.
+const PACKED_RATIO: usize = 40;
+const ROWS_RATIO: usize = 3;
 
 /// A log in this store: its row and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,7 +293,7 @@ fn place(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Place>> {
 ///
 /// # Errors
 /// The store is damaged.
-pub fn alone(batch: Batch) -> Result<Batch> {
+pub fn alone(batch: Batch, packs: Option<u8>) -> Result<Batch> {
     if batch.places.is_empty() {
         return Ok(batch);
     }
@@ -302,7 +303,7 @@ pub fn alone(batch: Batch) -> Result<Batch> {
             *hash = entry.change().and_then(name_of);
         }
     }
-    let Body { codec, bytes, places } = batch::encode(&entries, &Places::default(), pack::NEWEST);
+    let Body { codec, bytes, places } = encode(&entries, &Places::default(), packs);
     Ok(Batch { codec, body: bytes, places, ..batch })
 }
 
@@ -377,11 +378,12 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 }
 
 /// Merges the unsigned batches at the end of `log` into signed ones of up to [`BATCH_BYTES_MAX`], in
-/// place: entries keep their index. `sign` signs a message as the log's author.
+/// place: entries keep their index. `packs` is the newest dictionary that the reader knows, `None` where it reads
+/// rows alone; `sign` signs a message as the log's author.
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
+pub fn sign(tx: Tx<'_>, log: &Log, packs: Option<u8>, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let mut statement =
         tx.prepare("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
     let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
@@ -390,7 +392,8 @@ pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()
     let mut open = Hashed::new();
     let mut bytes = 0;
     let mut start = first;
-    let mut ratio = RATIO;
+    let ratio_max = if packs.is_some() { PACKED_RATIO } else { ROWS_RATIO };
+    let mut ratio = ratio_max;
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
         tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
@@ -401,9 +404,9 @@ pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()
             // By what rows have packed to so far; what turns out larger is split when it is written.
             let full = (bytes + size) / ratio > BATCH_BYTES_MAX || bytes + size > BATCH_INFLATED_BYTES_MAX;
             if open.len() >= BATCH_ENTRIES_MAX || full {
-                let written = write_signed(tx, log, start, before, &open, &sign)?;
+                let written = write_signed(tx, log, (start, before), &open, packs, &sign)?;
                 before = written.chain;
-                ratio = (bytes / written.bytes.max(1)).clamp(1, RATIO);
+                ratio = (bytes / written.bytes.max(1)).clamp(1, ratio_max);
                 start += open.len() as u64;
                 open.clear();
                 bytes = 0;
@@ -413,8 +416,15 @@ pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()
             open.push((entry, hash));
         }
     }
-    write_signed(tx, log, start, before, &open, &sign)?;
+    write_signed(tx, log, (start, before), &open, packs, &sign)?;
     Ok(())
+}
+
+fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<u8>) -> Body {
+    match packs {
+        Some(dictionary) => batch::encode(entries, places, dictionary),
+        None => batch::encode_rows(entries.iter().map(|(entry, _)| entry)),
+    }
 }
 
 /// What [`write_signed`] wrote.
@@ -429,20 +439,21 @@ struct Written {
 fn write_signed(
     tx: Tx<'_>,
     log: &Log,
-    first: u64,
-    before: Chain,
+    (first, before): (u64, Chain),
     entries: &[(Entry, Option<ChangeHash>)],
+    packs: Option<u8>,
     sign: &impl Fn(&[u8]) -> Vec<u8>,
 ) -> Result<Written> {
     if entries.is_empty() {
         return Ok(Written { chain: before, bytes: 0 });
     }
     let places = parents_before(tx, log, first, entries)?;
-    let Body { codec, bytes, places } = batch::encode(entries, &places, pack::NEWEST);
+    let Body { codec, bytes, places } = encode(entries, &places, packs);
     if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
         let (left, right) = entries.split_at(entries.len() / 2);
-        let left_written = write_signed(tx, log, first, before, left, sign)?;
-        let written = write_signed(tx, log, first + left.len() as u64, left_written.chain, right, sign)?;
+        let left_written = write_signed(tx, log, (first, before), left, packs, sign)?;
+        let middle = (first + left.len() as u64, left_written.chain);
+        let written = write_signed(tx, log, middle, right, packs, sign)?;
         return Ok(Written { bytes: left_written.bytes + written.bytes, ..written });
     }
     let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
@@ -554,5 +565,113 @@ fn reader_columns(name: &LogName) -> (i64, Vec<u8>) {
     match name.reader {
         Some(reader) => (reader.device.0.into(), reader.epoch.0.to_vec()),
         None => (-1, Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Edit, History, NewEvent, SCHEMA, State},
+        id::{ActorId, DocumentId, Kind},
+        store::Store,
+        time::Timestamp,
+        wire::pack::{NEWEST, PackError},
+    };
+
+    const NAME: LogName = LogName { author: DeviceId(3), epoch: Epoch([5; 16]), reader: None };
+
+    /// Cases, and a second status of each.
+    fn cases() -> (Hashed, Hashed) {
+        let actor = ActorId([7; 16]);
+        let (mut made, mut edited) = (Hashed::new(), Hashed::new());
+        for number in 0..20 {
+            let document = DocumentId::new([7; 10], Kind::Case, number);
+            let mut history = History::default();
+            let mut edit = Edit::create(document, actor);
+            edit.make(&["status"]).expect("allowed");
+            for (entries, state) in [(&mut made, State::Received), (&mut edited, State::Complete)] {
+                let at = Timestamp(1_795_000_000_000 + number as i64);
+                NewEvent::new(state, at).write(&mut edit).expect("allowed");
+                let (hash, change) = edit.commit(at, SCHEMA).expect("commits").expect("a change");
+                entries.push((Entry::Change { document, change: change.clone() }, Some(hash)));
+                assert!(history.insert(hash, change));
+                edit = Edit::open_checked(Kind::Case, &history, actor);
+            }
+        }
+        (made, edited)
+    }
+
+    /// Appends entries, tells the index of them and signs; the batch that came of it.
+    fn signed(tx: Tx<'_>, entries: &Hashed, packs: Option<u8>) -> Batch {
+        let mut log = find_or_begin(tx, &NAME).expect("begins");
+        let first = log.head.index + 1;
+        append(tx, &mut log, entries).expect("appends");
+        for ((entry, hash), index) in entries.iter().zip(first..) {
+            let (Entry::Change { document, change }, Some(hash)) = (entry, *hash) else { continue };
+            let origin = batch::Origin { device: NAME.author, epoch: NAME.epoch, index };
+            let indexed = changes::Indexed {
+                hash,
+                document: *document,
+                origin,
+                log: log.row,
+                entry: index,
+                state: changes::State::Applied,
+                arrival: None,
+                second: 0,
+                root: change.parents.is_empty(),
+                fed: false,
+            };
+            changes::insert(tx, &indexed).expect("inserts");
+        }
+        sign(tx, &log, packs, |_| vec![9; 64]).expect("signs");
+        batch_with(tx, &log, first).expect("reads").expect("it is there")
+    }
+
+    #[test]
+    fn signed_batches_are_packed_and_read_without_the_rest_of_their_log() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (made, edited) = cases();
+        store
+            .commit(|tx| {
+                let first = signed(tx, &made, Some(NEWEST));
+                assert_eq!((first.codec, first.places.len()), (Codec::Pack, 0));
+                let second = signed(tx, &edited, Some(NEWEST));
+                assert_eq!((second.codec, second.places.len()), (Codec::Pack, 20));
+                let plain = |batch: &Batch| -> Vec<Entry> {
+                    entries(batch).expect("reads").into_iter().map(|(entry, _)| entry).collect()
+                };
+                let expected: Vec<_> = edited.iter().map(|(entry, _)| entry.clone()).collect();
+                assert_eq!(plain(&second), expected);
+                // As it arrives elsewhere: its places are found in the log there.
+                let log = find_or_begin(tx, &NAME).expect("is there");
+                let sent = Batch::of_bytes(&second.to_bytes()).expect("reads");
+                assert!(matches!(read(&sent), Err(BatchError::Pack(PackError::Reference { .. }))));
+                let places = find_places(tx, &log, &sent.references().expect("reads")).expect("finds");
+                assert_eq!(places, second.places);
+                tx.execute("DELETE FROM change", []).expect("forgets");
+                assert_eq!(find_places(tx, &log, &sent.references().expect("reads")).expect("finds"), places);
+                let alone = alone(second, Some(NEWEST)).expect("stands alone");
+                assert!(alone.places.is_empty() && alone.references().expect("reads").is_empty());
+                assert_eq!(plain(&alone), expected);
+                Ok::<_, crate::store::StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
+    fn who_does_not_pack_gets_rows() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (made, _) = cases();
+        store
+            .commit(|tx| {
+                let batch = signed(tx, &made, None);
+                assert_eq!(batch.codec, Codec::RowsZstd);
+                assert_eq!(entries(&batch).expect("reads").len(), made.len());
+                Ok::<_, crate::store::StoreError>(())
+            })
+            .expect("commits");
     }
 }

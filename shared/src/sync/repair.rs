@@ -140,7 +140,7 @@ impl Replica {
                 && !batches.contains_key(&(log.row, batch.first))
             {
                 at = batch.first - 1;
-                batches.insert((log.row, batch.first), log::alone(batch)?);
+                batches.insert((log.row, batch.first), log::alone(batch, self.station.packs)?);
                 let silent = log.name.reader.is_none() && at > 0 && !log::has_changes(tx, log, at)?;
                 if !silent {
                     break;
