@@ -2,11 +2,11 @@
 //!
 //! A body is, in this order: [`LAYOUT`], the number of a dictionary (0 for none), how many bytes it inflates to
 //! as a varint, and a zstd frame without its four magic bytes. What it inflates to begins with tables: the log's
-//! earlier entries that parents name; actors; prefixes of document ids; hashes; authors' logs; and the [shapes]
-//! (shape), one for most changes of a batch. Then come [columns](layout) that say what each entry is, as
-//! differences from what is expected; then a column of values for each key, across documents; then rows, of
-//! entries that hold no change. Reader and writer walk through the entries alike and expect the
-//! [same](memory), so that what is as expected costs nothing.
+//! earlier entries that parents name; actors; prefixes of document ids; hashes; authors' logs; and the shapes of
+//! operations, one for most changes of a batch. Then come columns that say what each entry is, as differences
+//! from what is expected; then a column of values for each key, across documents; then rows, of entries that
+//! hold no change. Reader and writer walk through the entries alike and expect the same, so that what is as
+//! expected costs nothing.
 //!
 //! No hash of a change in the batch travels: who reads makes the change and its hash anew, and the batch's
 //! signed chain proves them. A parent outside the batch travels as its place in the log where it has one, else
