@@ -33,8 +33,11 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_search_and_collisions.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_search_and_collisions.sql"),
+    include_str!("migrations/0003_places.sql"),
+];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// How a database file begins, and where its header holds `user_version`.
@@ -44,8 +47,9 @@ const HEADER_BYTES: usize = 64;
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS_MAX: usize = 256;
-/// Inflated batches that are kept at hand.
+/// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
+const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// An open store. One thread owns it.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub struct Store {
 pub(crate) struct Bodies {
     rows: BTreeMap<(i64, u64), Arc<Rows>>,
     order: VecDeque<(i64, u64)>,
+    /// Bytes of all of them.
+    bytes: usize,
 }
 
 impl Bodies {
@@ -70,18 +76,21 @@ impl Bodies {
     }
 
     pub(crate) fn keep(&mut self, log: i64, first: u64, rows: Arc<Rows>) {
-        if self.rows.insert((log, first), rows).is_none() {
-            self.order.push_back((log, first));
+        self.bytes += rows.bytes();
+        match self.rows.insert((log, first), rows) {
+            Some(before) => self.bytes -= before.bytes(),
+            None => self.order.push_back((log, first)),
         }
-        if self.order.len() > BODIES_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.rows.remove(&oldest);
+        while self.order.len() > BODIES_MAX || (self.bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
+            let Some((log, first)) = self.order.front().copied() else { return };
+            self.forget(log, first);
         }
     }
 
     pub(crate) fn forget(&mut self, log: i64, first: u64) {
-        self.rows.remove(&(log, first));
+        if let Some(rows) = self.rows.remove(&(log, first)) {
+            self.bytes -= rows.bytes();
+        }
         self.order.retain(|key| *key != (log, first));
     }
 }

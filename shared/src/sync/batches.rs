@@ -269,12 +269,14 @@ impl Replica {
         if session.role != Role::Parent || session.phase != Phase::Linked || !is_told {
             return;
         }
+        let packs = session.packs;
         let (device, epoch, Some(unit)) = (session.device, session.epoch, session.unit.clone()) else {
             return;
         };
         let Self { store, station, registries, .. } = self;
-        let extended = store
-            .commit(|tx| Extension::new(tx, station, registries, (device, epoch, &unit), now)?.run(holdings));
+        let extended = store.commit(|tx| {
+            Extension::new(tx, station, registries, (device, epoch, &unit), packs, now)?.run(holdings)
+        });
         match extended {
             Ok(feed) => {
                 if let Some(session) = self.sessions.get_mut(&peer)

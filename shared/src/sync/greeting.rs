@@ -25,6 +25,7 @@ use crate::{
         Frame,
         batch::{Batch, LogName, Reader},
         frame::{Cursor, Enrol, Enrolled, Hello, LogVerdict, Partial, VERSION, Welcome},
+        pack,
     },
 };
 
@@ -92,6 +93,7 @@ impl Replica {
             clock: now.wall,
             eager: resting,
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            packs: Some(pack::NEWEST),
         };
         let feed_name = feed.map(|feed| feed.name);
         let session = self.sessions.get_mut(&peer).ok_or_else(|| protocol("gone"))?;
@@ -200,6 +202,7 @@ impl Replica {
         session.sending = super::session::Sending::default();
         session.sending.credit = CREDIT_BYTES;
         session.resume = hello.partial;
+        session.packs = hello.packs;
         session.accepts = continues;
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));
@@ -370,6 +373,7 @@ impl Replica {
                 letter,
                 reconcile,
                 unit: device.unit.clone(),
+                packs: Some(pack::NEWEST),
             };
             Ok((welcome, name))
         })
@@ -426,16 +430,21 @@ impl Replica {
             place.unit = Some(welcome.unit.clone());
         }
         let lowers = devices::receipted(store.reader(), station.epoch)? > welcome.durable.index;
-        if is_new || lowers || place != station.place {
+        let packs_anew = station.packs != welcome.packs;
+        if is_new || lowers || packs_anew || place != station.place {
             store.commit(|tx| {
                 if let Some(place) = &place {
                     place.save(tx)?;
+                }
+                if packs_anew {
+                    Station::save_packs(tx, welcome.packs)?;
                 }
                 devices::lower_receipt(tx, station.epoch, welcome.durable.index)?;
                 if is_new { begin_feed(tx, station, &welcome.hub_epoch) } else { Ok(()) }
             })?;
         }
         station.place = place;
+        station.packs = welcome.packs;
         station.feed_epoch = Some(welcome.hub_epoch);
         Ok(is_new)
     }

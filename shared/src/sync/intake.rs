@@ -30,7 +30,10 @@ use crate::{
         registries,
     },
     time::Now,
-    wire::batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
+    wire::{
+        batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
+        pack::PackError,
+    },
 };
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
@@ -140,6 +143,8 @@ impl<'a> Intake<'a> {
         if batch.first != log.head.index + 1 || batch.before != log.head.chain {
             return Err(IntakeError::Discontinuous);
         }
+        let places = log::find_places(self.tx, &log, &batch.references()?)?;
+        let batch = &Batch { places, ..batch.clone() };
         let entries = hashed(batch)?;
         log::store(self.tx, &mut log, batch)?;
         self.log_entries(batch, entries, log.row, (key, unit), feed)
@@ -599,9 +604,16 @@ fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result
 fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
-    for (entry, index) in batch.entries()?.into_iter().zip(batch.first..) {
-        let hash =
-            entry.change().map(document::hash).transpose().map_err(|_| IntakeError::Build { index })?;
+    let read = match log::read(batch) {
+        // It goes on from what is not here.
+        Err(BatchError::Pack(PackError::Reference { .. })) => return Err(IntakeError::Discontinuous),
+        read => read?,
+    };
+    for ((entry, known), index) in read.into_iter().zip(batch.first..) {
+        let hash = match (known, entry.change()) {
+            (None, Some(change)) => Some(document::hash(change).map_err(|_| IntakeError::Build { index })?),
+            (known, _) => known,
+        };
         chain = chain.after(&entry, hash.as_ref());
         entries.push((index, entry, hash));
     }

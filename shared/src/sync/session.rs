@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub(super) shut_out: Option<Standing>,
     /// Parent: the feed's entry that the child holds last.
     pub(super) feed_at: u64,
+    /// Parent: the newest dictionary of packed batches that the child knows; `None` where it reads rows alone.
+    pub(super) packs: Option<u8>,
     /// The part of our next batch that the peer holds.
     pub(super) resume: Option<Partial>,
     readers: BTreeMap<Channel, FrameReader>,
@@ -125,6 +127,7 @@ impl Session {
             accepts: role == Role::Child,
             shut_out: None,
             feed_at: 0,
+            packs: None,
             resume: None,
             readers: BTreeMap::new(),
             incoming: None,

@@ -179,6 +179,7 @@ fn hello(station: &Station, log: Cursor) -> Vec<u8> {
         clock: Timestamp(1_795_200_000_000),
         eager: false,
         program: "0".to_owned(),
+        packs: None,
     })
     .to_bytes()
 }
