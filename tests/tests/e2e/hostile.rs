@@ -19,8 +19,11 @@ use shared::{
 };
 use tests::{process::Van, random::Random};
 use van_agent::host::{
-    dial::dial,
+    dial::{Caller, dial},
+    meter::Meter,
+    networks::Networks,
     quic::{self, Side},
+    wire::Wire,
 };
 
 use crate::stage::{Stage, case, shown, sync};
@@ -189,16 +192,25 @@ async fn speak(stage: &Stage, van: &Van, control: &[u8], batch: &[u8]) -> (Optio
     let log =
         log::find(store.reader(), &station.log()).expect("it reads").map(|log| log.head).unwrap_or_default();
     let place = station.place.clone().expect("it is enrolled");
-    let endpoint = quic::van_endpoint().expect("a socket");
-    let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
+    let hello = hello(&station, log);
+    let (meter, now) = (Meter::default(), Timestamp(0));
+    let caller = Caller {
+        endpoint: quic::van_endpoint(&meter).expect("a socket"),
+        meter,
+        key: Arc::new(station.key),
+        hub: place.hub_key,
+        transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
+        keep_alive: None,
+        networks: Networks::default(),
+        now,
+    };
     let addresses = [stage.running().addr("quic").into()];
-    let patience = std::time::Duration::from_secs(20);
-    let link = dial(&endpoint, &station.key, place.hub_key, &addresses, transport, patience.into());
-    let link = link.await.expect("the hub answers");
+    let dialled = dial(&caller, &addresses, std::time::Duration::from_secs(20).into()).await;
+    let Wire::Quic(link) = dialled.expect("the hub answers").wire else { panic!("TCP was quicker") };
     let (mut send, _receive) = link.open_bi().await.expect("a stream");
     let mut batches = link.open_uni().await.expect("a stream");
     let said = async {
-        send.write_all(&hello(&station, log)).await?;
+        send.write_all(&hello).await?;
         send.write_all(control).await?;
         batches.write_all(batch).await
     };
