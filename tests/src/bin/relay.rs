@@ -81,6 +81,7 @@ fn stats(stats: &Stats) -> Value {
         "down": counts(&stats.down),
         "clients": stats.clients,
         "connections": stats.connections,
+        "connections_open": stats.connections_open,
         "cut": stats.severed,
     })
 }

@@ -122,6 +122,7 @@ impl Carrier {
                 }
             }
             self.streams.reset_severed();
+            self.streams.count();
             while let Some((at, connection, event)) = self.streams.poll() {
                 self.push(at, What::Segment { connection, event });
             }

@@ -58,6 +58,8 @@ pub struct Stats {
     pub clients: usize,
     /// TCP connections that were begun.
     pub connections: u64,
+    /// Those of them that have not ended: no reset, and not both directions finished.
+    pub connections_open: u64,
     /// Whether the link was cut by hand or by its bytes, and not yet restored.
     pub severed: bool,
 }
@@ -159,11 +161,13 @@ struct State {
     air: Air,
     clients: usize,
     connections: u64,
+    connections_open: u64,
 }
 
 impl Link {
     fn new(target: SocketAddr, profile: Profile, seed: u64) -> Self {
-        let state = State { target, air: Air::new(profile, seed), clients: 0, connections: 0 };
+        let air = Air::new(profile, seed);
+        let state = State { target, air, clients: 0, connections: 0, connections_open: 0 };
         Self { state: Mutex::new(state), changed: Condvar::new(), severed: Notify::new() }
     }
 
@@ -179,6 +183,7 @@ impl State {
             down: self.air.lane(Direction::Down).counts(),
             clients: self.clients,
             connections: self.connections,
+            connections_open: self.connections_open,
             severed: self.air.is_severed(),
         }
     }

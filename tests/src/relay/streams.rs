@@ -169,6 +169,11 @@ impl Streams {
         }
     }
 
+    /// Tells how many connections there are.
+    pub(super) fn count(&self) {
+        self.link.lock().connections_open = self.all.len() as u64;
+    }
+
     fn begin(&mut self, now: Duration, socket: TcpStream) {
         let number = self.next;
         self.next += 1;

@@ -29,7 +29,7 @@ use van_agent::host::{
 use crate::stage::{Stage, case, shown, sync};
 
 /// Opens what a laptop holds, as a program of the thief's own would.
-fn break_open(home: &Path) -> (Store, Station) {
+pub(crate) fn break_open(home: &Path) -> (Store, Station) {
     let store = Store::open(&home.join("keliling.db")).expect("the laptop's store");
     let station = Station::load(store.reader()).expect("it reads").expect("it is set up");
     (store, station)
@@ -166,7 +166,7 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
 }
 
 /// What a laptop says first.
-fn hello(station: &Station, log: Cursor) -> Vec<u8> {
+pub(crate) fn hello(station: &Station, log: Cursor) -> Vec<u8> {
     Frame::Hello(Hello {
         versions: vec![VERSION],
         schema: document::SCHEMA,
@@ -186,24 +186,27 @@ fn hello(station: &Station, log: Cursor) -> Vec<u8> {
     .to_bytes()
 }
 
+/// Who dials with the laptop's key.
+pub(crate) fn caller(station: Station, endpoint: quinn::Endpoint) -> Caller {
+    Caller {
+        endpoint,
+        meter: Meter::default(),
+        hub: station.place.as_ref().expect("it is enrolled").hub_key,
+        key: Arc::new(station.key),
+        transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
+        keep_alive: None,
+        networks: Networks::default(),
+        now: Timestamp(0),
+    }
+}
+
 /// Connects with the laptop's key, says hello and then `control` and `batch`; how the hub ended it.
 async fn speak(stage: &Stage, van: &Van, control: &[u8], batch: &[u8]) -> (Option<CloseCode>, String) {
     let (store, station) = break_open(van.home());
     let log =
         log::find(store.reader(), &station.log()).expect("it reads").map(|log| log.head).unwrap_or_default();
-    let place = station.place.clone().expect("it is enrolled");
     let hello = hello(&station, log);
-    let (meter, now) = (Meter::default(), Timestamp(0));
-    let caller = Caller {
-        endpoint: quic::van_endpoint(&meter).expect("a socket"),
-        meter,
-        key: Arc::new(station.key),
-        hub: place.hub_key,
-        transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
-        keep_alive: None,
-        networks: Networks::default(),
-        now,
-    };
+    let caller = caller(station, quic::van_endpoint(&Meter::default()).expect("a socket"));
     let addresses = [stage.running().addr("quic").into()];
     let dialled = dial(&caller, &addresses, std::time::Duration::from_secs(20).into()).await;
     let Wire::Quic(link) = dialled.expect("the hub answers").wire else { panic!("TCP was quicker") };
