@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use if_watch::{IfEvent, tokio::IfWatcher};
+use if_watch::{IfEvent, IpNet, tokio::IfWatcher};
 use serde::Serialize;
 use serde_json::json;
 use shared::{
@@ -18,7 +18,11 @@ use shared::{
     identity::{Key, ticket::Address},
     sync::{CloseCode, Event, PeerId, Role, station::Station},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
 
 use crate::{
     agent::{Agent, SyncCall},
@@ -51,7 +55,7 @@ const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Interfaces that are up when the program begins are told within this time of it.
+/// Interfaces that are up when the program begins are told within this time of each other.
 const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
 
 /// What a link is for.
@@ -637,31 +641,51 @@ fn jittered(pause: Duration) -> Duration {
 
 /// Tells when a network interface comes up, or gets an address.
 struct Interfaces {
-    watcher: Option<IfWatcher>,
-    /// Until then what is told was up already.
-    settled: Instant,
+    came_up: Arc<Notify>,
+    /// The task that watches; ends with this.
+    _watching: JoinSet<()>,
 }
 
 impl Interfaces {
     /// Begins to watch; what is up already does not count.
     fn begin() -> Self {
-        let watcher = IfWatcher::new()
-            .inspect_err(|error| tracing::debug!(%error, "watch the network's interfaces"))
-            .ok();
-        Self { watcher, settled: Instant::now() + INTERFACES_SETTLE }
+        let came_up = Arc::new(Notify::new());
+        let mut watching = JoinSet::new();
+        match IfWatcher::new() {
+            Ok(watcher) => drop(watching.spawn(watch(watcher, Arc::clone(&came_up)))),
+            Err(error) => tracing::debug!(%error, "watch the network's interfaces"),
+        }
+        Self { came_up, _watching: watching }
     }
 
-    /// Returns when an interface has come up; never where the system does not tell.
-    async fn up(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return std::future::pending().await };
-        loop {
-            match poll_fn(|context| watcher.poll_if_event(context)).await {
-                Ok(IfEvent::Up(net)) if !net.addr().is_loopback() && Instant::now() > self.settled => return,
-                Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "watch the network's interfaces");
-                    return std::future::pending().await;
-                }
+    /// Returns when an interface has come up since last asked; never where the system does not tell.
+    async fn up(&self) {
+        self.came_up.notified().await;
+    }
+}
+
+/// Tells what comes up after the system has told what was up before.
+async fn watch(mut watcher: IfWatcher, came_up: Arc<Notify>) {
+    while let Ok(known) = tokio::time::timeout(INTERFACES_SETTLE, next_up(&mut watcher)).await {
+        if known.is_none() {
+            return;
+        }
+    }
+    while let Some(net) = next_up(&mut watcher).await {
+        tracing::debug!(%net, "an interface has come up");
+        came_up.notify_one();
+    }
+}
+
+/// The next address of an interface, that of the machine itself left out; none where the system tells no more.
+async fn next_up(watcher: &mut IfWatcher) -> Option<IpNet> {
+    loop {
+        match poll_fn(|context| watcher.poll_if_event(context)).await {
+            Ok(IfEvent::Up(net)) if !net.addr().is_loopback() => return Some(net),
+            Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
+            Err(error) => {
+                tracing::debug!(%error, "watch the network's interfaces");
+                return None;
             }
         }
     }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use serde_json::{Value, json};
 use tests::{
+    crossing::{self, Extent, Line},
     people::{Order, Region, ndjson},
     process::{Hub, Running, Van},
     relay::{Profile, Relay},
@@ -26,6 +27,9 @@ struct Arguments {
     /// A tenth of the cases: an impression within minutes.
     #[arg(long)]
     quick: bool,
+    /// Only the exchange over thin links: minutes.
+    #[arg(long)]
+    link: bool,
     /// Prints the figures as one JSON value, not as a table.
     #[arg(long)]
     json: bool,
@@ -48,7 +52,8 @@ const SEARCHES: u32 = 20;
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let cases = if arguments.quick { arguments.cases / 10 } else { arguments.cases };
-    let figures = measure(cases)?;
+    let mut figures = if arguments.link { Vec::new() } else { measure(cases)? };
+    figures.extend(crossings(arguments.quick)?);
     let mut out = io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", json!({"figures": figures.iter().map(Figure::to_json).collect::<Vec<_>>()}))?;
@@ -56,6 +61,17 @@ fn main() -> anyhow::Result<()> {
         writeln!(out, "{cases} cases\n\n{}", table(&figures))?;
     }
     Ok(())
+}
+
+/// Takes cases over thin links.
+fn crossings(quick: bool) -> anyhow::Result<Vec<Figure>> {
+    let extent = if quick { Extent { cases: 300, runs: 1 } } else { Extent { cases: 2_000, runs: 3 } };
+    let mut figures = Vec::new();
+    crossing::measure(extent, |Line { name, value, goal, unit, kind }| {
+        // The names are as many as the lines of the table, and needed to the end.
+        figures.push(Figure { name: name.leak(), value, goal, unit, kind });
+    })?;
+    Ok(figures)
 }
 
 fn measure(cases: usize) -> anyhow::Result<Vec<Figure>> {

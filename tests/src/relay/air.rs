@@ -25,6 +25,8 @@ pub struct Air {
     up: Lane,
     down: Lane,
     outages: Outages,
+    /// When the outages began to count.
+    since: Duration,
     severed: bool,
     /// How often the link was severed: a packet from before is gone, even if it would arrive after.
     severings: u64,
@@ -51,11 +53,18 @@ impl Air {
             up: Lane::new(profile.up, Random::of(seed, "up")),
             down: Lane::new(profile.down, Random::of(seed, "down")),
             outages: profile.outages,
+            since: Duration::ZERO,
             severed: false,
             severings: 0,
             sever_at: None,
             datagrams_blocked: false,
         }
+    }
+
+    /// Makes it another idle link that begins at `now`, not severed, its firewall as it was.
+    pub fn reshape(&mut self, profile: Profile, seed: u64, now: Duration) {
+        let (severings, datagrams_blocked) = (self.severings, self.datagrams_blocked);
+        *self = Self { since: now, severings, datagrams_blocked, ..Self::new(profile, seed) };
     }
 
     /// One of the lanes.
@@ -153,6 +162,6 @@ impl Air {
     }
 
     fn down_at(&self, now: Duration) -> bool {
-        self.severed || self.outages.down_at(now)
+        self.severed || self.outages.down_at(now.saturating_sub(self.since))
     }
 }

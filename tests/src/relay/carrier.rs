@@ -88,8 +88,8 @@ impl Carrier {
         Self {
             front,
             streams: Streams::new(listener, Arc::clone(&link)),
+            started: link.started,
             link,
-            started: Instant::now(),
             clients: BTreeMap::new(),
             readers: JoinSet::new(),
             answers: mpsc::channel(ANSWERS_MAX),

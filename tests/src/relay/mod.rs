@@ -25,7 +25,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, oneshot};
@@ -120,6 +120,14 @@ impl Relay {
         self.link.changed.notify_all();
     }
 
+    /// Makes it another link, up and idle, that begins now and has counted nothing. What is under way arrives as it
+    /// would have, and counts where it arrives; so take a link that is at rest.
+    pub fn reshape(&self, profile: Profile, seed: u64) {
+        let now = self.link.started.elapsed();
+        self.link.lock().air.reshape(profile, seed, now);
+        self.link.changed.notify_all();
+    }
+
     /// What happened so far.
     pub fn stats(&self) -> Stats {
         self.link.lock().stats()
@@ -151,6 +159,8 @@ impl Drop for Relay {
 struct Link {
     state: Mutex<State>,
     changed: Condvar,
+    /// All times of the link count from here.
+    started: Instant,
     /// Wakes the thread to reset its connections.
     severed: Notify,
 }
@@ -168,7 +178,12 @@ impl Link {
     fn new(target: SocketAddr, profile: Profile, seed: u64) -> Self {
         let air = Air::new(profile, seed);
         let state = State { target, air, clients: 0, connections: 0, connections_open: 0 };
-        Self { state: Mutex::new(state), changed: Condvar::new(), severed: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            started: Instant::now(),
+            severed: Notify::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -194,7 +209,6 @@ mod tests {
     use std::{
         io::{Read, Write},
         net::{TcpListener, TcpStream, UdpSocket},
-        time::Instant,
     };
 
     use super::*;
@@ -437,5 +451,24 @@ mod tests {
         let relay = relay(&target, Profile::clean());
         let error = connect(&relay).read(&mut [0; 1]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[test]
+    fn a_link_becomes_another_one() {
+        let target = socket();
+        let relay = relay(&target, Profile::clean());
+        let client = socket();
+        client.send_to(b"before", relay.addr()).unwrap();
+        assert_eq!(receive(&target).0, b"before");
+        let up = Duration::from_secs(3_600);
+        let outages = Outages::Cycle { up, down: up };
+        let shape = Shape { delay: Duration::from_millis(30), ..Shape::CLEAN };
+        relay.reshape(Profile { outages, ..Profile::even(shape) }, 2);
+        assert_eq!(relay.stats().up.offered, Tally::default());
+        let started = Instant::now();
+        client.send_to(b"after", relay.addr()).unwrap();
+        assert_eq!(receive(&target).0, b"after");
+        assert!(started.elapsed() >= Duration::from_millis(30));
+        assert_eq!(relay.stats().up.sent, Tally { packets: 1, bytes: 5 + UDP_HEADERS_BYTES });
     }
 }

@@ -109,7 +109,7 @@ pub async fn drive<O: Owned>(wire: Wire, role: Role, owner: &Handle<O>) -> Ended
         Wire::Tcp(connection) => {
             let (key, exporter) = (connection.key(), connection.exporter());
             let Ok((peer, outbound)) = owner.open(role, key, exporter).await else { return Ended::Stopping };
-            let ended = connection.serve(owner, peer, outbound).await;
+            let ended = connection.serve(owner, role, peer, outbound).await;
             owner.gone(peer).await;
             ended
         }
@@ -137,14 +137,14 @@ fn close(connection: &Connection, code: CloseCode, reason: &str) {
     connection.close(VarInt::from_u32(code.value()), reason.as_bytes());
 }
 
-/// Whether what was sent before a close for `code` is worth waiting for.
-pub(super) fn lingers(code: CloseCode) -> bool {
+/// Whether what was sent before a close for `code` is worth waiting for. A child that has asked its parent for the
+/// close has everything: the wait would cost it a round trip.
+pub(super) fn lingers(code: CloseCode, role: Role) -> bool {
     match code {
-        CloseCode::Done
-        | CloseCode::RetryLater
-        | CloseCode::WrongVersion
-        | CloseCode::UnknownDevice
-        | CloseCode::Ticket => true,
+        CloseCode::Done => role == Role::Child,
+        CloseCode::RetryLater | CloseCode::WrongVersion | CloseCode::UnknownDevice | CloseCode::Ticket => {
+            true
+        }
         CloseCode::Protocol
         | CloseCode::Revoked
         | CloseCode::Replaced
@@ -155,6 +155,7 @@ pub(super) fn lingers(code: CloseCode) -> bool {
 
 /// The tasks of one link; dropped, they end.
 struct Tasks {
+    role: Role,
     readers: JoinSet<()>,
     writers: JoinSet<()>,
     close: oneshot::Receiver<(CloseCode, String)>,
@@ -197,7 +198,7 @@ impl Tasks {
                 inbound.read(stream, Channel::Batch).await;
             }
         });
-        Self { readers, writers, close }
+        Self { role, readers, writers, close }
     }
 
     async fn end(mut self, connection: &Connection) -> Ended {
@@ -205,7 +206,7 @@ impl Tasks {
             error = connection.closed() => ended_by(error),
             asked = &mut self.close => match asked {
                 Ok((code, reason)) => {
-                    if lingers(code) {
+                    if lingers(code, self.role) {
                         self.linger(connection).await;
                     }
                     close(connection, code, &reason);

@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use shared::{
     id::PublicKey,
     identity::tls::{self, NoPeerKey},
-    sync::{Channel, CloseCode, PeerId},
+    sync::{Channel, CloseCode, PeerId, Role},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split},
@@ -165,7 +165,13 @@ impl Connection {
     }
 
     /// Moves bytes between the connection and the owner until the link ends.
-    pub(super) async fn serve<O: Owned>(self, owner: &Handle<O>, peer: PeerId, outbound: Outbound) -> Ended {
+    pub(super) async fn serve<O: Owned>(
+        self,
+        owner: &Handle<O>,
+        role: Role,
+        peer: PeerId,
+        outbound: Outbound,
+    ) -> Ended {
         let Outbound { control, batch, close, waiting } = outbound;
         let (reading, writing) = split(self.stream);
         let pong = Arc::new(Notify::new());
@@ -189,7 +195,7 @@ impl Connection {
             asked = close => {
                 let (goodbye, ended) = match asked {
                     Ok((code, reason)) => {
-                        (Goodbye { code, reason: reason.clone(), whole: lingers(code) }, Ended::Here { code, reason })
+                        (Goodbye { code, reason: reason.clone(), whole: lingers(code, role) }, Ended::Here { code, reason })
                     }
                     Err(_) => {
                         let reason = "the program is stopping".to_owned();
