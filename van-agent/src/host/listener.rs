@@ -47,8 +47,9 @@ pub struct Door {
     endpoint: Endpoint,
     listener: TcpListener,
     acceptor: TlsAcceptor,
-    /// Connections over TCP, unfinished handshakes included; closed to newcomers when none.
+    /// Connections over TCP, unfinished handshakes included.
     tcp: watch::Sender<usize>,
+    /// Whether newcomers over TCP are let in no more.
     closed: watch::Sender<bool>,
 }
 

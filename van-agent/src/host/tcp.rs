@@ -185,7 +185,7 @@ impl Connection {
             pong: Arc::clone(&pong),
             life: self.life.clone(),
         };
-        let written = tasks.spawn(writer.run(closed));
+        tasks.spawn(writer.run(closed));
         let reader = Reader { stream: reading, owner: owner.clone(), peer, pong };
         let reading = reader.run();
         tokio::pin!(reading);
@@ -206,8 +206,8 @@ impl Connection {
                 // A writer that has ended has nobody to say goodbye to.
                 drop(closing.send(goodbye));
                 // Until the peer has hung up, too: what is closed with bytes unread takes back what was written.
-                drop(timeout(patience, async { while tasks.join_next().await.is_some() {} reading.await }).await);
-                drop(written);
+                let written = async { while tasks.join_next().await.is_some() {} };
+                drop(timeout(patience, async { tokio::join!(written, reading) }).await);
                 ended
             }
         }
