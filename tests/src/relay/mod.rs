@@ -5,7 +5,7 @@
 //! as behind a NAT. The relay has its own thread, so that a busy test does not change the link. Which
 //! packets are lost follows from the seed and from the order in which they come in; when they come is the
 //! machine's. A packet never arrives before its time. TCP comes in on the same port number as UDP and shares the
-//! rate with it; [`segments`] tells what losses do to it. A client's `connect` succeeds at once, since its own
+//! rate with it; [`Connection`] tells what losses do to it. A client's `connect` succeeds at once, since its own
 //! system answers; its bytes then wait until the handshake over the link is done.
 //!
 //! Both are counted as whole IP packets: 28 bytes of headers for each datagram, 40 for each segment.

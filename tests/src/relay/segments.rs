@@ -4,18 +4,6 @@
 //! computed here, and their effect is what TCP makes of them: the segment comes later, once more at the cost of
 //! the rate, and everything behind it waits.
 //!
-//! The rules, after Linux as it is set up today:
-//! - Segments carry up to [`SEGMENT_BYTES`] and are cut when they can be sent; 40 bytes of headers each.
-//! - SYN and SYN-ACK open the connection and a FIN ends each direction, each a segment without bytes. SYN-ACK and
-//!   FIN are acknowledged at once, of the others every second, or one that stays alone for 40 ms unless bytes go
-//!   back meanwhile. A lost acknowledgement does no harm: the next one says the same.
-//! - At most ten segments, or twice what the link holds, are unacknowledged. With that a link of the profiles is
-//!   full from the first round trip, so there is no slow start, and the window does not shrink by losses: TCP is
-//!   shown a little faster than it is.
-//! - A lost segment is sent again after 1.25 round trips if three were sent behind it (RACK), else after two (tail
-//!   loss probe); lost again, after a round trip and 200 ms, doubled each time up to a minute. A lost SYN is sent
-//!   again after a second, doubled each time.
-//!
 //! Knows no clock and no socket: [`Connection::handle`] is given its own events at their time.
 
 use std::{
@@ -104,6 +92,18 @@ pub enum Effect {
 }
 
 /// One connection.
+///
+/// The rules, after Linux as it is set up today:
+/// - Segments carry up to [`SEGMENT_BYTES`] and are cut when they can be sent; 40 bytes of headers each.
+/// - SYN and SYN-ACK open the connection and a FIN ends each direction, each a segment without bytes. SYN-ACK and
+///   FIN are acknowledged at once, of the others every second, or one that stays alone for 40 ms unless bytes go
+///   back meanwhile. A lost acknowledgement does no harm: the next one says the same.
+/// - At most ten segments, or twice what the link holds if that is more, are unacknowledged. So a profile's link is
+///   full from the first round trip, so there is no slow start, and the window does not shrink by losses: TCP is
+///   shown a little faster than it is.
+/// - A lost segment is sent again after 1.25 round trips if three were sent behind it (RACK), else after two (tail
+///   loss probe); lost again, after a round trip and 200 ms, doubled each time up to a minute. A lost SYN is sent
+///   again after a second, doubled each time.
 #[derive(Debug)]
 pub struct Connection {
     up: Flow,
