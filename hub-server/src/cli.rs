@@ -118,7 +118,7 @@ pub struct Advertise {
 /// Options of `run`.
 #[derive(Args, Clone, Debug)]
 pub struct Run {
-    /// UDP address to listen on for laptops; port 0 for any.
+    /// Address to listen on for laptops, in UDP and in TCP; port 0 for any that is free in both.
     #[arg(long, value_name = "IP:PORT", default_value_t = LISTEN)]
     pub listen: SocketAddr,
     /// Loopback address of the operator's page; port 0 for any.

@@ -41,7 +41,7 @@ const LIMIT: Duration = Duration::from_secs(180);
 pub type Step = fn(&mut District) -> Vec<String>;
 
 /// The day, in order.
-pub const STEPS: [(&str, Step); 14] = [
+pub const STEPS: [(&str, Step); 15] = [
     ("A hub for Kabupaten Timor Tengah Selatan, with its villages, service points and services", found_hub),
     ("Three units enrol their laptops, and have the registries with them", enrol),
     ("A day in villages without network: every case is on its laptop, and nowhere else", record),
@@ -54,6 +54,10 @@ pub const STEPS: [(&str, Step); 14] = [
     ("The agency takes a case on: the hub writes it, the van sees it, custody says accepted", amend),
     ("A laptop sends what it may not: the record is held with its reason, all else goes on", hostile),
     ("That laptop is revoked", revoke),
+    (
+        "A network that lets no UDP through: the same exchange over TCP, found in a short race and remembered",
+        udp_blocked,
+    ),
     ("The hub is killed and started again: every case that was reported is there", killed_hub),
     ("The laptop may be wiped, and the pages answer", pages),
 ];
@@ -125,8 +129,9 @@ impl District {
         let last = output.json();
         assert_eq!(last["ok"], Value::Bool(true), "{last}");
         let seconds = last["seconds"].as_f64().unwrap_or(f64::NAN);
+        let over = if last["over"] == "tcp" { "EDGE, by TCP" } else { "EDGE" };
         format!(
-            "{} sent, {} received, {} covered by receipts; {} bytes up, {} down, {seconds:.1} s over EDGE",
+            "{} sent, {} received, {} covered by receipts; {} bytes up, {} down, {seconds:.1} s over {over}",
             last["sent"], last["received"], last["receipted"], last["bytes_up"], last["bytes_down"],
         )
     }
@@ -362,6 +367,25 @@ fn revoke(district: &mut District) -> Vec<String> {
     assert_eq!(output.code, Some(1), "{output}");
     assert!(output.stderr.contains("revoked") || output.stdout.contains("revoked"), "{output}");
     vec!["its next sync is refused: this laptop is revoked".to_owned()]
+}
+
+fn udp_blocked(district: &mut District) -> Vec<String> {
+    district.relay.block_udp(true);
+    let slip = district.slips.last().expect("there are slips").clone();
+    let note = ["amend", &slip, "--set", "notes=dilengkapi", "--reason", "berkas menyusul"];
+    district.vans[2].call(&note).run().done();
+    let blocked = |district: &District| district.relay.stats().up.blocked.packets;
+    let tried = blocked(district);
+    let told = vec![district.synced(2), district.synced(2)];
+    assert!(told.iter().all(|line| line.ends_with("by TCP")), "{told:?}");
+    assert!(blocked(district) > tried, "QUIC goes first where nothing is known of the network");
+    let known = blocked(district);
+    district.synced(2);
+    assert_eq!(blocked(district), known, "once known, it is left alone for a while");
+    assert_eq!(district.hub().run(&["case", "show", &slip]).json()["notes"], "dilengkapi");
+    assert_eq!(district.custody(2)[0], 0);
+    district.relay.block_udp(false);
+    told
 }
 
 fn killed_hub(district: &mut District) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Journeys over real processes, real QUIC and real disks.
+//! Journeys over real processes, real QUIC and TCP, and real disks.
 
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
@@ -14,6 +14,8 @@ mod hub;
 mod kills;
 #[path = "e2e/machines.rs"]
 mod machines;
+#[path = "e2e/network.rs"]
+mod network;
 #[path = "e2e/stage.rs"]
 mod stage;
 #[path = "e2e/tickets.rs"]

@@ -1,7 +1,8 @@
 //! The way to the hub: dials, lets the core speak, tells how it went, and tries again.
 //!
 //! One keeper serves `sync` (one exchange, then it leaves) and `run` (it stays linked, and comes back after a cut
-//! with growing, jittered pauses, at once when an interface comes up or somebody asks).
+//! with growing, jittered pauses, at once when an interface comes up or somebody asks). When an interface comes up
+//! while it is linked, the link moves there and asks the hub for a sign of life at once.
 
 use std::{
     future::{Future, poll_fn},
@@ -9,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use if_watch::{IfEvent, tokio::IfWatcher};
-use quinn::Connection;
+use if_watch::{IfEvent, IpNet, tokio::IfWatcher};
 use serde::Serialize;
 use serde_json::json;
 use shared::{
@@ -18,17 +18,25 @@ use shared::{
     identity::{Key, ticket::Address},
     sync::{CloseCode, Event, PeerId, Role, station::Station},
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
 
 use crate::{
     agent::{Agent, SyncCall},
     host::{
         control::Reply,
-        dial::{DialError, Patience, dial},
+        dial::{Caller, DialError, Dialled, Patience, dial},
         driver::{self, Ended},
-        machine,
+        home::Home,
+        machine::{self, Clock},
+        meter::Meter,
+        networks::Networks,
         owner::{Handle, Stopped},
         quic::{self, Side},
+        wire::{Over, Wire},
     },
 };
 
@@ -47,7 +55,7 @@ const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Interfaces that are up when the program begins are told within this time.
+/// Interfaces that are up when the program begins are told within this time of each other.
 const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
 
 /// What a link is for.
@@ -153,10 +161,14 @@ pub struct Report {
     pub receipted: u64,
     /// Refusals learnt.
     pub quarantined: u64,
-    /// Bytes sent, as whole IP packets.
+    /// Bytes sent, as whole IP packets: 28 of headers for each datagram, and TCP by the rule of
+    /// [`meter`](crate::host::meter), 40 for each segment. Attempts that came to nothing are in it.
     pub bytes_up: u64,
     /// Bytes received, as whole IP packets.
     pub bytes_down: u64,
+    /// Over what it went; none where no connection came about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
     /// How long it took.
     pub seconds: f64,
     /// Why it did not work, as pages tell it.
@@ -180,6 +192,7 @@ impl Default for Report {
             quarantined: 0,
             bytes_up: 0,
             bytes_down: 0,
+            over: None,
             seconds: 0.0,
             why: None,
             error: None,
@@ -209,6 +222,9 @@ enum Stay {
 /// Keeps the link of one laptop.
 pub struct Keeper {
     owner: Handle<Agent>,
+    home: Home,
+    clock: Clock,
+    interfaces: Interfaces,
     events: mpsc::UnboundedReceiver<Event>,
     calls: mpsc::UnboundedReceiver<SyncCall>,
     waiting: Vec<Reply>,
@@ -226,6 +242,14 @@ impl std::fmt::Debug for Keeper {
     }
 }
 
+/// What a link was dialled with.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    caller: &'a Caller,
+    started: Instant,
+    stay: Stay,
+}
+
 /// How a link ended, told in words.
 enum Cut {
     /// Ended by itself, or by the hub.
@@ -237,9 +261,11 @@ enum Cut {
 }
 
 impl Keeper {
-    /// A keeper over the owner's thread; `events` are the core's, `calls` the wishes to reconcile.
+    /// A keeper over the owner's thread; `events` are the core's, `calls` the wishes to reconcile. What it finds of
+    /// networks is kept in `home`. Watches the network's interfaces from now on; made on a runtime.
     pub fn new(
         owner: Handle<Agent>,
+        home: Home,
         events: mpsc::UnboundedReceiver<Event>,
         calls: mpsc::UnboundedReceiver<SyncCall>,
         on_progress: impl FnMut(Progress) + Send + 'static,
@@ -247,6 +273,9 @@ impl Keeper {
     ) -> Self {
         Self {
             owner,
+            home,
+            clock: Clock::start(),
+            interfaces: Interfaces::begin(),
             events,
             calls,
             waiting: Vec::new(),
@@ -272,7 +301,6 @@ impl Keeper {
     /// Stays linked for ever, as far as the network lets it.
     pub async fn stay(&mut self) {
         let mut pause = PAUSE;
-        let mut interfaces = Interfaces::begin().await;
         loop {
             let Ok(Some(target)) = self.owner.run(|agent, _| Target::of(agent)).await else { return };
             let report = self.attempt(target, Stay::Stay).await;
@@ -284,7 +312,7 @@ impl Keeper {
             tracing::debug!(seconds = wait.as_secs_f32(), "wait before the next link");
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = interfaces.up() => pause = PAUSE,
+                () = self.interfaces.up() => pause = PAUSE,
                 call = self.calls.recv() => match call {
                     Some(call) => self.take(call),
                     None => return,
@@ -320,7 +348,8 @@ impl Keeper {
         let started = Instant::now();
         while self.events.try_recv().is_ok() {}
         let mut report = Report::default();
-        let endpoint = match quic::van_endpoint() {
+        let meter = Meter::default();
+        let endpoint = match quic::van_endpoint(&meter) {
             Ok(endpoint) => endpoint,
             Err(error) => {
                 report.error = Some(format!("no socket could be had: {error}"));
@@ -329,24 +358,37 @@ impl Keeper {
             }
         };
         let keep_alive = (stay == Stay::Stay).then_some(KEEP_ALIVE);
-        let transport = Arc::new(quic::transport(Side::Van { keep_alive }));
+        let purpose = target.purpose;
+        let caller = Caller {
+            endpoint,
+            meter,
+            key: Arc::new(target.key),
+            hub: target.hub,
+            transport: Arc::new(quic::transport(Side::Van { keep_alive })),
+            keep_alive,
+            networks: Networks::load(&self.home),
+            now: self.clock.now().wall,
+        };
         // Whoever was told goodbye need not be told.
         let mut closed_there = false;
-        match self.dial(&endpoint, &target, transport).await {
+        match self.dial(&caller, purpose, &target.addresses).await {
             Err(error) => {
                 report.why = Some(why_of(&error));
-                report.next = Some(next_of(&error, target.purpose).to_owned());
+                report.next = Some(next_of(&error, purpose).to_owned());
                 report.error = Some(chain(&error));
             }
-            Ok(connection) => {
-                let cut = self.speak(&connection, &mut report, started, stay).await;
-                measure(&connection, &mut report, started);
+            Ok(dialled) => {
+                self.remember(&caller, &dialled);
+                report.over = Some(dialled.wire.over());
+                let line = Line { caller: &caller, started, stay };
+                let cut = self.speak(dialled.wire, &mut report, &line).await;
+                measure(&caller.meter, &mut report, started);
                 closed_there = matches!(cut, Cut::Ended(Ended::There { .. } | Ended::Forgotten));
                 if matches!(cut, Cut::Asked) {
                     return report;
                 }
                 if !report.ok || shuts_out(&cut) {
-                    let (why, error, next) = words_of(&cut, target.purpose);
+                    let (why, error, next) = words_of(&cut, purpose);
                     if why == Why::ShutOut {
                         tracing::info!("the hub shut this laptop out");
                     }
@@ -355,38 +397,50 @@ impl Keeper {
                 }
             }
         }
-        report.seconds = started.elapsed().as_secs_f64();
+        measure(&caller.meter, &mut report, started);
         let told_before = report.ok && stay == Stay::Stay;
         if !told_before {
             self.tell(&report);
         }
         if !closed_there {
-            quic::leave(&endpoint).await;
+            quic::leave(&caller.endpoint).await;
         }
         report
+    }
+
+    /// Keeps over what the hub is reached in this network; where that fails it is found out anew.
+    fn remember(&self, caller: &Caller, dialled: &Dialled) {
+        let mut networks = caller.networks.clone();
+        let over = dialled.wire.over();
+        if networks.note(&dialled.network, over, dialled.quic_heard, caller.now) {
+            tracing::info!(?over, "this network's way to the hub is another now");
+            if let Err(error) = networks.save(&self.home) {
+                tracing::debug!(error = &error as &dyn std::error::Error, "keep the way to the hub");
+            }
+        }
     }
 
     /// Connects; whoever asks for an exchange meanwhile waits no longer than they are willing to.
     async fn dial(
         &mut self,
-        endpoint: &quinn::Endpoint,
-        target: &Target,
-        transport: Arc<quinn::TransportConfig>,
-    ) -> Result<Connection, DialError> {
+        caller: &Caller,
+        purpose: Purpose,
+        addresses: &[Address],
+    ) -> Result<Dialled, DialError> {
         let whole = self.patience.unwrap_or(PATIENCE);
-        let first_packet = match target.purpose {
+        let first_packet = match purpose {
             Purpose::Sync => whole,
             Purpose::Enrol(first_packet) => first_packet.min(whole),
         };
         let patience = Patience { first_packet, whole };
-        let dialling = dial(endpoint, &target.key, target.hub, &target.addresses, transport, patience);
+        let dialling = dial(caller, addresses, patience);
         tokio::pin!(dialling);
         let mut until = Instant::now() + whole + DIAL_SLACK;
         loop {
             tokio::select! {
                 dialled = &mut dialling => return dialled,
                 () = tokio::time::sleep_until(until) => {
-                    let Some(address) = target.addresses.first().cloned() else {
+                    let Some(address) = addresses.first().cloned() else {
                         return Err(DialError::NoAddress);
                     };
                     return Err(DialError::Silent { address, patience: self.patience.unwrap_or(whole) });
@@ -400,18 +454,13 @@ impl Keeper {
         }
     }
 
-    async fn speak(
-        &mut self,
-        connection: &Connection,
-        report: &mut Report,
-        started: Instant,
-        stay: Stay,
-    ) -> Cut {
-        let owner = self.owner.clone();
-        let drive = driver::drive(connection, Role::Child, &owner);
+    async fn speak(&mut self, wire: Wire, report: &mut Report, line: &Line<'_>) -> Cut {
+        let Line { caller, started, stay } = *line;
+        let (owner, pulse) = (self.owner.clone(), wire.pulse());
+        let drive = driver::drive(wire, Role::Child, &owner);
         tokio::pin!(drive);
         let mut patience = self.patience.unwrap_or(PATIENCE);
-        let silence = driver::silence(connection, patience);
+        let silence = driver::silence(&pulse, patience);
         tokio::pin!(silence);
         loop {
             tokio::select! {
@@ -425,7 +474,7 @@ impl Keeper {
                 event = self.events.recv() => {
                     let Some(event) = event else { continue };
                     if let Some(peer) = self.event(event, report) {
-                        measure(connection, report, started);
+                        measure(&caller.meter, report, started);
                         if stay == Stay::Leave {
                             // The hub closes; who has not heard of it by then finds out by itself.
                             said(self.owner.run(move |agent, _| agent.replica_mut().bye(peer)).await);
@@ -434,6 +483,13 @@ impl Keeper {
                         let settled = report.clone();
                         self.tell(&settled);
                     }
+                }
+                () = self.interfaces.up() => {
+                    tracing::info!("a network came up: the link moves there");
+                    if let Err(error) = quic::rebind(&caller.endpoint) {
+                        tracing::debug!(%error, "take another port");
+                    }
+                    pulse.probe();
                 }
                 call = self.calls.recv() => {
                     let Some(call) = call else { continue };
@@ -444,7 +500,7 @@ impl Keeper {
                         return Cut::Asked;
                     }
                     patience = self.patience.unwrap_or(patience);
-                    silence.set(driver::silence(connection, patience));
+                    silence.set(driver::silence(&pulse, patience));
                 }
             }
         }
@@ -493,8 +549,8 @@ async fn finish_within(goodbye: Duration, drive: impl Future<Output = Ended>) ->
     }
 }
 
-fn measure(connection: &Connection, report: &mut Report, started: Instant) {
-    let traffic = driver::traffic(connection);
+fn measure(meter: &Meter, report: &mut Report, started: Instant) {
+    let traffic = meter.traffic();
     (report.bytes_up, report.bytes_down) = (traffic.up_bytes, traffic.down_bytes);
     report.seconds = started.elapsed().as_secs_f64();
 }
@@ -515,6 +571,7 @@ fn why_of(error: &DialError) -> Why {
         | DialError::Name { .. }
         | DialError::Silent { .. }
         | DialError::Failed { .. }
+        | DialError::Refused { .. }
         | DialError::NoRoute { .. }
         | DialError::Unreachable { .. } => Why::NoAnswer,
     }
@@ -529,6 +586,7 @@ fn next_of(error: &DialError, purpose: Purpose) -> &'static str {
         DialError::Name { .. }
         | DialError::Silent { .. }
         | DialError::Failed { .. }
+        | DialError::Refused { .. }
         | DialError::NoRoute { .. }
         | DialError::Unreachable { .. } => purpose.again(),
     }
@@ -581,33 +639,53 @@ fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + share / 2.0)
 }
 
-/// Tells when a network interface comes up.
+/// Tells when a network interface comes up, or gets an address.
 struct Interfaces {
-    watcher: Option<IfWatcher>,
+    came_up: Arc<Notify>,
+    /// The task that watches; ends with this.
+    _watching: JoinSet<()>,
 }
 
 impl Interfaces {
     /// Begins to watch; what is up already does not count.
-    async fn begin() -> Self {
-        let watcher = IfWatcher::new()
-            .inspect_err(|error| tracing::debug!(%error, "watch the network's interfaces"))
-            .ok();
-        let mut interfaces = Self { watcher };
-        while tokio::time::timeout(INTERFACES_SETTLE, interfaces.up()).await.is_ok() {}
-        interfaces
+    fn begin() -> Self {
+        let came_up = Arc::new(Notify::new());
+        let mut watching = JoinSet::new();
+        match IfWatcher::new() {
+            Ok(watcher) => drop(watching.spawn(watch(watcher, Arc::clone(&came_up)))),
+            Err(error) => tracing::debug!(%error, "watch the network's interfaces"),
+        }
+        Self { came_up, _watching: watching }
     }
 
-    /// Returns when an interface has come up; never where the system does not tell.
-    async fn up(&mut self) {
-        let Some(watcher) = &mut self.watcher else { return std::future::pending().await };
-        loop {
-            match poll_fn(|context| watcher.poll_if_event(context)).await {
-                Ok(IfEvent::Up(net)) if !net.addr().is_loopback() => return,
-                Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "watch the network's interfaces");
-                    return std::future::pending().await;
-                }
+    /// Returns when an interface has come up since last asked; never where the system does not tell.
+    async fn up(&self) {
+        self.came_up.notified().await;
+    }
+}
+
+/// Tells what comes up after the system has told what was up before.
+async fn watch(mut watcher: IfWatcher, came_up: Arc<Notify>) {
+    while let Ok(known) = tokio::time::timeout(INTERFACES_SETTLE, next_up(&mut watcher)).await {
+        if known.is_none() {
+            return;
+        }
+    }
+    while let Some(net) = next_up(&mut watcher).await {
+        tracing::debug!(%net, "an interface has come up");
+        came_up.notify_one();
+    }
+}
+
+/// The next address of an interface, that of the machine itself left out; none where the system tells no more.
+async fn next_up(watcher: &mut IfWatcher) -> Option<IpNet> {
+    loop {
+        match poll_fn(|context| watcher.poll_if_event(context)).await {
+            Ok(IfEvent::Up(net)) if !net.addr().is_loopback() => return Some(net),
+            Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
+            Err(error) => {
+                tracing::debug!(%error, "watch the network's interfaces");
+                return None;
             }
         }
     }

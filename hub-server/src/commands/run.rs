@@ -1,6 +1,6 @@
 //! `hub-server run`: listens for laptops, serves commands and the page, and leaves in order.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -9,11 +9,10 @@ use tokio::net::TcpListener;
 use van_agent::host::{
     control::{Client, Control},
     home::{Home, Item, LOCK_PATIENCE, Lock},
-    listener::{self, Limits},
+    listener::{self, Door, Limits},
     machine::{self, Clock},
     output::{Failure, Printer},
     owner::{Handle, Owner},
-    quic,
 };
 
 use super::ask::busy;
@@ -73,9 +72,10 @@ async fn serve(
     let mut asked_to_stop = Signals::new()?;
     let reset_key = home.secret_or_new(Item::ResetKey, &mut machine::entropy)?;
     let key = Key::from_seed(*hub.replica().station().key.seed());
-    let endpoint = quic::hub_endpoint(options.listen, &key, &reset_key)
+    let door = Door::open(options.listen, &key, &reset_key)
         .map_err(|error| cannot_listen("--listen", options.listen, &error))?;
-    let bound = endpoint.local_addr().context("read the address")?;
+    let door = Arc::new(door);
+    let bound = door.addr().context("read the address")?;
     hub.set_bound(bound);
     let page =
         TcpListener::bind(options.web).await.map_err(|error| cannot_listen("--web", options.web, &error))?;
@@ -85,8 +85,8 @@ async fn serve(
     let caller = handle.clone();
     let control = Control::serve(home, lock, move |call| caller.call_blocking(call).is_ok())?;
     let listening = tokio::spawn({
-        let (endpoint, handle) = (endpoint.clone(), handle.clone());
-        async move { listener::listen(&endpoint, &handle, Limits::default()).await }
+        let (door, handle) = (Arc::clone(&door), handle.clone());
+        async move { listener::listen(&door, &handle, Limits::default()).await }
     });
     let pages = tokio::spawn(web::serve(page, handle.clone()));
     printer.value(&json!({ "ready": true, "quic": bound.to_string(), "web": page_at.to_string() }))?;
@@ -99,7 +99,7 @@ async fn serve(
     tracing::info!("stopping");
     pages.abort();
     tokio::select! {
-        () = drain(&endpoint, &handle) => {}
+        () = drain(&door, &handle) => {}
         () = asked_to_stop.next() => tracing::info!("stopping without waiting for laptops"),
     }
     listening.abort();
@@ -117,13 +117,13 @@ async fn serve(
 }
 
 /// Asks the laptops to come back later and waits until they have gone.
-async fn drain(endpoint: &quinn::Endpoint, handle: &Handle<Hub>) {
+async fn drain(door: &Door, handle: &Handle<Hub>) {
     let mut jitter = [0; 2];
     machine::entropy(&mut jitter);
     let retry = RETRY_MILLISECONDS + u64::from(u16::from_be_bytes(jitter)) % RETRY_MILLISECONDS;
     let drained = handle.run(move |hub, _| hub.replica_mut().drain(retry)).await;
     if drained.is_ok() {
-        listener::drain(endpoint, handle).await;
+        listener::drain(door, handle).await;
     }
 }
 

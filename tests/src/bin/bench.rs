@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use serde_json::{Value, json};
 use tests::{
+    crossing::{self, Extent, Line},
     packing::{Log, compressed, floor},
     people::{self, Order, Region, ndjson},
     process::{Hub, Running, Van},
@@ -27,18 +28,29 @@ struct Arguments {
     /// A tenth of the cases: an impression within minutes.
     #[arg(long)]
     quick: bool,
-    /// Only the codec of batches: seconds.
-    #[arg(long)]
-    pack: bool,
+    /// Only these parts.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Prints the figures as one JSON value, not as a table.
     #[arg(long)]
     json: bool,
 }
 
+/// A part of the benchmark.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// The codec of batches: seconds.
+    Pack,
+    /// The exchange over thin links: minutes.
+    Link,
+    /// Many cases on a van and at the hub.
+    Cases,
+}
+
 /// One line of the table.
 #[derive(Debug)]
 struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     /// What the value should not exceed; None is for information.
     goal: Option<f64>,
@@ -52,8 +64,15 @@ const SEARCHES: u32 = 20;
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let cases = if arguments.quick { arguments.cases / 10 } else { arguments.cases };
-    let mut figures = packed()?;
-    if !arguments.pack {
+    let is_wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let mut figures = Vec::new();
+    if is_wanted(Part::Pack) {
+        figures.extend(packed()?);
+    }
+    if is_wanted(Part::Link) {
+        figures.extend(crossings(arguments.quick)?);
+    }
+    if is_wanted(Part::Cases) {
         figures.extend(measure(cases)?);
     }
     let mut out = io::stdout().lock();
@@ -85,7 +104,9 @@ fn packed() -> anyhow::Result<Vec<Figure>> {
     let least = floor(&cases, PACKED_CASES)?;
     let whole = log.bytes(0, log.entries.len());
     let mut figures = Vec::new();
-    let mut add = |name, value, goal, unit, kind| figures.push(Figure { name, value, goal, unit, kind });
+    let mut add = |name: &str, value, goal, unit, kind| {
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+    };
     add("entries of 2,000 cases", log.entries.len() as f64, None, "", "count");
     let each = |bytes: usize| bytes as f64 / PACKED_CASES as f64;
     add("columnar floor, per case", each(least), None, "bytes", "bytes");
@@ -115,6 +136,16 @@ fn packed() -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// Takes cases over thin links.
+fn crossings(quick: bool) -> anyhow::Result<Vec<Figure>> {
+    let extent = if quick { Extent { cases: 300, runs: 1 } } else { Extent { cases: 2_000, runs: 3 } };
+    let mut figures = Vec::new();
+    crossing::measure(extent, |Line { name, value, goal, unit, kind }| {
+        figures.push(Figure { name, value, goal, unit, kind });
+    })?;
+    Ok(figures)
+}
+
 fn measure(cases: usize) -> anyhow::Result<Vec<Figure>> {
     let homes = tempfile::tempdir().context("make a folder for the homes")?;
     let nowhere = "127.0.0.1:9".parse().context("read the address of no one")?;
@@ -128,7 +159,9 @@ fn measure(cases: usize) -> anyhow::Result<Vec<Figure>> {
     let (unit, day) = ("V01".to_owned(), "2026-11-20".to_owned());
     let lines = ndjson(&Region::shipped("53.02")?, &Order { seed: 1, cases, unit, day, refs: false })?;
     let mut figures = Vec::new();
-    let mut add = |name, value, goal, unit, kind| figures.push(Figure { name, value, goal, unit, kind });
+    let mut add = |name: &str, value, goal, unit, kind| {
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+    };
 
     let started = Instant::now();
     van.call(&["record", "--file", "-", "--json"]).stdin(lines).within(STEP_LIMIT).run().done();

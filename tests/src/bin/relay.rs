@@ -10,17 +10,17 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tests::relay::{Counts, Profile, Relay, Stats, Tally};
 
-/// Carries UDP between any clients and one target over a link of a given quality.
+/// Carries UDP and TCP between any clients and one target over a link of a given quality.
 ///
 /// Commands on standard input, each answered by one line of JSON: `cut`, `restore`, `cut-after BYTES`,
-/// `target IP:PORT`, `stats`, `quit`. Bytes are whole IP packets.
+/// `block-udp`, `allow-udp`, `target IP:PORT`, `stats`, `quit`. Bytes are whole IP packets.
 #[derive(Parser, Debug)]
 #[command(after_help = "Example: relay --target 127.0.0.1:4433 --profile edge --seed 1")]
 struct Arguments {
     /// Where the packets go.
     #[arg(long)]
     target: SocketAddr,
-    /// clean, edge, vsat, cell or flaky.
+    /// clean, edge, vsat, cell or flaky; with -bursts behind it the losses come together.
     #[arg(long, default_value = "clean")]
     profile: Profile,
     /// What decides which packets are lost.
@@ -52,6 +52,8 @@ fn answer(relay: &Relay, words: &[&str]) -> Value {
     match words {
         ["cut"] => relay.cut(),
         ["restore"] => relay.restore(),
+        ["block-udp"] => relay.block_udp(true),
+        ["allow-udp"] => relay.block_udp(false),
         ["stats"] => return stats(&relay.stats()),
         ["cut-after", bytes] => match bytes.parse() {
             Ok(bytes) => relay.cut_after(bytes),
@@ -64,7 +66,8 @@ fn answer(relay: &Relay, words: &[&str]) -> Value {
             }
         },
         _ => {
-            let error = "commands: cut, restore, cut-after BYTES, target IP:PORT, stats, quit";
+            let error =
+                "commands: cut, restore, cut-after BYTES, block-udp, allow-udp, target IP:PORT, stats, quit";
             return json!({"ok": false, "error": error});
         }
     }
@@ -77,6 +80,8 @@ fn stats(stats: &Stats) -> Value {
         "up": counts(&stats.up),
         "down": counts(&stats.down),
         "clients": stats.clients,
+        "connections": stats.connections,
+        "connections_open": stats.connections_open,
         "cut": stats.severed,
     })
 }
@@ -88,6 +93,7 @@ fn counts(counts: &Counts) -> Value {
         "lost": tally(counts.lost),
         "overflowed": tally(counts.overflowed),
         "cut": tally(counts.cut),
+        "blocked": tally(counts.blocked),
     })
 }
 

@@ -13,10 +13,21 @@ pub struct Shape {
     pub queue_bytes: u64,
     /// The share of packets that are sent and never arrive, 0 to 1.
     pub loss: f64,
+    /// How those come together; None loses each packet by itself.
+    pub bursts: Option<Bursts>,
     /// The share of packets that are held for `reorder_by`, so that later ones overtake them.
     pub reorder: f64,
     /// How much longer a held packet takes.
     pub reorder_by: Duration,
+}
+
+/// Losses that come in bursts: Gilbert's and Elliott's chain of a good state without loss and a bad one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bursts {
+    /// How many packets the bad state lasts on average, at least 1.
+    pub packets: f64,
+    /// The share that is lost in the bad state, above the whole link's share.
+    pub loss: f64,
 }
 
 /// When a link is down, counted from the relay's start.
@@ -63,6 +74,7 @@ impl Shape {
         rate_bits: None,
         queue_bytes: u64::MAX,
         loss: 0.0,
+        bursts: None,
         reorder: 0.0,
         reorder_by: Duration::ZERO,
     };
@@ -76,6 +88,16 @@ impl Shape {
             loss,
             ..Self::CLEAN
         }
+    }
+}
+
+impl Bursts {
+    /// The chances, at each packet, to leave the bad state and to enter it, with which `share` of all packets is
+    /// lost: the bad state holds for `share / loss` of the time.
+    pub fn steps(&self, share: f64) -> (f64, f64) {
+        let leave = 1.0 / self.packets.max(1.0);
+        let bad = (share / self.loss).min(1.0);
+        (leave, if bad < 1.0 { leave * bad / (1.0 - bad) } else { 1.0 })
     }
 }
 
@@ -120,6 +142,14 @@ impl Profile {
         Self { outages: Outages::Cycle { up, down }, ..Self::edge() }
     }
 
+    /// The same link with its share of losses in bursts: half of eight packets, on average, in a bad state.
+    pub fn in_bursts(mut self) -> Self {
+        for shape in [&mut self.up, &mut self.down] {
+            shape.bursts = (shape.loss > 0.0).then_some(Bursts { packets: 8.0, loss: 0.5 });
+        }
+        self
+    }
+
     /// The same in both directions, never down.
     pub fn even(shape: Shape) -> Self {
         Self { up: shape, down: shape, outages: Outages::Never }
@@ -129,7 +159,11 @@ impl Profile {
 impl FromStr for Profile {
     type Err = UnknownProfile;
 
+    /// Reads a name of [`PROFILE_NAMES`], or one with `-bursts` behind it.
     fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        if let Some(plain) = name.strip_suffix("-bursts") {
+            return plain.parse().map(Self::in_bursts);
+        }
         match name.to_ascii_lowercase().as_str() {
             "clean" => Ok(Self::clean()),
             "edge" => Ok(Self::edge()),
@@ -143,7 +177,8 @@ impl FromStr for Profile {
 
 impl fmt::Display for UnknownProfile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is no profile; take one of {}", self.name, PROFILE_NAMES.join(", "))
+        let names = PROFILE_NAMES.join(", ");
+        write!(f, "`{}` is no profile; take one of {names}, or one with -bursts behind it", self.name)
     }
 }
 
@@ -159,7 +194,13 @@ mod tests {
             assert!(name.parse::<Profile>().is_ok(), "{name}");
         }
         let refused = "dialup".parse::<Profile>().unwrap_err().to_string();
-        assert_eq!(refused, "`dialup` is no profile; take one of clean, edge, vsat, cell, flaky");
+        assert_eq!(
+            refused,
+            "`dialup` is no profile; take one of clean, edge, vsat, cell, flaky, or one with -bursts behind it"
+        );
+        let bursts = "cell-bursts".parse::<Profile>().unwrap();
+        assert_eq!(bursts, Profile::cell().in_bursts());
+        assert!(bursts.up.bursts.is_some() && Profile::cell().up.bursts.is_none());
     }
 
     #[test]

@@ -19,14 +19,17 @@ use shared::{
 };
 use tests::{process::Van, random::Random};
 use van_agent::host::{
-    dial::dial,
+    dial::{Caller, dial},
+    meter::Meter,
+    networks::Networks,
     quic::{self, Side},
+    wire::Wire,
 };
 
 use crate::stage::{Stage, case, shown, sync};
 
 /// Opens what a laptop holds, as a program of the thief's own would.
-fn break_open(home: &Path) -> (Store, Station) {
+pub(crate) fn break_open(home: &Path) -> (Store, Station) {
     let store = Store::open(&home.join("keliling.db")).expect("the laptop's store");
     let station = Station::load(store.reader()).expect("it reads").expect("it is set up");
     (store, station)
@@ -163,7 +166,7 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
 }
 
 /// What a laptop says first.
-fn hello(station: &Station, log: Cursor) -> Vec<u8> {
+pub(crate) fn hello(station: &Station, log: Cursor) -> Vec<u8> {
     Frame::Hello(Hello {
         versions: vec![VERSION],
         schema: document::SCHEMA,
@@ -184,22 +187,34 @@ fn hello(station: &Station, log: Cursor) -> Vec<u8> {
     .to_bytes()
 }
 
+/// Who dials with the laptop's key.
+pub(crate) fn caller(station: Station, endpoint: quinn::Endpoint) -> Caller {
+    Caller {
+        endpoint,
+        meter: Meter::default(),
+        hub: station.place.as_ref().expect("it is enrolled").hub_key,
+        key: Arc::new(station.key),
+        transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
+        keep_alive: None,
+        networks: Networks::default(),
+        now: Timestamp(0),
+    }
+}
+
 /// Connects with the laptop's key, says hello and then `control` and `batch`; how the hub ended it.
 async fn speak(stage: &Stage, van: &Van, control: &[u8], batch: &[u8]) -> (Option<CloseCode>, String) {
     let (store, station) = break_open(van.home());
     let log =
         log::find(store.reader(), &station.log()).expect("it reads").map(|log| log.head).unwrap_or_default();
-    let place = station.place.clone().expect("it is enrolled");
-    let endpoint = quic::van_endpoint().expect("a socket");
-    let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
+    let hello = hello(&station, log);
+    let caller = caller(station, quic::van_endpoint(&Meter::default()).expect("a socket"));
     let addresses = [stage.running().addr("quic").into()];
-    let patience = std::time::Duration::from_secs(20);
-    let link = dial(&endpoint, &station.key, place.hub_key, &addresses, transport, patience.into());
-    let link = link.await.expect("the hub answers");
+    let dialled = dial(&caller, &addresses, std::time::Duration::from_secs(20).into()).await;
+    let Wire::Quic(link) = dialled.expect("the hub answers").wire else { panic!("TCP was quicker") };
     let (mut send, _receive) = link.open_bi().await.expect("a stream");
     let mut batches = link.open_uni().await.expect("a stream");
     let said = async {
-        send.write_all(&hello(&station, log)).await?;
+        send.write_all(&hello).await?;
         send.write_all(control).await?;
         batches.write_all(batch).await
     };

@@ -51,7 +51,8 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = serving.owner.handle().clone();
-    let died = runtime.block_on(serve(at, handle, Link { events, calls, offset_minutes }, &mut printer));
+    let link = Link { home: home.clone(), events, calls, offset_minutes };
+    let died = runtime.block_on(serve(at, handle, link, &mut printer));
     runtime.shutdown_timeout(Duration::from_secs(1));
     serving.end();
     if died? {
@@ -64,6 +65,7 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
 
 /// What comes from the owner's thread, for whoever keeps the link.
 struct Link {
+    home: Home,
     events: mpsc::UnboundedReceiver<Event>,
     calls: mpsc::UnboundedReceiver<SyncCall>,
     /// Minutes east of UTC in the district.
@@ -91,7 +93,7 @@ async fn serve(
         // The page may have gone; the log has it.
         drop(reports.send(Some(Exchange { report: report.clone(), at })));
     };
-    let mut keeper = Keeper::new(handle.clone(), link.events, link.calls, |_| {}, report);
+    let mut keeper = Keeper::new(handle.clone(), link.home, link.events, link.calls, |_| {}, report);
     let keeping = tokio::spawn(async move { keeper.stay().await });
     let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest));
     printer.value(&json!({"ready": true, "url": url}))?;

@@ -90,13 +90,14 @@ pub(super) fn exchange(
     )?;
     prepared?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let handle = serving.owner.handle().clone();
+    let (handle, home) = (serving.owner.handle().clone(), home.clone());
     let bar = progress_bar();
     let shown = bar.clone();
     let report = runtime.block_on(async move {
         let target = handle.run(|agent, _| target(agent)).await??;
         let mut keeper = Keeper::new(
             handle.clone(),
+            home,
             events,
             calls,
             move |progress: Progress| {

@@ -1,6 +1,6 @@
-//! Moves bytes between a QUIC connection and the owner of the core, and nothing else.
+//! Moves bytes between a connection and the owner of the core, and nothing else.
 //!
-//! The control stream is opened by the child, has the highest priority and runs both ways; for batches each
+//! Over TCP that is [`tcp`](crate::host::tcp)'s to do. Over QUIC the control stream is opened by the child, has the highest priority and runs both ways; for batches each
 //! side opens one stream when it first has something to send. Bytes keep their order within a channel, not
 //! between channels: a batch may overtake a control frame that was lost once.
 //!
@@ -17,10 +17,8 @@ use std::{
 };
 
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, VarInt};
-use rustls::pki_types::CertificateDer;
 use shared::{
-    id::PublicKey,
-    identity::tls::{self, NoPeerKey},
+    identity::tls::NoPeerKey,
     sync::{Channel, CloseCode, PeerId, Role},
 };
 use tokio::{
@@ -29,7 +27,11 @@ use tokio::{
     time::{Instant, interval, timeout},
 };
 
-use crate::host::owner::{Handle, Outbound, Owned, Stopped};
+use crate::host::{
+    mux::MuxError,
+    owner::{Handle, Outbound, Owned, Stopped},
+    wire::{self, Pulse, Wire},
+};
 
 /// How long a link that the core has closed may take to deliver what was sent before.
 pub const LINGER_MAX: Duration = Duration::from_secs(3);
@@ -37,8 +39,6 @@ pub const LINGER_MAX: Duration = Duration::from_secs(3);
 const READ_BYTES_MAX: usize = 16 << 10;
 const CONTROL_PRIORITY: i32 = 1;
 const SILENCE_POLL: Duration = Duration::from_millis(250);
-/// An IPv4 header and a UDP header.
-const HEADER_BYTES: u64 = 28;
 
 /// How a link ended.
 #[derive(Debug)]
@@ -62,67 +62,68 @@ pub enum Ended {
     /// No packet came for [`IDLE_MAX`](crate::host::quic::IDLE_MAX).
     Silent,
     /// The connection broke.
-    Broken(ConnectionError),
+    Broken(Break),
     /// The peer showed no key: the connection was never a link.
     NoKey(NoPeerKey),
     /// This program is stopping.
     Stopping,
 }
 
-/// What went over the wire on one connection, as whole IP packets.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Traffic {
-    /// Bytes sent, with 28 for each packet's headers.
-    pub up_bytes: u64,
-    /// Packets sent.
-    pub up_packets: u64,
-    /// Bytes received, with 28 for each packet's headers.
-    pub down_bytes: u64,
-    /// Packets received.
-    pub down_packets: u64,
+/// How a connection breaks.
+#[derive(Debug, thiserror::Error)]
+pub enum Break {
+    /// QUIC ended it.
+    #[error(transparent)]
+    Quic(ConnectionError),
+    /// The system ended it.
+    #[error(transparent)]
+    Tcp(std::io::Error),
+    /// The peer sent what makes no sense.
+    #[error(transparent)]
+    Mux(MuxError),
+    /// The peer hung up without a word.
+    #[error("the other end hung up")]
+    HungUp,
 }
 
-/// What went over `connection` so far, handshake included.
-pub fn traffic(connection: &Connection) -> Traffic {
-    let stats = connection.stats();
-    let whole = |udp: quinn::UdpStats| udp.bytes + HEADER_BYTES * udp.datagrams;
-    Traffic {
-        up_bytes: whole(stats.udp_tx),
-        up_packets: stats.udp_tx.datagrams,
-        down_bytes: whole(stats.udp_rx),
-        down_packets: stats.udp_rx.datagrams,
-    }
-}
-
-/// Returns once no packet has come on `connection` for `patience`.
-pub async fn silence(connection: &Connection, patience: Duration) {
+/// Returns once there has been no sign of life for `patience`.
+pub async fn silence(pulse: &Pulse, patience: Duration) {
     let mut polls = interval(SILENCE_POLL.min(patience));
-    let mut packets = traffic(connection).down_packets;
+    let mut beats = pulse.beats();
     let mut last = Instant::now();
     loop {
         polls.tick().await;
-        let found = traffic(connection).down_packets;
-        if found != packets {
-            (packets, last) = (found, Instant::now());
+        let found = pulse.beats();
+        if found != beats {
+            (beats, last) = (found, Instant::now());
         } else if last.elapsed() >= patience {
             return;
         }
     }
 }
 
-/// Serves `connection` until it ends, in `role` (the child dialled).
-pub async fn drive<O: Owned>(connection: &Connection, role: Role, owner: &Handle<O>) -> Ended {
-    let key = match peer_key(connection) {
-        Ok(key) => key,
+/// Serves a connection until it ends, in `role` (the child dialled).
+pub async fn drive<O: Owned>(wire: Wire, role: Role, owner: &Handle<O>) -> Ended {
+    match wire {
+        Wire::Quic(connection) => drive_quic(&connection, role, owner).await,
+        Wire::Tcp(connection) => {
+            let (key, exporter) = (connection.key(), connection.exporter());
+            let Ok((peer, outbound)) = owner.open(role, key, exporter).await else { return Ended::Stopping };
+            let ended = connection.serve(owner, role, peer, outbound).await;
+            owner.gone(peer).await;
+            ended
+        }
+    }
+}
+
+async fn drive_quic<O: Owned>(connection: &Connection, role: Role, owner: &Handle<O>) -> Ended {
+    let (key, exporter) = match wire::proven(connection) {
+        Ok(proven) => proven,
         Err(error) => {
             connection.close(VarInt::from_u32(CloseCode::Protocol.value()), b"no key");
             return Ended::NoKey(error);
         }
     };
-    let mut exporter = [0; 32];
-    connection
-        .export_keying_material(&mut exporter, tls::EXPORTER_LABEL, b"")
-        .expect("a finished handshake exports 32 bytes");
     let Ok((peer, outbound)) = owner.open(role, key, exporter).await else {
         close(connection, CloseCode::RetryLater, "the program is stopping");
         return Ended::Stopping;
@@ -132,23 +133,18 @@ pub async fn drive<O: Owned>(connection: &Connection, role: Role, owner: &Handle
     ended
 }
 
-fn peer_key(connection: &Connection) -> Result<PublicKey, NoPeerKey> {
-    let identity = connection.peer_identity().ok_or(NoPeerKey)?;
-    tls::peer_key(&identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| NoPeerKey)?)
-}
-
 fn close(connection: &Connection, code: CloseCode, reason: &str) {
     connection.close(VarInt::from_u32(code.value()), reason.as_bytes());
 }
 
-/// Whether what was sent before a close for `code` is worth waiting for.
-fn lingers(code: CloseCode) -> bool {
+/// Whether what was sent before a close for `code` is worth waiting for. A child that has asked its parent for the
+/// close has everything: the wait would cost it a round trip.
+pub(super) fn lingers(code: CloseCode, role: Role) -> bool {
     match code {
-        CloseCode::Done
-        | CloseCode::RetryLater
-        | CloseCode::WrongVersion
-        | CloseCode::UnknownDevice
-        | CloseCode::Ticket => true,
+        CloseCode::Done => role == Role::Child,
+        CloseCode::RetryLater | CloseCode::WrongVersion | CloseCode::UnknownDevice | CloseCode::Ticket => {
+            true
+        }
         CloseCode::Protocol
         | CloseCode::Revoked
         | CloseCode::Replaced
@@ -159,6 +155,7 @@ fn lingers(code: CloseCode) -> bool {
 
 /// The tasks of one link; dropped, they end.
 struct Tasks {
+    role: Role,
     readers: JoinSet<()>,
     writers: JoinSet<()>,
     close: oneshot::Receiver<(CloseCode, String)>,
@@ -201,7 +198,7 @@ impl Tasks {
                 inbound.read(stream, Channel::Batch).await;
             }
         });
-        Self { readers, writers, close }
+        Self { role, readers, writers, close }
     }
 
     async fn end(mut self, connection: &Connection) -> Ended {
@@ -209,7 +206,7 @@ impl Tasks {
             error = connection.closed() => ended_by(error),
             asked = &mut self.close => match asked {
                 Ok((code, reason)) => {
-                    if lingers(code) {
+                    if lingers(code, self.role) {
                         self.linger(connection).await;
                     }
                     close(connection, code, &reason);
@@ -296,29 +293,35 @@ fn ended_by(error: ConnectionError) -> Ended {
         | ConnectionError::TransportError(_)
         | ConnectionError::ConnectionClosed(_)
         | ConnectionError::LocallyClosed
-        | ConnectionError::CidsExhausted) => Ended::Broken(error),
+        | ConnectionError::CidsExhausted) => Ended::Broken(Break::Quic(error)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{net::SocketAddr, sync::mpsc as std_mpsc};
+    use std::{
+        net::{SocketAddr, UdpSocket},
+        sync::mpsc as std_mpsc,
+    };
 
-    use quinn::Endpoint;
     use shared::{
+        id::PublicKey,
         identity::{Key, ticket::Address},
         sync::{Input, Output},
-        time::{Now, Tick},
+        time::{Now, Tick, Timestamp},
     };
 
     use super::*;
     use crate::host::{
         control::Call,
-        dial::{DialError, dial},
-        listener::{self, Limits},
+        dial::{Caller, DialError, dial},
+        listener::{self, Door, Limits},
         machine::Clock,
+        meter::Meter,
+        networks::{Network, Networks},
         owner::Owner,
         quic::{self, Side},
+        wire::Over,
     };
 
     const RESET_KEY: [u8; 64] = [5; 64];
@@ -407,21 +410,39 @@ mod tests {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
     }
 
-    fn hub(runtime: &tokio::runtime::Runtime, listen: SocketAddr, key: &Key, party: &Party) -> Endpoint {
+    fn hub(runtime: &tokio::runtime::Runtime, listen: SocketAddr, key: &Key, party: &Party) -> Arc<Door> {
         let _inside = runtime.enter();
-        let endpoint = quic::hub_endpoint(listen, key, &RESET_KEY).unwrap();
-        let (listening, owner) = (endpoint.clone(), party.owner.handle().clone());
+        let door = Arc::new(Door::open(listen, key, &RESET_KEY).unwrap());
+        let (listening, owner) = (Arc::clone(&door), party.owner.handle().clone());
         runtime.spawn(async move { listener::listen(&listening, &owner, Limits::default()).await });
-        endpoint
+        door
     }
 
-    async fn reach(key: &Key, hub: PublicKey, at: SocketAddr) -> Result<(Endpoint, Connection), DialError> {
-        let endpoint = quic::van_endpoint().unwrap();
-        let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
-        let connection =
-            dial(&endpoint, key, hub, &[Address::from(at)], transport, Duration::from_secs(20).into())
-                .await?;
-        Ok((endpoint, connection))
+    /// Reaches the hub over what is asked for.
+    async fn reach(
+        over: Over,
+        key: [u8; 32],
+        hub: PublicKey,
+        at: SocketAddr,
+    ) -> Result<(Caller, Wire), DialError> {
+        let (meter, now) = (Meter::default(), Timestamp(0));
+        let mut networks = Networks::default();
+        if over == Over::Tcp {
+            networks.note(&Network::of(at.ip()), Over::Tcp, false, now);
+        }
+        let caller = Caller {
+            endpoint: quic::van_endpoint_on(UdpSocket::bind("127.0.0.1:0").unwrap(), &meter).unwrap(),
+            meter,
+            key: Arc::new(Key::from_seed(key)),
+            hub,
+            transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
+            keep_alive: None,
+            networks,
+            now,
+        };
+        let dialled = dial(&caller, &[Address::from(at)], PATIENCE.into()).await?;
+        assert_eq!(dialled.wire.over(), over);
+        Ok((caller, dialled.wire))
     }
 
     fn any_port() -> SocketAddr {
@@ -430,14 +451,20 @@ mod tests {
 
     #[test]
     fn bytes_move_both_ways_between_proven_keys() {
+        for over in [Over::Quic, Over::Tcp] {
+            move_bytes(over);
+        }
+    }
+
+    fn move_bytes(over: Over) {
         let runtime = runtime();
         let (van_key, hub_key) = (Key::from_seed([1; 32]), Key::from_seed([2; 32]));
         let (van, hub_party) = (Party::new(), Party::new());
-        let endpoint = hub(&runtime, any_port(), &hub_key, &hub_party);
-        let at = endpoint.local_addr().unwrap();
-        let (van_endpoint, connection) = runtime.block_on(reach(&van_key, hub_key.public(), at)).unwrap();
-        let (link, owner) = (connection.clone(), van.owner.handle().clone());
-        let driven = runtime.spawn(async move { drive(&link, Role::Child, &owner).await });
+        let door = hub(&runtime, any_port(), &hub_key, &hub_party);
+        let at = door.addr().unwrap();
+        let (caller, wire) = runtime.block_on(reach(over, [1; 32], hub_key.public(), at)).unwrap();
+        let owner = van.owner.handle().clone();
+        let driven = runtime.spawn(async move { drive(wire, Role::Child, &owner).await });
 
         let (peer, key, exporter) = van.connected();
         assert_eq!(key, hub_key.public());
@@ -447,7 +474,7 @@ mod tests {
         assert_eq!((control.as_slice(), batch == vec![7; BATCH_BYTES]), (&b"hello"[..], true));
         let (control, batch) = van.received(5, BATCH_BYTES);
         assert_eq!((control.as_slice(), batch == vec![7; BATCH_BYTES]), (&b"HELLO"[..], true));
-        let traffic = traffic(&connection);
+        let traffic = caller.meter.traffic();
         assert!(traffic.up_bytes > 600_000 && traffic.down_bytes > 600_000, "{traffic:?}");
         assert!(traffic.up_bytes > traffic.up_packets * 28);
 
@@ -460,54 +487,145 @@ mod tests {
         let ended = runtime.block_on(driven).unwrap();
         assert!(
             matches!(&ended, Ended::There { code: Some(CloseCode::RetryLater), reason } if reason == "as asked"),
-            "{ended:?}"
+            "{over:?}: {ended:?}"
         );
         assert_eq!(van.seen.recv_timeout(PATIENCE), Ok(Input::Disconnected { peer }));
         assert_eq!(hub_party.received(5, 0).0, b"close");
         assert!(matches!(hub_party.seen.recv_timeout(PATIENCE), Ok(Input::Disconnected { .. })));
-        runtime.block_on(quic::leave(&van_endpoint));
-        runtime.block_on(listener::drain(&endpoint, hub_party.owner.handle()));
+        runtime.block_on(quic::leave(&caller.endpoint));
+        runtime.block_on(listener::drain(&door, hub_party.owner.handle()));
         assert_eq!(van.owner.stop().received, BATCH_BYTES + 5);
         assert_eq!(hub_party.owner.stop().received, BATCH_BYTES + 10);
     }
 
     #[test]
-    fn a_hub_with_another_key_is_told_apart() {
-        let runtime = runtime();
-        let hub_party = Party::new();
-        let endpoint = hub(&runtime, any_port(), &Key::from_seed([3; 32]), &hub_party);
-        let at = endpoint.local_addr().unwrap();
-        let pinned = Key::from_seed([2; 32]).public();
-        let error = runtime.block_on(reach(&Key::from_seed([1; 32]), pinned, at)).unwrap_err();
-        assert!(
-            matches!(&error, DialError::WrongHub { found, .. } if *found == Key::from_seed([3; 32]).public())
-        );
-        assert_eq!(error.to_string(), format!("the hub at {at} does not hold the key pinned at enrolment"));
-        assert!(hub_party.seen.try_recv().is_err());
+    fn what_was_sent_before_a_close_arrives_before_it() {
+        for over in [Over::Quic, Over::Tcp] {
+            let runtime = runtime();
+            let hub_key = Key::from_seed([2; 32]);
+            let (van, hub_party) = (Party::new(), Party::new());
+            let door = hub(&runtime, any_port(), &hub_key, &hub_party);
+            let at = door.addr().unwrap();
+            let (_caller, wire) = runtime.block_on(reach(over, [1; 32], hub_key.public(), at)).unwrap();
+            let owner = van.owner.handle().clone();
+            let driven = runtime.spawn(async move { drive(wire, Role::Child, &owner).await });
+            let (peer, _, _) = van.connected();
+            let last_words = move |talker: &mut Talker, _: Now| {
+                let reason = "everything is said".to_owned();
+                talker.outputs.push(Output::Close { peer, code: CloseCode::Done, reason });
+                let bytes = vec![9; 100_000];
+                talker.outputs.push(Output::Send { peer, channel: Channel::Batch, bytes });
+            };
+            runtime.block_on(van.owner.handle().run(last_words)).unwrap();
+            hub_party.connected();
+            hub_party.received(5, BATCH_BYTES + 100_000);
+            assert!(matches!(hub_party.seen.recv_timeout(PATIENCE), Ok(Input::Disconnected { .. })));
+            let ended = runtime.block_on(driven).unwrap();
+            assert!(matches!(ended, Ended::Here { code: CloseCode::Done, .. }), "{over:?}: {ended:?}");
+        }
     }
 
     #[test]
-    fn a_restarted_hub_says_that_it_forgot() {
-        let van_runtime = runtime();
-        let (van_key, hub_key) = (Key::from_seed([1; 32]), Key::from_seed([2; 32]));
-        let (van, first, second) = (Party::new(), Party::new(), Party::new());
-        let hub_runtime = runtime();
-        let at = hub(&hub_runtime, any_port(), &hub_key, &first).local_addr().unwrap();
-        let (_endpoint, connection) = van_runtime.block_on(reach(&van_key, hub_key.public(), at)).unwrap();
-        let (link, owner) = (connection.clone(), van.owner.handle().clone());
-        let driven = van_runtime.spawn(async move { drive(&link, Role::Child, &owner).await });
+    fn a_hub_with_another_key_is_told_apart() {
+        for over in [Over::Quic, Over::Tcp] {
+            let runtime = runtime();
+            let hub_party = Party::new();
+            let door = hub(&runtime, any_port(), &Key::from_seed([3; 32]), &hub_party);
+            let at = door.addr().unwrap();
+            let pinned = Key::from_seed([2; 32]).public();
+            let error = runtime.block_on(reach(over, [1; 32], pinned, at)).unwrap_err();
+            assert!(
+                matches!(&error, DialError::WrongHub { found, .. } if *found == Key::from_seed([3; 32]).public())
+            );
+            assert_eq!(
+                error.to_string(),
+                format!("the hub at {at} does not hold the key pinned at enrolment")
+            );
+            assert!(hub_party.seen.try_recv().is_err());
+        }
+    }
+
+    #[test]
+    fn a_laptop_that_moves_to_another_address_keeps_its_link() {
+        let runtime = runtime();
+        let hub_key = Key::from_seed([2; 32]);
+        let (van, hub_party) = (Party::new(), Party::new());
+        let door = hub(&runtime, any_port(), &hub_key, &hub_party);
+        let at = door.addr().unwrap();
+        let (caller, wire) = runtime.block_on(reach(Over::Quic, [1; 32], hub_key.public(), at)).unwrap();
+        let Wire::Quic(connection) = &wire else { panic!("{wire:?}") };
+        let connection = connection.clone();
+        let owner = van.owner.handle().clone();
+        runtime.spawn(async move { drive(wire, Role::Child, &owner).await });
         let (peer, _, _) = van.connected();
         van.received(5, BATCH_BYTES);
-        // Ends all tasks at once, as a kill does, without a word to the van.
-        drop(hub_runtime);
-        let hub_runtime = runtime();
-        let _restarted = hub(&hub_runtime, at, &hub_key, &second);
+        hub_party.connected();
+        hub_party.received(5, BATCH_BYTES);
+        let before = connection.stats().frame_tx.ping;
+        let _inside = runtime.enter();
+        caller.endpoint.rebind(UdpSocket::bind("127.0.0.2:0").unwrap()).unwrap();
         let speak = move |talker: &mut Talker, _: Now| {
             let bytes = vec![1; 1_000];
             talker.outputs.push(Output::Send { peer, channel: Channel::Batch, bytes });
         };
-        van_runtime.block_on(van.owner.handle().run(speak)).unwrap();
-        let ended = van_runtime.block_on(driven).unwrap();
-        assert!(matches!(ended, Ended::Forgotten), "{ended:?}");
+        runtime.block_on(van.owner.handle().run(speak)).unwrap();
+        hub_party.received(0, 1_000);
+        van.received(0, 1_000);
+        assert!(connection.stats().frame_tx.ping > before, "it probed at once");
+        assert_eq!(caller.endpoint.local_addr().unwrap().ip().to_string(), "127.0.0.2");
+    }
+
+    #[test]
+    fn a_probe_over_tcp_finds_a_peer_that_lives() {
+        let runtime = runtime();
+        let hub_key = Key::from_seed([2; 32]);
+        let (van, hub_party) = (Party::new(), Party::new());
+        let door = hub(&runtime, any_port(), &hub_key, &hub_party);
+        let at = door.addr().unwrap();
+        let (_caller, wire) = runtime.block_on(reach(Over::Tcp, [1; 32], hub_key.public(), at)).unwrap();
+        let (pulse, owner) = (wire.pulse(), van.owner.handle().clone());
+        runtime.spawn(async move { drive(wire, Role::Child, &owner).await });
+        van.connected();
+        van.received(5, BATCH_BYTES);
+        let before = pulse.beats();
+        pulse.probe();
+        let answered = async {
+            while pulse.beats() < before + 2 * 25 {
+                tokio::task::yield_now().await;
+            }
+        };
+        // A ping and its answer, each a TLS record of 25 bytes.
+        runtime.block_on(async { timeout(PATIENCE, answered).await }).expect("an answer");
+    }
+
+    #[test]
+    fn a_restarted_hub_says_that_it_forgot() {
+        for over in [Over::Quic, Over::Tcp] {
+            let van_runtime = runtime();
+            let hub_key = Key::from_seed([2; 32]);
+            let (van, first, second) = (Party::new(), Party::new(), Party::new());
+            let hub_runtime = runtime();
+            let at = hub(&hub_runtime, any_port(), &hub_key, &first).addr().unwrap();
+            let (_caller, wire) = van_runtime.block_on(reach(over, [1; 32], hub_key.public(), at)).unwrap();
+            let owner = van.owner.handle().clone();
+            let driven = van_runtime.spawn(async move { drive(wire, Role::Child, &owner).await });
+            let (peer, _, _) = van.connected();
+            van.received(5, BATCH_BYTES);
+            // Ends all tasks at once, as a kill does, without a word to the van.
+            drop(hub_runtime);
+            let hub_runtime = runtime();
+            let _restarted = hub(&hub_runtime, at, &hub_key, &second);
+            let speak = move |talker: &mut Talker, _: Now| {
+                let bytes = vec![1; 1_000];
+                talker.outputs.push(Output::Send { peer, channel: Channel::Batch, bytes });
+            };
+            van_runtime.block_on(van.owner.handle().run(speak)).unwrap();
+            let ended = van_runtime.block_on(driven).unwrap();
+            let as_told = match over {
+                Over::Quic => matches!(ended, Ended::Forgotten),
+                Over::Tcp => matches!(ended, Ended::Broken(Break::HungUp)),
+            };
+            assert!(as_told, "{over:?}: {ended:?}");
+        }
     }
 }

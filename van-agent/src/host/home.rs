@@ -35,6 +35,8 @@ pub enum Item {
     Control,
     /// The second copy of the log's head, outside the database.
     Head,
+    /// Which networks let no UDP through.
+    Networks,
 }
 
 impl Item {
@@ -44,6 +46,7 @@ impl Item {
             Self::ResetKey => "reset-key",
             Self::Control => "control",
             Self::Head => "head",
+            Self::Networks => "networks",
         }
     }
 }

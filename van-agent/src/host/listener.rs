@@ -3,8 +3,9 @@
 //! Whether a peer may do anything is not decided here: it has proven a key, and the core looks that up.
 
 use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
+    collections::{BTreeMap, VecDeque},
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,24 +14,55 @@ use std::{
 };
 
 use quinn::{Endpoint, Incoming};
-use shared::sync::{CloseCode, Role};
-use tokio::time::{Instant, timeout};
+use shared::{
+    identity::{Key, tls},
+    sync::{CloseCode, Role},
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::host::{
     driver::{self, Ended},
+    meter::Traffic,
     owner::{Handle, Owned},
+    quic, tcp,
+    wire::{self, Over, Wire},
 };
 
 /// How long a leaving hub waits for its connections to end.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often a port is sought that is free for UDP and TCP, where the system chooses it.
+const PORTS_MAX: usize = 64;
+/// How long to wait where the system has no room for another TCP connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where peers come in: one port number, for QUIC over UDP and for TLS over TCP.
+pub struct Door {
+    endpoint: Endpoint,
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    /// Connections over TCP, unfinished handshakes included.
+    tcp: watch::Sender<usize>,
+    /// Whether newcomers over TCP are let in no more.
+    closed: watch::Sender<bool>,
+}
+
 /// How much is let in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Connections at the same time; one over is refused.
+    /// Connections at the same time over UDP and TCP together; one over is refused.
     pub connections_max: usize,
-    /// Unfinished handshakes, above which every newcomer must first prove its address.
+    /// Unfinished handshakes over UDP above which every newcomer must first prove its address, which TCP does by
+    /// itself. Over TCP so many may be unfinished; one over ends the oldest.
     pub handshakes_open_max: usize,
+    /// Unfinished handshakes over TCP from one network (/24, /48); one over is refused.
+    pub handshakes_per_network_max: usize,
     /// Newcomers a second from one network (/24, /48), above which they must first prove their address.
     pub newcomers_per_second_max: u32,
     /// How long a handshake may take.
@@ -42,18 +74,68 @@ impl Default for Limits {
         Self {
             connections_max: 500,
             handshakes_open_max: 64,
+            handshakes_per_network_max: 16,
             newcomers_per_second_max: 5,
             handshake_patience: Duration::from_secs(10),
         }
     }
 }
 
-/// Lets peers in at `endpoint` until it is closed; each is served by a task of its own.
-pub async fn listen<O: Owned>(endpoint: &Endpoint, owner: &Handle<O>, limits: Limits) {
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    /// Opens `listen` for UDP and TCP; with port 0 one that is free for both. `reset_key` as for
+    /// [`quic::hub_endpoint`].
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn open(listen: SocketAddr, key: &Key, reset_key: &[u8; 64]) -> io::Result<Self> {
+        let mut tries = 1;
+        let (endpoint, listener) = loop {
+            let endpoint = quic::hub_endpoint(listen, key, reset_key)?;
+            match tcp::listener(endpoint.local_addr()?) {
+                Ok(listener) => break (endpoint, listener),
+                Err(error) if listen.port() != 0 || tries == PORTS_MAX => return Err(error),
+                Err(_) => tries += 1,
+            }
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(tls::server_config(key)));
+        Ok(Self {
+            endpoint,
+            listener,
+            acceptor,
+            tcp: watch::Sender::new(0),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    /// The address, its port being that of UDP and of TCP.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn addr(&self) -> io::Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    fn connections(&self) -> usize {
+        self.endpoint.open_connections() + *self.tcp.borrow()
+    }
+}
+
+/// Lets peers in at `door` until it is closed; each is served by a task of its own.
+pub async fn listen<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
+    tokio::join!(listen_quic(door, owner, limits), listen_tcp(door, owner, limits));
+}
+
+async fn listen_quic<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
     let handshakes = Arc::new(AtomicUsize::new(0));
     let mut newcomers = Newcomers::new();
-    while let Some(incoming) = endpoint.accept().await {
-        if endpoint.open_connections() >= limits.connections_max {
+    while let Some(incoming) = door.endpoint.accept().await {
+        if door.connections() >= limits.connections_max {
             incoming.refuse();
             continue;
         }
@@ -69,15 +151,121 @@ pub async fn listen<O: Owned>(endpoint: &Endpoint, owner: &Handle<O>, limits: Li
     }
 }
 
-/// Lets nobody else in, asks who is there to come again, and waits until they have gone.
-pub async fn drain<O: Owned>(endpoint: &Endpoint, owner: &Handle<O>) {
-    endpoint.set_server_config(None);
-    if owner.close_links(CloseCode::RetryLater, "the hub is going down").await.is_ok()
-        && timeout(DRAIN_PATIENCE, endpoint.wait_idle()).await.is_err()
-    {
-        tracing::info!("not all connections ended in time");
+async fn listen_tcp<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
+    let mut closed = door.closed.subscribe();
+    let mut strangers = Strangers::default();
+    loop {
+        let accepted = tokio::select! {
+            accepted = door.listener.accept() => accepted,
+            _ = closed.wait_for(|closed| *closed) => return strangers.drop_all(),
+        };
+        let (stream, from) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::debug!(%error, "accept a connection");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        // Dropped, a stream is closed.
+        if door.connections() >= limits.connections_max || !strangers.make_room(from.ip(), limits) {
+            continue;
+        }
+        let handshake = Arc::new(());
+        let unfinished = Arc::downgrade(&handshake);
+        let present = Present::new(&door.tcp);
+        let (acceptor, owner) = (door.acceptor.clone(), owner.clone());
+        let task = tokio::spawn(async move {
+            let _present = present;
+            let shaken = tcp::Connection::accept(&acceptor, stream);
+            let connection = match timeout(limits.handshake_patience, shaken).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(error)) => return tracing::debug!(%error, "a handshake over TCP failed"),
+                Err(_) => return tracing::debug!("a handshake over TCP took too long"),
+            };
+            drop(handshake);
+            serve_tcp(connection, &owner).await;
+        });
+        strangers.all.push_back(StrangerTask {
+            network: network(from.ip()),
+            unfinished,
+            task: task.abort_handle(),
+        });
     }
-    endpoint.close(CloseCode::RetryLater.value().into(), b"the hub is going down");
+}
+
+async fn serve_tcp<O: Owned>(connection: tcp::Connection, owner: &Handle<O>) {
+    let meter = connection.meter().clone();
+    tracing::info!(over = ?Over::Tcp, "link up");
+    let ended = driver::drive(Wire::Tcp(Box::new(connection)), Role::Parent, owner).await;
+    tell_end(Over::Tcp, meter.traffic(), &ended);
+}
+
+/// Lets nobody else in, asks who is there to come again, and waits until they have gone.
+pub async fn drain<O: Owned>(door: &Door, owner: &Handle<O>) {
+    door.endpoint.set_server_config(None);
+    door.closed.send_replace(true);
+    if owner.close_links(CloseCode::RetryLater, "the hub is going down").await.is_ok() {
+        let mut tcp = door.tcp.subscribe();
+        let gone = async { tokio::join!(door.endpoint.wait_idle(), tcp.wait_for(|open| *open == 0)) };
+        if timeout(DRAIN_PATIENCE, gone).await.is_err() {
+            tracing::info!("not all connections ended in time");
+        }
+    }
+    door.endpoint.close(CloseCode::RetryLater.value().into(), b"the hub is going down");
+}
+
+/// Counts as a connection over TCP until dropped.
+struct Present(watch::Sender<usize>);
+
+impl Present {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Connections over TCP whose handshake is not finished, oldest first.
+#[derive(Default)]
+struct Strangers {
+    all: VecDeque<StrangerTask>,
+}
+
+struct StrangerTask {
+    network: [u8; 6],
+    /// Gone once the handshake is finished.
+    unfinished: std::sync::Weak<()>,
+    task: AbortHandle,
+}
+
+impl Strangers {
+    /// Whether one more from `from` may begin; where there are too many the oldest makes room.
+    fn make_room(&mut self, from: IpAddr, limits: Limits) -> bool {
+        self.all.retain(|stranger| stranger.unfinished.strong_count() > 0);
+        let network = network(from);
+        let same = self.all.iter().filter(|stranger| stranger.network == network).count();
+        if same >= limits.handshakes_per_network_max {
+            return false;
+        }
+        if self.all.len() >= limits.handshakes_open_max
+            && let Some(oldest) = self.all.pop_front()
+        {
+            oldest.task.abort();
+        }
+        true
+    }
+
+    fn drop_all(&mut self) {
+        for stranger in self.all.drain(..).filter(|stranger| stranger.unfinished.strong_count() > 0) {
+            stranger.task.abort();
+        }
+    }
 }
 
 /// Counts as an unfinished handshake until dropped.
@@ -104,14 +292,17 @@ async fn welcome<O: Owned>(incoming: Incoming, owner: Handle<O>, patience: Durat
         Err(_) => return tracing::debug!("a handshake took too long"),
     };
     drop(open);
-    tracing::info!(connection = connection.stable_id(), "link up");
-    let ended = driver::drive(&connection, Role::Parent, &owner).await;
-    let traffic = driver::traffic(&connection);
+    tracing::info!(over = ?Over::Quic, "link up");
+    let ended = driver::drive(Wire::Quic(connection.clone()), Role::Parent, &owner).await;
+    tell_end(Over::Quic, wire::traffic(&connection), &ended);
+}
+
+fn tell_end(over: Over, traffic: Traffic, ended: &Ended) {
     tracing::info!(
-        connection = connection.stable_id(),
+        ?over,
         up_bytes = traffic.up_bytes,
         down_bytes = traffic.down_bytes,
-        cause = cause(&ended),
+        cause = cause(ended),
         "link down"
     );
 }
@@ -185,5 +376,32 @@ mod tests {
         let mut count = |text: &str| newcomers.count(text.parse().unwrap());
         assert_eq!((count("10.0.0.1"), count("10.0.0.2"), count("10.0.1.1")), (1, 2, 1));
         assert_eq!((count("::ffff:10.0.0.3"), count("2001:db8:1::1"), count("2001:db8:1:2::9")), (3, 1, 2));
+    }
+
+    fn stranger(network: [u8; 6], handshake: &Arc<()>) -> StrangerTask {
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        StrangerTask { network, unfinished: Arc::downgrade(handshake), task }
+    }
+
+    #[tokio::test]
+    async fn unfinished_handshakes_crowd_out_their_own_network_and_then_the_oldest() {
+        let limits = Limits { handshakes_per_network_max: 2, handshakes_open_max: 3, ..Limits::default() };
+        let (here, there): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.1.1".parse().unwrap());
+        let mut strangers = Strangers::default();
+        let handshake = Arc::new(());
+        for _ in 0..2 {
+            assert!(strangers.make_room(here, limits));
+            strangers.all.push_back(stranger(network(here), &handshake));
+        }
+        assert!(!strangers.make_room(here, limits));
+        assert!(strangers.make_room(there, limits));
+        strangers.all.push_back(stranger(network(there), &handshake));
+        assert!(strangers.make_room(there, limits), "the oldest made room");
+        assert_eq!(strangers.all.len(), 2);
+        drop(handshake);
+        assert!(
+            strangers.make_room(here, limits) && strangers.all.is_empty(),
+            "those that are done do not count"
+        );
     }
 }

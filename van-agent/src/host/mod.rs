@@ -2,8 +2,10 @@
 //!
 //! In reading order: [`home`] is the folder and its lock; [`machine`] tells time, randomness and which machine
 //! this is; [`log`] and [`output`] speak to operators and people; [`control`] reaches the process that holds a
-//! home; [`owner`] runs the thread that owns the core; [`quic`] has the settings of the wire, [`dial`]
-//! finds the hub, [`listener`] lets peers in and [`driver`] moves the bytes; [`web`] guards a page on loopback.
+//! home; [`owner`] runs the thread that owns the core; [`quic`] has the settings of the wire, [`tcp`]
+//! is the other wire, for where no UDP gets through, [`mux`] keeps its channels apart, [`wire`] is either of them and
+//! [`meter`] counts what goes over it; [`networks`] remembers which is needed where, [`dial`] finds the hub,
+//! [`listener`] lets peers in and [`driver`] moves the bytes; [`web`] guards a page on loopback.
 
 pub mod control;
 pub mod dial;
@@ -12,7 +14,12 @@ pub mod home;
 pub mod listener;
 pub mod log;
 pub mod machine;
+pub mod meter;
+pub mod mux;
+pub mod networks;
 pub mod output;
 pub mod owner;
 pub mod quic;
+pub mod tcp;
 pub mod web;
+pub mod wire;

@@ -16,8 +16,12 @@ use quinn::{
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use shared::identity::{Key, tls};
+use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::host::machine;
+use crate::host::{
+    machine,
+    meter::{Meter, MeteredRuntime},
+};
 
 /// How long a connection survives without a packet.
 pub const IDLE_MAX: Duration = Duration::from_secs(90);
@@ -77,13 +81,45 @@ pub fn transport(side: Side) -> TransportConfig {
     config
 }
 
-/// The endpoint of a laptop, on a port of the system's choice, with IPv6 where the machine has it.
+/// The endpoint of a laptop, on a port of the system's choice, with IPv6 where the machine has it; `meter` counts
+/// every datagram.
 ///
 /// # Errors
 /// The system gives no socket.
-pub fn van_endpoint() -> io::Result<Endpoint> {
-    Endpoint::client(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)))
-        .or_else(|_| Endpoint::client(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))))
+pub fn van_endpoint(meter: &Meter) -> io::Result<Endpoint> {
+    van_endpoint_on(any_socket()?, meter)
+}
+
+/// The same on a socket of the caller's.
+///
+/// # Errors
+/// The system does not take it.
+pub fn van_endpoint_on(socket: UdpSocket, meter: &Meter) -> io::Result<Endpoint> {
+    let runtime = Arc::new(MeteredRuntime(meter.clone()));
+    let mut config = EndpointConfig::default();
+    config.cid_generator(|| Box::new(NoId));
+    Endpoint::new(config, None, socket, runtime)
+}
+
+/// Moves `endpoint` to another port, after the network has changed: its connections go on from there, and each
+/// sends a packet at once, however long its own timers would have waited.
+///
+/// # Errors
+/// The system gives no socket; the old one is kept.
+pub fn rebind(endpoint: &Endpoint) -> io::Result<()> {
+    endpoint.rebind(any_socket()?)
+}
+
+fn any_socket() -> io::Result<UdpSocket> {
+    both_families().or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
+}
+
+/// A socket for IPv6 and IPv4, which not every system makes unasked.
+fn both_families() -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_only_v6(false)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())?;
+    Ok(socket.into())
 }
 
 /// One attempt's settings for reaching a pinned hub.
@@ -125,6 +161,25 @@ fn endpoint_config(reset_key: &[u8; 64]) -> EndpointConfig {
     let mut config = EndpointConfig::new(Arc::new(ring::hmac::Key::new(ring::hmac::HMAC_SHA256, reset_key)));
     config.cid_generator(|| Box::new(AnyId));
     config
+}
+
+/// No connection ids: a laptop knows its one connection by the hub's address. That saves eight bytes a packet, and
+/// the packets in which either side hands out further ids.
+#[derive(Debug)]
+struct NoId;
+
+impl ConnectionIdGenerator for NoId {
+    fn generate_cid(&mut self) -> ConnectionId {
+        ConnectionId::new(&[])
+    }
+
+    fn cid_len(&self) -> usize {
+        0
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Connection ids of eight random bytes, each of which may have been ours: quinn's own generator would not
