@@ -31,6 +31,8 @@ use crate::{
     start::{Head, Witness},
 };
 
+/// What somebody hears who asks a process without a link to reconcile.
+pub const NO_LINK: &str = "a recording is under way";
 /// Cases that `find` gives, at most.
 pub const FOUND_MAX: usize = 200;
 /// Cases that custody names when it is not safe to wipe, at most.
@@ -102,8 +104,9 @@ impl Agent {
             Request::CaseShow { case } => self.show(&case),
             Request::CaseExport { case, automerge } => self.export(&case, automerge),
             Request::Find { text } => self.find(&text, each),
-            Request::Sync { .. } => Err(Failure::new("this program keeps no link to the hub")
-                .next("wait until it is done, then give `van-agent sync` again")),
+            Request::Sync { .. } => {
+                Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
+            }
             Request::Custody => self.custody(),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
             Request::NeedsYou { limit } => self.needs_you(limit, each),

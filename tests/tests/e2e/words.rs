@@ -254,6 +254,9 @@ fn whoever_holds_the_store_serves_the_others() {
     writeln!(pipe, "{}", crate::stage::line(json!({"name": "One"}))).expect("it is taken");
     recording.line(|line| line["line"] == 1);
     questions(&van);
+    let under_way = van.call(&["sync", "--json"]).run().exited(1);
+    assert!(under_way.stderr.contains("a recording is under way"), "{under_way}");
+    assert!(under_way.stderr.contains("sync` again when it is done"), "{under_way}");
     assert_eq!(van_cases(&van).len(), 2);
     writeln!(pipe, "{}", crate::stage::line(json!({"name": "Two"}))).expect("it is taken");
     drop(pipe);

@@ -23,6 +23,7 @@ use crate::{
         output::{Failure, Printer},
     },
     request::Request,
+    start,
 };
 
 /// Does what was typed.
@@ -36,7 +37,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Completions { shell } = cli.command {
         return completions(shell, printer);
     }
-    let home = Home::open(folder(cli.home)?)?;
+    let folder = folder(cli.home)?;
+    let home = match cli.command {
+        Command::Enroll(_) => start::new_home(folder)?,
+        _ => start::home(folder)?,
+    };
     match cli.command {
         Command::Enroll(options) => enroll::enroll(&home, &options, printer),
         Command::Record(options) => record::record(&home, *options, printer),

@@ -24,6 +24,7 @@ use crate::{
         save::GROUP_LINES_MAX,
     },
     request::{RawLine, Request},
+    start,
 };
 
 /// Bytes of lines in one request, at most: escaped they still fit into it.
@@ -56,7 +57,7 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
             save_all(input, &mut printer, &mut summary, |request| ask_other(&mut client, request))
         }
         Reached::Alone(lock) => {
-            let serving = Serving::begin(home, lock, |_| {}, |_| {})?;
+            let serving = Serving::begin(home, lock, start::open(home), |_| {}, |_| {})?;
             let handle = serving.owner.handle().clone();
             let result = save_all(input, &mut printer, &mut summary, |request| ask_own(&handle, request));
             serving.end();

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     access::Serving,
-    agent::{Agent, SyncCall, not_enrolled},
+    agent::{Agent, SyncCall},
     host::{
         control::Client,
         home::{Home, LOCK_PATIENCE, Lock},
@@ -18,6 +18,7 @@ use crate::{
         web::SignIn,
     },
     link::{Keeper, Report, said},
+    start,
     web::{self, Exchange},
 };
 
@@ -33,22 +34,18 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
-    let (mut enrolled, mut offset_minutes) = (false, 0);
+    let mut offset_minutes = 0;
     let serving = Serving::begin(
         home,
         lock,
+        start::open(home),
         |agent| {
-            enrolled = agent.replica().station().place.is_some();
             offset_minutes = agent.offset_minutes();
             agent.set_link(call_sender);
         },
         // Where nobody listens any more the program is ending.
         move |event| drop(event_sender.send(event)),
     )?;
-    if !enrolled {
-        serving.end();
-        return Err(not_enrolled().into());
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = serving.owner.handle().clone();
     let died = runtime.block_on(serve(at, handle, Link { events, calls, offset_minutes }, &mut printer));

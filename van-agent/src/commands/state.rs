@@ -3,12 +3,7 @@
 use serde_json::Value;
 
 use super::{Desk, field};
-use crate::{host::output::Failure, request::Request};
-
-/// The way out where a laptop's store is damaged.
-pub(super) const DAMAGED: &str = "keep this folder as it is, for what it holds that the hub does not; ask the hub \
-    operator for a new ticket and enrol anew in another folder (`van-agent --home NEW-FOLDER enroll TICKET`): the \
-    hub returns everything that it holds";
+use crate::{host::output::Failure, request::Request, start::DAMAGED};
 
 pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
     let custody = desk.ask(Request::Custody)?;

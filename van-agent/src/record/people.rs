@@ -220,7 +220,11 @@ fn fields(identity: &Identity, stored: &Person) -> [(Field, Option<String>, Opti
         ),
         (Field::Mother, identity.mother.clone(), stored.mother.clone()),
         (Field::Father, identity.father.clone(), stored.father.clone()),
-        (Field::Phone, identity.phone.as_deref().map(|typed| phone::normalise(typed).0), stored.phone.clone()),
+        (
+            Field::Phone,
+            identity.phone.as_deref().map(|typed| phone::normalise(typed).0),
+            stored.phone.clone(),
+        ),
         (Field::Address, identity.address.clone(), stored.address.clone()),
         (Field::Kk, identity.kk.clone(), stored.kk.clone()),
         (Field::Domicile, text(identity.village.as_ref()), text(stored.village.as_ref())),
