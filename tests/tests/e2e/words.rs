@@ -101,6 +101,35 @@ fn commands(which: Program) -> Vec<Vec<String>> {
     found
 }
 
+#[test]
+fn the_numbers_in_helps_and_in_the_tour_are_right() {
+    let mut texts = vec![include_str!("../../../README.md").to_owned()];
+    for which in [Program::Van, Program::Hub] {
+        for command in commands(which) {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            texts.push(program(which, &[&words[..], &["--help"]].concat()).run().done().stdout);
+        }
+    }
+    let (mut slips, mut villages) = (0, 0);
+    for word in texts.iter().flat_map(|text| text.split([' ', '\n', '`', '"', '\'', ',', ';', '(', ')', '|']))
+    {
+        let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(!digits || word.parse::<shared::nik::Nik>().is_ok(), "{word}");
+        if word.starts_with(|c: char| c.is_ascii_digit()) && word.matches('/').count() == 3 {
+            slips += 1;
+            assert!(word.parse::<shared::slip::SlipNumber>().is_ok(), "{word}");
+        }
+        let parts: Vec<&str> = word.split('.').collect();
+        let coded =
+            parts.len() == 4 && parts[3].len() == 4 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if coded {
+            villages += 1;
+            assert!(word.parse::<shared::id::VillageCode>().is_ok(), "{word}");
+        }
+    }
+    assert!(slips >= 5 && villages >= 3, "{slips} slip numbers, {villages} villages");
+}
+
 /// Standard output is JSON alone, one value a line; so is standard error, but for the log.
 #[track_caller]
 fn all_json(output: &Output) {

@@ -64,7 +64,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
     match command {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
-        Command::Find { text } => case::find(&mut desk, &text.join(" ")),
+        Command::Find { text, limit } => case::find(&mut desk, text.join(" "), limit),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),

@@ -67,9 +67,12 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
     summary.tell(&mut printer)?;
     result?;
     if summary.refused > 0 {
-        return Err(Failure::new(format!("{} lines were refused", summary.refused))
-            .next("correct these lines and record them again; the others are saved")
-            .into());
+        return Err(Failure::new(match summary.refused {
+            1 => "1 line was refused".to_owned(),
+            refused => format!("{refused} lines were refused"),
+        })
+        .next("correct these lines and record them again; the others are saved")
+        .into());
     }
     Ok(())
 }

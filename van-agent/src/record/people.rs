@@ -4,7 +4,7 @@
 //! missing, or is told in a warning of the case, or the line is refused.
 
 use shared::{
-    desk::warnings::Warning,
+    desk::warnings::{self, Warning},
     document::{Field, Person, View, field, person},
     id::{DocumentId, Kind, VillageCode},
     name,
@@ -79,10 +79,7 @@ impl Group<'_> {
             return self.referred(writing, identity, reference);
         }
         let Some(nik) = &identity.nik else {
-            odd.push((
-                "no_nik",
-                "there is no NIK: a new person, who may be known already (see `person list`)".to_owned(),
-            ));
+            odd.push(warnings::no_nik());
             return Ok(None);
         };
         let holders = self.holders(writing, nik)?;
@@ -96,7 +93,7 @@ impl Group<'_> {
             return Ok(Some(*document));
         }
         if let Some((document, ..)) = holders.first() {
-            odd.push(other_name(*document));
+            odd.push(warnings::nik_other_name(*document));
         }
         Ok(None)
     }
@@ -157,7 +154,7 @@ impl Group<'_> {
         writing: &mut Writing<'_>,
         document: DocumentId,
         identity: &Identity,
-        warnings: &mut Vec<Warning>,
+        odd: &mut Vec<Warning>,
     ) -> Result<(), RefusedError> {
         let stored = read(writing, document)?;
         let mut missing = Vec::new();
@@ -168,7 +165,7 @@ impl Group<'_> {
                     let name = stored.name.as_deref().unwrap_or("a person without a name");
                     let words =
                         format!("{field} of {name} is {stored_value} and stays so; {typed} was typed now");
-                    warnings.push(("differs", words));
+                    odd.push(("differs", words));
                 }
                 (Some(_), Some(_)) | (None, _) => {}
             }
@@ -182,7 +179,7 @@ impl Group<'_> {
             let name = stored.name.as_deref().unwrap_or_default();
             let holders = self.holders(writing, nik)?;
             if let Some((holder, ..)) = holders.iter().find(|(.., known)| !name::agree(known, name)) {
-                warnings.push(other_name(*holder));
+                odd.push(warnings::nik_other_name(*holder));
             }
         }
         let mut edit = writing.open(document)?;
@@ -196,10 +193,6 @@ impl Group<'_> {
 
 fn read(writing: &mut Writing<'_>, document: DocumentId) -> Result<Person, RefusedError> {
     Ok(Person::read(&View::of(writing.history(document)?)))
-}
-
-fn other_name(holder: DocumentId) -> Warning {
-    ("nik_other_name", format!("the NIK is known under another name, of person {holder}"))
 }
 
 /// Everything but the name that a line may say of a known person: as typed, and as stored.
