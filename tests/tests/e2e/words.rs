@@ -55,6 +55,7 @@ fn wrong_usage_exits_with_two_and_help_with_an_example() {
         (Program::Van, &["sync", "--patience", "soon"]),
         (Program::Van, &["amend", "x", "--set", "colour=red"]),
         (Program::Van, &["run", "--web", "0.0.0.0:0"]),
+        (Program::Van, &["record"]),
         (Program::Van, &["record", "--position", "here", "--name", "A"]),
         (Program::Hub, &["init", "--district", "fifty"]),
         (Program::Hub, &["init"]),

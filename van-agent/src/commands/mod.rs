@@ -37,11 +37,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Completions { shell } = cli.command {
         return completions(shell, printer);
     }
+    if let Command::Run { web } = &cli.command {
+        run::check(*web)?;
+    }
+    if let Command::Record(options) = &cli.command {
+        record::check(options)?;
+    }
     let folder = folder(cli.home)?;
-    let home = match cli.command {
-        Command::Enroll(_) => start::new_home(folder)?,
-        _ => start::home(folder)?,
-    };
+    let enrols = matches!(cli.command, Command::Enroll(_));
+    let home = if enrols { start::new_home(folder)? } else { start::home(folder)? };
     match cli.command {
         Command::Enroll(options) => enroll::enroll(&home, &options, printer),
         Command::Record(options) => record::record(&home, *options, printer),

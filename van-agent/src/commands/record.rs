@@ -43,6 +43,21 @@ struct Summary {
     unsaved_from: Option<u64>,
 }
 
+/// Refuses flags that make no case, whatever is on the laptop.
+pub(super) fn check(options: &cli::Record) -> Result<(), Failure> {
+    if options.file.is_some() {
+        return Ok(());
+    }
+    let cli::Record { nik, name, person_ref, village, service, officer, .. } = options;
+    if [nik, name, person_ref, village, service, officer].into_iter().all(Option::is_none) {
+        let message = "there is nothing to record: name (or nik, or person_ref), sex, village, service and officer are missing";
+        return Err(
+            Failure::usage(message).next("give them as flags, or --file FILE; see `van-agent record --help`")
+        );
+    }
+    line_of(options.clone()).map(drop)
+}
+
 pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) -> anyhow::Result<()> {
     let Some(path) = options.file.clone() else { return record_one(home, options, &mut printer) };
     let input: Box<dyn BufRead + Send> = if path == Path::new("-") {

@@ -25,12 +25,16 @@ use crate::{
 /// How often the owner's thread is asked whether it lives.
 const PULSE: Duration = Duration::from_secs(5);
 
-pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
+/// Refuses an address that others could open.
+pub(super) fn check(at: SocketAddr) -> Result<(), Failure> {
     if !at.ip().is_loopback() {
         return Err(Failure::usage(format!("the page is not shown on {at}: it is for this machine alone"))
-            .next("use a loopback address such as --web 127.0.0.1:4470")
-            .into());
+            .next("use a loopback address such as --web 127.0.0.1:4470"));
     }
+    Ok(())
+}
+
+pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
