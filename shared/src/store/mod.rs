@@ -123,9 +123,27 @@ pub enum OpenError {
         /// The newest that this program knows.
         newest: u32,
     },
+    /// The disk is full.
+    #[error("the disk is full: the database cannot be opened")]
+    Full,
+    /// The file is no database, or a page of it does not read back.
+    #[error("the database is damaged and cannot be opened")]
+    Damaged(#[source] rusqlite::Error),
     /// SQLite cannot read or write the file.
     #[error("the database cannot be opened")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged(error)
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
 }
 
 /// A failed read or write of the store.
@@ -175,6 +193,7 @@ impl Store {
         make_private(path);
         match Self::open_as(path, Locking::Shared) {
             // No room for the index of the write-ahead log: it is held in memory then, for this process alone.
+            Err(OpenError::Full) => Self::open_as(path, Locking::Alone),
             Err(OpenError::Sqlite(error)) if is_out_of_room(&error) => Self::open_as(path, Locking::Alone),
             opened => opened,
         }
@@ -378,6 +397,20 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// Whether the file at `path` is a hub's store. It is looked at as it is: nothing is written, nothing laid
+/// beside it; what cannot be read is not known to be a hub's.
+pub fn is_hub(path: &Path) -> bool {
+    let Some(name) = path.to_str() else { return false };
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let found =
+        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).and_then(|connection| {
+            connection.query_row("SELECT 1 FROM fact WHERE name = 'hub'", [], |_| Ok(())).optional()
+        });
+    matches!(found, Ok(Some(())))
 }
 
 /// A single fact by its name, or `None`.

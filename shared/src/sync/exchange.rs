@@ -64,12 +64,16 @@ impl Replica {
         match fault {
             Fault::Peer(code, reason) => self.close(peer, code, reason),
             Fault::Store(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "store what a peer sent");
-                let reason = if matches!(error, StoreError::Full) {
-                    "the disk is full, nothing more can be stored"
+                let full = matches!(error, StoreError::Full);
+                let error = &error as &dyn std::error::Error;
+                if full && self.station.hub {
+                    // No van can hand over until somebody makes room.
+                    tracing::error!(error, "store what a laptop sent");
                 } else {
-                    "the database failed"
-                };
+                    tracing::warn!(error, "store what a peer sent");
+                }
+                let reason =
+                    if full { "the disk is full, nothing more can be stored" } else { "the database failed" };
                 self.close(peer, CloseCode::Internal, reason.to_owned());
             }
         }

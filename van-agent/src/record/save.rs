@@ -59,6 +59,11 @@ pub(super) enum RefusedError {
     Visit(DocumentId),
     #[error("person {0} is not on this laptop")]
     Person(String),
+    #[error(
+        "person_ref {reference} is {name}{}; give this person another person_ref, or correct what is stored by amend",
+        .nik.as_ref().map_or_else(String::new, |nik| format!(", NIK {}", masked(nik)))
+    )]
+    Somebody { reference: String, name: String, nik: Option<Nik> },
     #[error("NIK {} is not known here yet: {missing} is missing", masked(.nik))]
     Stranger { nik: Nik, missing: &'static str },
     #[error("{missing} is missing")]
@@ -153,10 +158,10 @@ impl<'a> Group<'a> {
         }
         let service = Self::check(writing, line)?.clone();
         let mut warnings = self.warnings(writing, line, &service)?;
-        let subject = self.person(writing, &line.subject, &mut warnings)?;
+        let subject = self.person(writing, &line.subject, Some(&line.village), &mut warnings)?;
         let encounter = self.encounter(line);
         let applicant = match &line.applicant {
-            Some(applicant) => self.person(writing, applicant, &mut warnings)?,
+            Some(applicant) => self.person(writing, applicant, None, &mut warnings)?,
             None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
         };
         if let Some(encounter) = encounter {
@@ -164,7 +169,7 @@ impl<'a> Group<'a> {
         }
         let collector = line.collector.as_ref();
         let collector =
-            collector.map(|collector| self.person(writing, collector, &mut warnings)).transpose()?;
+            collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
         if let Some(slip) = self.open_case(writing, subject, line)? {
             let words = format!("case {slip} for the same person and service is still open");
             warnings.push(("same_open", words));
@@ -408,12 +413,17 @@ fn mode(service: &Service, status: State) -> Option<Warning> {
     Some(("mode", format!("{}: {words}", service.code)))
 }
 
-/// One warning of each code, the first.
+/// One warning of each code; what differs of several people stands in one.
 fn unique(warnings: &[Warning]) -> Vec<(&'static str, String)> {
     let mut found: Vec<(&'static str, String)> = Vec::new();
     for (code, words) in warnings {
-        if !found.iter().any(|(known, _)| known == code) {
-            found.push((code, words.clone()));
+        match found.iter_mut().find(|(known, _)| known == code) {
+            None => found.push((code, words.clone())),
+            Some((_, all)) if *code == "differs" => {
+                all.push_str("; ");
+                all.push_str(words);
+            }
+            Some(_) => {}
         }
     }
     found
