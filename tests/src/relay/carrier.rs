@@ -243,13 +243,17 @@ fn whole(payload: &[u8]) -> u64 {
     payload.len() as u64 + UDP_HEADERS_BYTES
 }
 
-/// One port of the system's choice on loopback, of the target's family, for UDP and TCP.
-pub(super) async fn front(target: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+/// One port of the system's choice on loopback, of the target's family, for UDP and TCP. On a runtime.
+pub(super) fn front(target: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut tries = 1;
     loop {
-        let listener = TcpListener::bind((loopback(target), 0)).await?;
-        match UdpSocket::bind(listener.local_addr()?).await {
-            Ok(socket) => return Ok((socket, listener)),
+        let listener = std::net::TcpListener::bind((loopback(target), 0))?;
+        match std::net::UdpSocket::bind(listener.local_addr()?) {
+            Ok(socket) => {
+                socket.set_nonblocking(true)?;
+                listener.set_nonblocking(true)?;
+                return Ok((UdpSocket::from_std(socket)?, TcpListener::from_std(listener)?));
+            }
             Err(error) if tries == PORTS_MAX => return Err(error),
             Err(_) => tries += 1,
         }

@@ -71,7 +71,9 @@ impl Relay {
     /// The port cannot be had, for UDP and TCP alike.
     pub fn start(target: SocketAddr, profile: Profile, seed: u64) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let front = runtime.block_on(carrier::front(target))?;
+        let inside = runtime.enter();
+        let front = carrier::front(target)?;
+        drop(inside);
         let addr = front.0.local_addr()?;
         let link = Arc::new(Link::new(target, profile, seed));
         let (stop, stopped) = oneshot::channel();
