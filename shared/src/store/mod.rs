@@ -568,6 +568,6 @@ mod tests {
     fn what_is_no_database_is_refused() {
         let (_folder, path) = file();
         std::fs::write(&path, b"this is no database at all, only some text").expect("writes");
-        assert!(matches!(Store::open(&path), Err(OpenError::Sqlite(_))));
+        assert!(matches!(Store::open(&path), Err(OpenError::Damaged(_))));
     }
 }
