@@ -116,6 +116,7 @@ impl Replica {
         if session.caught_up != Some(state) {
             session.caught_up = Some(state);
             self.say(peer, &Frame::CaughtUp { feed: state.0, durable: state.1 });
+            self.ask_lost(peer)?;
         }
         Ok(())
     }
@@ -134,12 +135,16 @@ impl Replica {
             && session.reconciler.is_none();
         if whole && session.settled != Some((feed, own)) {
             session.settled = Some((feed, own));
+            let (files, file_bytes) = self.begin_carrying(peer)?;
+            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
             let event = Event::Settled {
                 peer,
                 sent: session.sent,
                 received: session.received,
                 receipted: session.covered,
                 quarantined: session.quarantined,
+                files,
+                file_bytes,
             };
             self.event(event);
         }
