@@ -103,3 +103,30 @@ sync-shut_out = the hub shut this laptop out; bring it to the hub operator
 sync-not_stored = this laptop could not store what came; free some space on its disk
 conflict-same_service = The same service more than once
 conflict-same_blank = The same blank more than once
+attachments = Attachments
+attachment-scan = scan
+attachment-photo = photo
+attachment-signature = signature
+attachment-other = file
+attachment-to_follow = to follow
+attachment-at_hub = at the hub
+attachment-elsewhere = not on this laptop
+attachment-damaged = damaged here, fetched again where somebody holds it
+attachment-removed = taken away
+to-follow-scan = { $count ->
+    [one] { $count } scan to follow
+   *[other] { $count } scans to follow
+}
+to-follow-photo = { $count ->
+    [one] { $count } photo to follow
+   *[other] { $count } photos to follow
+}
+to-follow-signature = { $count ->
+    [one] { $count } signature to follow
+   *[other] { $count } signatures to follow
+}
+to-follow-other = { $count ->
+    [one] { $count } file to follow
+   *[other] { $count } files to follow
+}
+open-attachments = { $count } attachments are on this laptop only.

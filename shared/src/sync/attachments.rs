@@ -3,8 +3,8 @@
 //! A laptop offers what it has attached and holds no receipt for, once all its facts are receipted; the hub asks
 //! for what it lacks, from the byte that it holds on, and receipts the rest at once. Whoever receives says what
 //! comes and from where: nothing else is taken. **Invariants:** a file is receipted only after its hash was
-//! checked and its transaction is durable; only files that a document of the device's scope names are taken or
-//! given; a breach costs the file, not the facts.
+//! checked and its transaction is durable; only files that a document of the device's scope names are given,
+//! and taken those too that a document names in which it has written; a breach costs the file, not the facts.
 
 mod receiving;
 
@@ -22,7 +22,7 @@ use crate::{
     store::{
         Result,
         attachment::{self, Named},
-        feeds,
+        changes, feeds,
         files::State,
         log,
     },
@@ -162,8 +162,9 @@ impl Replica {
         Ok(checked)
     }
 
-    /// What the documents that a device holds say of a file.
-    fn named_to(&mut self, peer: PeerId, hash: ContentHash) -> Result<Option<Named>> {
+    /// What the documents that a device holds say of a file; with `written` those too that it has written in and
+    /// that are out of its scope by now: what it attached meanwhile is still to arrive.
+    fn named_to(&mut self, peer: PeerId, hash: ContentHash, written: bool) -> Result<Option<Named>> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(None) };
         let (device, epoch) = (session.device, session.epoch);
         let feed = self.station.feed_for(device, epoch);
@@ -171,7 +172,9 @@ impl Replica {
         let Some(feed) = log::find(tx, &feed)? else { return Ok(None) };
         let mut found: Option<Named> = None;
         for (document, named) in attachment::names(tx, hash)? {
-            if feeds::is_entered(tx, feed.row, document)? {
+            if feeds::is_entered(tx, feed.row, document)?
+                || (written && changes::has_written(tx, device, document)?)
+            {
                 found = found.max(Some(named));
             }
         }
@@ -186,7 +189,7 @@ impl Replica {
         }
         let (mut held, mut wanted) = (Vec::new(), Vec::new());
         for Offered { hash, size } in files {
-            let Some(named) = self.named_to(peer, *hash)? else {
+            let Some(named) = self.named_to(peer, *hash, true)? else {
                 self.refuse(peer, *hash, Refusal::NotNamed)?;
                 continue;
             };
@@ -247,7 +250,7 @@ impl Replica {
         let lost = attachment::wanted(self.store.reader())?;
         let mut wanted = Vec::new();
         for known in lost.into_iter().take(NAMED_MAX) {
-            let Some(named) = self.named_to(peer, known.hash)? else { continue };
+            let Some(named) = self.named_to(peer, known.hash, true)? else { continue };
             let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
             let asked = Asked { size: named.size, is_exact: !named.thumbnail, held: known.held, tries: 1 };
             session.files.asked.insert(known.hash, asked);
@@ -268,7 +271,7 @@ impl Replica {
             let may = match session.role {
                 // The hub may have whatever a document here names; a laptop what its own documents name.
                 Role::Child => !attachment::names(self.read()?, wanted.hash)?.is_empty(),
-                Role::Parent => self.named_to(peer, wanted.hash)?.is_some(),
+                Role::Parent => self.named_to(peer, wanted.hash, false)?.is_some(),
             };
             let known = attachment::find(self.store.reader(), wanted.hash)?.filter(|known| known.whole);
             let refusal = match known {

@@ -1,7 +1,7 @@
 //! A small picture of a photo or scan: what travels before the file itself.
 //!
 //! A picture that cannot be decoded, or only with more memory than a laptop should give, has none, and that is
-//! no error.
+//! no error; a file that is small itself needs none.
 
 use std::{
     io::Cursor,
@@ -27,6 +27,9 @@ const DECODING_BYTES_MAX: u64 = 160 << 20;
 
 /// A small picture of the picture in `bytes`, a JPEG of at most [`THUMBNAIL_BYTES_MAX`] bytes.
 pub fn of(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() as u64 <= THUMBNAIL_BYTES_MAX {
+        return None;
+    }
     let format = match super::media::of(bytes).name {
         "image/jpeg" => ImageFormat::Jpeg,
         "image/png" => ImageFormat::Png,
@@ -61,7 +64,7 @@ fn small(bytes: &[u8], format: ImageFormat) -> Option<Vec<u8>> {
             break;
         }
     }
-    (made.len() as u64 <= THUMBNAIL_BYTES_MAX && made.len() < bytes.len()).then_some(made)
+    (made.len() as u64 <= THUMBNAIL_BYTES_MAX).then_some(made)
 }
 
 #[cfg(test)]
@@ -96,7 +99,7 @@ mod tests {
         assert_eq!(of(&whole[..whole.len() / 2]), None);
         assert_eq!(of(b"%PDF-1.7"), None);
         assert_eq!(of(&[]), None);
-        assert_eq!(of(&photo(20, 20, ImageFormat::Jpeg)), None, "it would be larger than the picture");
+        assert_eq!(of(&photo(20, 20, ImageFormat::Jpeg)), None, "it is small itself");
         // A header that claims 60,000 by 60,000 pixels.
         let mut bomb = whole;
         bomb[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
