@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Store, Tx, files, id};
+use super::{Result, Store, Tx, changes, files, id};
 use crate::{
     document::{Attachment, attachment::THUMBNAIL_BYTES_MAX, schema::ATTACHMENT_BYTES_MAX},
     id::{ContentHash, DeviceId, DocumentId},
@@ -210,16 +210,18 @@ pub fn forget_half(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
 pub fn name(tx: Tx<'_>, document: DocumentId, files: &BTreeMap<ContentHash, Attachment>) -> Result<()> {
     tx.prepare_cached("DELETE FROM named WHERE document = ?1")?.execute([document.0])?;
     let mut insert = tx.prepare_cached(
-        "INSERT OR IGNORE INTO named (document, hash, thumbnail, size, kind, removed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO named (document, hash, thumbnail, size, kind, removed, author)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for (hash, attachment) in files {
         let kind = attachment.kind.map_or("other", |kind| kind.as_str());
         let removed = attachment.removed.is_some();
+        let author = changes::find(tx, &attachment.change)?.map(|change| change.origin.device.0);
         let size = attachment.size.unwrap_or(0).min(ATTACHMENT_BYTES_MAX.unsigned_abs());
-        insert.execute(params![document.0, hash.0, false, size, kind, removed])?;
+        insert.execute(params![document.0, hash.0, false, size, kind, removed, author])?;
         if let Some(thumbnail) = attachment.thumbnail {
-            insert.execute(params![document.0, thumbnail.0, true, THUMBNAIL_BYTES_MAX, kind, removed])?;
+            let row = params![document.0, thumbnail.0, true, THUMBNAIL_BYTES_MAX, kind, removed, author];
+            insert.execute(row)?;
         }
     }
     Ok(())
@@ -235,6 +237,24 @@ pub fn names(tx: Tx<'_>, hash: ContentHash) -> Result<Vec<(DocumentId, Named)>> 
     )?;
     let rows = statement.query_map([hash.0], |row| {
         Ok((id(row, 0)?, Named { thumbnail: row.get(1)?, size: row.get(2)?, hash: id(row, 3)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hub: files that a device attached and that are not here, small pictures first, each with the bytes that are;
+/// so many at most.
+///
+/// # Errors
+/// The store fails.
+pub fn lacking_of(tx: Tx<'_>, author: DeviceId, limit: usize) -> Result<Vec<(Named, u64)>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT max(thumbnail), max(named.size), hash, coalesce(held, 0)
+         FROM named LEFT JOIN attachment USING (hash)
+         WHERE author = ?1 AND removed = 0 AND coalesce(whole, 0) = 0
+         GROUP BY hash ORDER BY 1 DESC, held DESC, hash LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![author.0, limit], |row| {
+        Ok((Named { thumbnail: row.get(0)?, size: row.get(1)?, hash: id(row, 2)? }, row.get(3)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

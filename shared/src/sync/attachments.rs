@@ -1,7 +1,7 @@
 //! Files after facts: offered, asked for, sent at low priority, checked, receipted.
 //!
-//! A laptop offers what it has attached and holds no receipt for, once all its facts are receipted; the hub asks
-//! for what it lacks, from the byte that it holds on, and receipts the rest at once. Whoever receives says what
+//! Once all facts of a laptop are durable the hub asks for what that laptop attached and it lacks, from the byte
+//! that it holds on; the laptop offers what else it holds no receipt for, and gets a receipt or a question. Whoever receives says what
 //! comes and from where: nothing else is taken. **Invariants:** a file is receipted only after its hash was
 //! checked and its transaction is durable; only files that a document of the device's scope names are given,
 //! and taken those too that a document names in which it has written; a breach costs the file, not the facts.
@@ -76,7 +76,7 @@ impl Replica {
         self.say(peer, &Frame::Attachment(message));
     }
 
-    /// Parent: tells that it takes files, and asks for those that it once had.
+    /// Parent: tells that it takes files.
     pub(super) fn begin_files(&mut self, peer: PeerId) {
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.files = Carrying::default();
@@ -189,6 +189,9 @@ impl Replica {
         }
         let (mut held, mut wanted) = (Vec::new(), Vec::new());
         for Offered { hash, size } in files {
+            if self.sessions.get(&peer).is_some_and(|session| session.files.asked.contains_key(hash)) {
+                continue;
+            }
             let Some(named) = self.named_to(peer, *hash, true)? else {
                 self.refuse(peer, *hash, Refusal::NotNamed)?;
                 continue;
@@ -240,24 +243,32 @@ impl Replica {
         Ok(false)
     }
 
-    /// Parent: asks a device once for what this hub has lost and its documents name.
-    pub(super) fn ask_lost(&mut self, peer: PeerId) -> Result<()> {
+    /// Parent: asks a device once for what it attached and this hub lacks, whatever either believes: a disk that
+    /// went back in time may have forgotten a file that was receipted. And for what was here and is lost.
+    pub(super) fn ask_lacking(&mut self, peer: PeerId) -> Result<()> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        if session.role != Role::Parent || session.files.asked_lost || !session.accepts {
+        if session.role != Role::Parent || session.files.has_asked || !session.accepts {
             return Ok(());
         }
-        session.files.asked_lost = true;
-        let lost = attachment::wanted(self.store.reader())?;
-        let mut wanted = Vec::new();
-        for known in lost.into_iter().take(NAMED_MAX) {
-            let Some(named) = self.named_to(peer, known.hash, true)? else { continue };
-            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-            let asked = Asked { size: named.size, is_exact: !named.thumbnail, held: known.held, tries: 1 };
-            session.files.asked.insert(known.hash, asked);
-            wanted.push(Wanted { hash: known.hash, held: known.held });
+        session.files.has_asked = true;
+        let device = session.device;
+        let tx = self.read()?;
+        let mut lacking = attachment::lacking_of(tx, device, NAMED_MAX)?;
+        for known in attachment::wanted(tx)?.into_iter().take(NAMED_MAX) {
+            if let Some(named) = self.named_to(peer, known.hash, true)? {
+                lacking.push((named, known.held));
+            }
         }
-        if !wanted.is_empty() {
-            self.say_files(peer, Message::Want(wanted));
+        let mut wanted = Vec::new();
+        for (named, held) in lacking {
+            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+            if let Entry::Vacant(place) = session.files.asked.entry(named.hash) {
+                place.insert(Asked { size: named.size, is_exact: !named.thumbnail, held, tries: 1 });
+                wanted.push(Wanted { hash: named.hash, held });
+            }
+        }
+        for part in wanted.chunks(NAMED_MAX) {
+            self.say_files(peer, Message::Want(part.to_vec()));
         }
         Ok(())
     }

@@ -55,8 +55,8 @@ pub(super) struct Carrying {
     pub(super) breaches: u32,
     /// Bytes of files that moved, either way.
     pub(super) moved: u64,
-    /// Parent: it has asked for what it has lost.
-    pub(super) asked_lost: bool,
+    /// Parent: it has asked for what it lacks.
+    pub(super) has_asked: bool,
     /// The slot that sends next.
     turn: usize,
     window: Window,

@@ -115,8 +115,9 @@ impl Replica {
         let state = (next - 1, durable);
         if session.caught_up != Some(state) {
             session.caught_up = Some(state);
+            // Before the child can think that all is said.
+            self.ask_lacking(peer)?;
             self.say(peer, &Frame::CaughtUp { feed: state.0, durable: state.1 });
-            self.ask_lost(peer)?;
         }
         Ok(())
     }

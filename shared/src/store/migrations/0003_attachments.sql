@@ -22,6 +22,8 @@ CREATE TABLE named (
     size      INTEGER NOT NULL,        -- bytes as announced; of a small picture the most that it may have
     kind      TEXT NOT NULL,
     removed   INTEGER NOT NULL,        -- 1 where it was taken away from the case
+    author    INTEGER,                 -- the device that attached it
     PRIMARY KEY (document, hash, thumbnail)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX named_author ON named (author, removed, hash);
 CREATE INDEX named_hash ON named (hash, removed);
