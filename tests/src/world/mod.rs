@@ -38,7 +38,7 @@ pub const HUB: usize = 0;
 /// Vans of every world.
 pub const VANS: usize = 5;
 /// A planted crash takes back what the hub stored in up to that many messages.
-const FORGOTTEN_MESSAGES: u64 = 32;
+const FORGOTTEN_MESSAGES: u64 = 96;
 
 /// A bug that is put into the world on purpose: the model must find it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
