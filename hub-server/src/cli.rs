@@ -80,7 +80,8 @@ pub enum Command {
     /// Check the database; rebuild what can be rebuilt.
     #[command(after_help = "Example:\n  hub-server doctor --rebuild")]
     Doctor(Doctor),
-    /// Copy the database into a file, also while the hub runs. The file holds the hub's key: keep it safe.
+    /// Copy the database into a file, also while the hub runs. The file holds the hub's key: keep it safe. Attachments
+    /// are not in it: copy their folder, which the answer names, with a program for files.
     #[command(after_help = "Example:\n  hub-server backup /media/usb/hub-2026-11-21.db")]
     Backup(Backup),
     /// Put a backup in place of the database. The laptops then bring what the backup lacks.
@@ -184,6 +185,22 @@ pub enum Case {
         after_help = "Example:\n  hub-server case amend 53.02/V01A/20261121/0042-E --as-agency DUK \\\n    --set status=forwarded --set reference=472/118 --reason \"batch of 21 November\""
     )]
     Amend(Amend),
+    /// Write an attachment of a case to a file.
+    #[command(
+        after_help = "Example:\n  hub-server case attachment 53.02/V01A/20261121/0042-K 4f1c09aa --out ktp.jpg"
+    )]
+    Attachment {
+        /// Slip number or id.
+        case: String,
+        /// The beginning of its id as `case show` gives it, or its name.
+        attachment: String,
+        /// The file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The small picture of it instead.
+        #[arg(long)]
+        thumbnail: bool,
+    },
     /// Write a case to a file.
     #[command(
         after_help = "Example:\n  hub-server case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"

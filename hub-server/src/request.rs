@@ -50,6 +50,17 @@ pub enum Request {
         /// Whether as a standard automerge file (base 64), rather than a readable object.
         automerge: bool,
     },
+    /// An attachment of a case into a file.
+    CaseAttachment {
+        /// Slip number or id.
+        case: String,
+        /// Beginning of its id, or name.
+        attachment: String,
+        /// The file, absolute.
+        out: PathBuf,
+        /// Whether the small picture of it.
+        thumbnail: bool,
+    },
     /// Cases that match words, each an event.
     Find {
         /// The words.

@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use shared::{
-    store::{self, OpenError, Store, devices, journal},
+    store::{self, OpenError, Store, attachment, devices, journal, read_model},
     sync::{Replica, station::Station},
 };
 use van_agent::host::{home::Home, machine, output::Failure};
@@ -48,6 +48,12 @@ pub fn restore(home: &Home, file: &Path) -> anyhow::Result<Value> {
     let former = put_aside(&database)?;
     fs::rename(&fresh, &database).context("put the backup in place")?;
     hub::sync_folder(home.folder())?;
+    // The folder of files stays as it is: it may hold more than the backup knows of, or less.
+    let mut store = Store::open(&database)?;
+    let folder = store.files().folder().to_owned();
+    store.commit(read_model::refresh)?;
+    let files = attachment::check(&mut store, attachment::Look::Lengths)?;
+    store.checkpoint()?;
     tracing::info!(laptops = ready.changed, tickets = ready.withdrawn, "restored a backup");
     Ok(json!({
         "restored": file,
@@ -55,6 +61,9 @@ pub fn restore(home: &Home, file: &Path) -> anyhow::Result<Value> {
         "devices_from_journal": ready.changed,
         "tickets_withdrawn": ready.withdrawn,
         "former": former,
+        "attachments_folder": folder,
+        "attachments_missing": files.missing.len() + files.damaged.len(),
+        "attachments_found": files.found.len(),
     }))
 }
 

@@ -147,6 +147,9 @@ byte_id!(
     /// SHA-256 of an automerge change: its name on every machine.
     ChangeHash, 32, "a change hash of 64 hexadecimal digits");
 byte_id!(
+    /// BLAKE3 of a file's bytes: the name of an attachment's content.
+    ContentHash, 32, "a content hash of 64 hexadecimal digits");
+byte_id!(
     /// The writer of changes in one life of one process; never stored for reuse.
     ActorId, 16, "an actor of 32 hexadecimal digits");
 byte_id!(

@@ -11,6 +11,8 @@ pub enum Act {
     Record,
     /// An officer amends something.
     Amend,
+    /// An officer attaches a file to a case, or takes one away.
+    Attach,
     /// An agency decides, through the hub.
     Decide,
     /// The hub's operator corrects something.
@@ -46,9 +48,10 @@ pub enum Act {
 }
 
 /// Acts of people, with how often each comes.
-const DAILY: [(Act, u64); 6] = [
+const DAILY: [(Act, u64); 7] = [
     (Act::Record, 20),
     (Act::Amend, 20),
+    (Act::Attach, 8),
     (Act::Decide, 6),
     (Act::Correct, 4),
     (Act::Coverage, 16),

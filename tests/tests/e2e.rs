@@ -1,5 +1,7 @@
 //! Journeys over real processes, real QUIC and TCP, and real disks.
 
+#[path = "e2e/attachments.rs"]
+mod attachments;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
 #[path = "e2e/edits.rs"]

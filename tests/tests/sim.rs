@@ -56,7 +56,7 @@ fn a_seed_replays_byte_for_byte() {
 fn the_oracle_sees_what_is_forgotten() {
     for planted in [Planted::VanForgets, Planted::HubForgets] {
         assert!(
-            (0..12).any(|seed| world::run(seed, Some(planted), false).is_err()),
+            (0..24).any(|seed| world::run(seed, Some(planted), false).is_err()),
             "{planted:?} goes unseen"
         );
     }

@@ -125,3 +125,30 @@ rule-equivocation = The laptop wrote two different changes in one place.
 rule-schema_value = A value has not the right form.
 rule-schema_key = A field that is not known.
 rule-other = The hub cannot take this change: ask the hub operator.
+attachments = Attachments
+attachment-scan = scan
+attachment-photo = photo
+attachment-signature = signature
+attachment-other = file
+attachment-to_follow = to follow
+attachment-at_hub = at the hub
+attachment-elsewhere = not on this laptop
+attachment-damaged = damaged here, fetched again where somebody holds it
+attachment-removed = taken away
+to-follow-scan = { $count ->
+    [one] { $count } scan to follow
+   *[other] { $count } scans to follow
+}
+to-follow-photo = { $count ->
+    [one] { $count } photo to follow
+   *[other] { $count } photos to follow
+}
+to-follow-signature = { $count ->
+    [one] { $count } signature to follow
+   *[other] { $count } signatures to follow
+}
+to-follow-other = { $count ->
+    [one] { $count } file to follow
+   *[other] { $count } files to follow
+}
+open-attachments = { $count } attachments are on this laptop only.

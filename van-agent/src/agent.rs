@@ -9,7 +9,11 @@ use shared::{
     },
     document::{View, Visit, export, visit},
     id::{DocumentId, Kind, VillageCode},
-    store::{StoreError, changes, needs, quarantine, read_model},
+    store::{
+        StoreError,
+        attachment::{self, Look},
+        changes, needs, quarantine, read_model,
+    },
     sync::{
         Input, Output, Replica,
         custody::{self, Custody},
@@ -20,6 +24,7 @@ use shared::{
 use tokio::sync::mpsc;
 
 use crate::{
+    attachment::Given,
     host::{
         control::{Call, Reply},
         home::Home,
@@ -103,6 +108,14 @@ impl Agent {
             Request::CaseList { limit } => self.list(limit, each),
             Request::CaseShow { case } => self.show(&case),
             Request::CaseExport { case, automerge } => self.export(&case, automerge),
+            Request::CaseAttach { case, file, kind, name, thumbnail } => {
+                let given = Given { file, kind, name, thumbnail };
+                self.attach(now, &case, &given)
+            }
+            Request::CaseDetach { case, attachment, reason } => self.detach(now, &case, &attachment, &reason),
+            Request::CaseAttachment { case, attachment, out, thumbnail } => {
+                self.write_attachment(&case, &attachment, &out, thumbnail)
+            }
             Request::Find { text, limit } => self.find(&text, limit, each),
             Request::Sync { .. } => {
                 Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
@@ -148,7 +161,7 @@ impl Agent {
         }
     }
 
-    fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
+    pub(crate) fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
         resolve::case(self.read()?, text).map_err(|error| match error {
             ResolveError::Unknown { .. } | ResolveError::Form { .. } | ResolveError::Kind { .. } => {
                 said(error).missing()
@@ -157,7 +170,7 @@ impl Agent {
         })
     }
 
-    fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {
+    pub(crate) fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {
         self.replica.read().map_err(said)
     }
 
@@ -215,13 +228,13 @@ impl Agent {
     fn custody(&mut self) -> Result<Value, Failure> {
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let tx = self.read()?;
-        let Custody { on_laptop, carried, at_hub, accepted, oldest_unsent, unsent, drafts, safe_to_wipe } =
-            custody::count(tx, device).map_err(said)?;
-        let oldest_unsent = oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
+        let counted: Custody = custody::count(tx, device).map_err(said)?;
+        let oldest_unsent =
+            counted.oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
         let needs_you =
             quarantine::count(tx).map_err(said)? + read_model::conflict_count(tx).map_err(said)?;
         let mut lost = Vec::new();
-        if !safe_to_wipe {
+        if !counted.safe_to_wipe {
             for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
                 let row = read_model::case_of(tx, case).map_err(said)?;
                 lost.extend(row.map(|row| {
@@ -230,14 +243,16 @@ impl Agent {
             }
         }
         Ok(json!({
-            "on_laptop": on_laptop,
-            "carried": carried,
-            "at_hub": at_hub,
-            "accepted": accepted,
+            "on_laptop": counted.on_laptop,
+            "carried": counted.carried,
+            "at_hub": counted.at_hub,
+            "accepted": counted.accepted,
             "oldest_unsent": oldest_unsent,
-            "safe_to_wipe": safe_to_wipe,
-            "unsent": unsent,
-            "drafts": drafts,
+            "safe_to_wipe": counted.safe_to_wipe,
+            "unsent": counted.unsent,
+            "drafts": counted.drafts,
+            "attachments": counted.attachments,
+            "attachment_bytes": counted.attachment_bytes,
             "needs_you": needs_you,
             "lost": lost,
         }))
@@ -286,6 +301,7 @@ impl Agent {
             let enrolled = self.replica.station().place.is_some();
             return Ok(json!({"ok": false, "enrolled": enrolled, "integrity": integrity}));
         }
+        let checked = self.replica.check_files(Look::Bytes).map_err(said)?;
         let rebuilt = rebuild.then(|| self.replica.rebuild(now)).transpose().map_err(said)?;
         let station = self.replica.station();
         let enrolled = station.place.is_some();
@@ -294,8 +310,10 @@ impl Agent {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let doubled = read_model::doubled_slips(tx).map_err(said)?;
         let waiting = changes::waiting_documents(tx).map_err(said)?.len();
+        let open = attachment::open(tx).map_err(said)?;
+        let attachments_lost = open.iter().filter(|known| !known.whole).count();
         // A doubled number is a notice: each case has an id of its own.
-        let ok = integrity.is_empty() && faults.is_empty();
+        let ok = integrity.is_empty() && faults.is_empty() && attachments_lost == 0;
         Ok(json!({
             "ok": ok,
             "enrolled": enrolled,
@@ -305,6 +323,8 @@ impl Agent {
             "cases": read_model::case_count(tx).map_err(said)?,
             "quarantined": quarantine::count(tx).map_err(said)?,
             "waiting": waiting,
+            "attachments": checked,
+            "attachments_lost": attachments_lost,
             "rebuilt": rebuilt,
         }))
     }

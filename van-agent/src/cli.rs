@@ -3,9 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared::{desk::amend::Setting, id::VillageCode};
+use shared::{desk::amend::Setting, document::attachment, id::VillageCode};
 
-use crate::host::log::LogArgs;
+use crate::{budget, host::log::LogArgs};
 
 /// Where `run` shows its page unless told otherwise: a port of the system's choice.
 const WEB: &str = "127.0.0.1:0";
@@ -61,11 +61,19 @@ pub enum Command {
         limit: usize,
     },
     /// Reconcile with the hub once.
-    #[command(after_help = "Example:\n  van-agent sync --patience 2m")]
+    #[command(
+        after_help = "Records go before scans. A budget stops cleanly: what was sent is kept, and not sent again.\n\nExample:\n  van-agent sync --budget 500KB\n  van-agent sync --for 60s --patience 2m"
+    )]
     Sync {
         /// Give up after so long without a packet: 45, 45s, 2m.
         #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
         patience: Duration,
+        /// Stop when so many bytes have gone over the network, both ways and everything counted: 500KB, 2MB.
+        #[arg(long, value_name = "SIZE", value_parser = budget::bytes)]
+        budget: Option<u64>,
+        /// Stop after so long: 60s, 5m.
+        #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+        time: Option<Duration>,
     },
     /// Show the page and sync in the background until told to stop (Ctrl-C, SIGTERM).
     #[command(after_help = "Example:\n  van-agent run --web 127.0.0.1:4470")]
@@ -252,6 +260,51 @@ pub enum Case {
     Show {
         /// Slip number or id.
         case: String,
+    },
+    /// Let a scan, photo or signature belong to a case.
+    #[command(
+        after_help = "The records go first; the file follows when there is coverage to spare, and `case show` tells\nwhere it is.\n\nExample:\n  van-agent case attach 53.02/V01A/20261121/0042-K ktp.jpg --kind scan --name \"KTP of the mother\""
+    )]
+    Attach {
+        /// Slip number or id.
+        case: String,
+        /// The file, of at most 20 MB.
+        file: PathBuf,
+        /// What it shows: scan, photo, signature or other; by the form of the file unless given.
+        #[arg(long)]
+        kind: Option<attachment::Kind>,
+        /// What people call it; the file's name unless given.
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+    },
+    /// Take an attachment away from a case; what was written of it stays in the history.
+    #[command(
+        after_help = "Example:\n  van-agent case detach 53.02/V01A/20261121/0042-K 4f1c09aa --reason \"of another person\""
+    )]
+    Detach {
+        /// Slip number or id.
+        case: String,
+        /// The beginning of its id as `case show` gives it, or its name.
+        attachment: String,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Write an attachment of a case to a file; one that is not here is asked of the hub.
+    #[command(
+        after_help = "Example:\n  van-agent case attachment 53.02/V01A/20261121/0042-K 4f1c09aa --out ktp.jpg"
+    )]
+    Attachment {
+        /// Slip number or id.
+        case: String,
+        /// The beginning of its id as `case show` gives it, or its name.
+        attachment: String,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The small picture of it instead.
+        #[arg(long)]
+        thumbnail: bool,
     },
     /// Write a case as a standard automerge file, or as a readable object with its history.
     #[command(

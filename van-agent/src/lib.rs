@@ -2,11 +2,14 @@
 //!
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
-//! turns lines into cases; [`access`] gets a command to the holder; [`link`] is the way to the hub; [`commands`]
+//! turns lines into cases; [`attachment`] takes files in and gives them out;
+//! [`access`] gets a command to the holder; [`link`] is the way to the hub, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
 pub mod access;
 pub mod agent;
+pub mod attachment;
+pub mod budget;
 pub mod cli;
 pub mod commands;
 pub mod host;

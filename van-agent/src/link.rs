@@ -26,6 +26,7 @@ use tokio::{
 
 use crate::{
     agent::{Agent, SyncCall},
+    budget::{self, Budget, Stopped},
     host::{
         control::Reply,
         dial::{Caller, DialError, Dialled, Patience, dial},
@@ -34,7 +35,7 @@ use crate::{
         machine::{self, Clock},
         meter::Meter,
         networks::Networks,
-        owner::{Handle, Stopped},
+        owner::{self, Handle},
         quic::{self, Side},
         wire::{Over, Wire},
     },
@@ -149,7 +150,7 @@ impl Target {
 }
 
 /// How an exchange went.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Report {
     /// Whether everything is handed over and the feed is read to its end.
     pub ok: bool,
@@ -161,6 +162,19 @@ pub struct Report {
     pub receipted: u64,
     /// Refusals learnt.
     pub quarantined: u64,
+    /// Changes left to send.
+    pub left: u64,
+    /// Files of attachments left to send or to fetch.
+    pub attachments_left: u64,
+    /// Their bytes.
+    pub attachment_bytes_left: u64,
+    /// Bytes of attachments that moved, either way.
+    pub attachment_bytes: u64,
+    /// Files of attachments that one of the two does not take, or does not have.
+    pub attachments_refused: u64,
+    /// The limit at which it was stopped, with everything that was sent kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
     /// Bytes sent, as whole IP packets: 28 of headers for each datagram, and TCP by the rule of
     /// [`meter`](crate::host::meter), 40 for each segment. Attempts that came to nothing are in it.
     pub bytes_up: u64,
@@ -182,25 +196,6 @@ pub struct Report {
     pub next: Option<String>,
 }
 
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            ok: false,
-            sent: 0,
-            received: 0,
-            receipted: 0,
-            quarantined: 0,
-            bytes_up: 0,
-            bytes_down: 0,
-            over: None,
-            seconds: 0.0,
-            why: None,
-            error: None,
-            next: None,
-        }
-    }
-}
-
 /// What a person may see of an exchange on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {
@@ -210,6 +205,25 @@ pub struct Progress {
     pub received: u64,
     /// Changes left to send.
     pub left: u64,
+    /// Files of attachments left.
+    pub files_left: u64,
+    /// Their bytes.
+    pub file_bytes_left: u64,
+    /// Bytes of attachments that moved.
+    pub file_bytes: u64,
+}
+
+impl Progress {
+    fn of(report: &Report) -> Self {
+        Self {
+            sent: report.sent,
+            received: report.received,
+            left: report.left,
+            files_left: report.attachments_left,
+            file_bytes_left: report.attachment_bytes_left,
+            file_bytes: report.attachment_bytes,
+        }
+    }
 }
 
 /// Whether a link stays after everything is handed over.
@@ -234,6 +248,10 @@ pub struct Keeper {
     on_report: Box<dyn FnMut(&Report) + Send>,
     retry_after: Option<Duration>,
     enrolled: bool,
+    /// What an exchange may cost.
+    budget: Budget,
+    /// Whether those who wait have been told of this link.
+    is_told: bool,
 }
 
 impl std::fmt::Debug for Keeper {
@@ -258,6 +276,19 @@ enum Cut {
     Silent(Duration),
     /// Somebody asked for a fresh exchange.
     Asked,
+    /// The budget is spent.
+    Spent(Stopped),
+}
+
+/// How far an exchange is after an event.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    /// As before.
+    Same,
+    /// Everything but files is handed over.
+    Facts,
+    /// Everything is handed over.
+    Whole(PeerId),
 }
 
 impl Keeper {
@@ -284,6 +315,8 @@ impl Keeper {
             on_report: Box::new(on_report),
             retry_after: None,
             enrolled: false,
+            budget: Budget::default(),
+            is_told: false,
         }
     }
 
@@ -292,9 +325,12 @@ impl Keeper {
         self.enrolled
     }
 
-    /// Reconciles once and leaves.
-    pub async fn once(&mut self, target: Target, patience: Duration) -> Report {
+    /// Reconciles once and leaves, at the latest when `budget` is spent.
+    pub async fn once(&mut self, target: Target, patience: Duration, budget: Budget) -> Report {
         self.patience = Some(patience);
+        self.budget = budget;
+        let allowance = budget.allowance();
+        said(self.owner.run(move |agent, _| agent.replica_mut().set_allowance(allowance)).await);
         self.attempt(target, Stay::Leave).await
     }
 
@@ -336,6 +372,7 @@ impl Keeper {
     }
 
     fn tell(&mut self, report: &Report) {
+        self.is_told = true;
         (self.on_report)(report);
         for reply in self.waiting.drain(..) {
             reply.done(json!(report));
@@ -346,6 +383,7 @@ impl Keeper {
     /// Dials, and speaks until the link ends.
     async fn attempt(&mut self, target: Target, stay: Stay) -> Report {
         let started = Instant::now();
+        self.is_told = false;
         while self.events.try_recv().is_ok() {}
         let mut report = Report::default();
         let meter = Meter::default();
@@ -387,7 +425,9 @@ impl Keeper {
                 if matches!(cut, Cut::Asked) {
                     return report;
                 }
-                if !report.ok || shuts_out(&cut) {
+                if let Cut::Spent(stopped) = cut {
+                    report.stopped = Some(stopped);
+                } else if !report.ok || report.attachments_left > 0 || shuts_out(&cut) {
                     let (why, error, next) = words_of(&cut, purpose);
                     if why == Why::ShutOut {
                         tracing::info!("the hub shut this laptop out");
@@ -398,7 +438,7 @@ impl Keeper {
             }
         }
         measure(&caller.meter, &mut report, started);
-        let told_before = report.ok && stay == Stay::Stay;
+        let told_before = report.ok && stay == Stay::Stay && self.is_told;
         if !told_before {
             self.tell(&report);
         }
@@ -462,6 +502,8 @@ impl Keeper {
         let mut patience = self.patience.unwrap_or(PATIENCE);
         let silence = driver::silence(&pulse, patience);
         tokio::pin!(silence);
+        let spent = budget::spent(&caller.meter, &pulse, self.budget, &owner, started);
+        tokio::pin!(spent);
         loop {
             tokio::select! {
                 ended = &mut drive => return Cut::Ended(ended),
@@ -473,16 +515,28 @@ impl Keeper {
                 }
                 event = self.events.recv() => {
                     let Some(event) = event else { continue };
-                    if let Some(peer) = self.event(event, report) {
-                        measure(&caller.meter, report, started);
-                        if stay == Stay::Leave {
+                    let stage = self.event(event, report);
+                    measure(&caller.meter, report, started);
+                    match stage {
+                        Stage::Same => {}
+                        Stage::Facts if stay == Stay::Leave => {}
+                        Stage::Facts => (self.on_report)(report),
+                        Stage::Whole(peer) if stay == Stay::Leave => {
                             // The hub closes; who has not heard of it by then finds out by itself.
                             said(self.owner.run(move |agent, _| agent.replica_mut().bye(peer)).await);
                             return finish(drive).await;
                         }
-                        let settled = report.clone();
-                        self.tell(&settled);
+                        Stage::Whole(_) => {
+                            let settled = report.clone();
+                            self.tell(&settled);
+                        }
                     }
+                }
+                stopped = &mut spent, if !self.budget.is_unlimited() => {
+                    // What is not on its way yet stays here; what has arrived is kept there.
+                    said(self.owner.close_links(CloseCode::Limit, "the budget is spent").await);
+                    finish(drive).await;
+                    return Cut::Spent(stopped);
                 }
                 () = self.interfaces.up() => {
                     tracing::info!("a network came up: the link moves there");
@@ -494,7 +548,7 @@ impl Keeper {
                 call = self.calls.recv() => {
                     let Some(call) = call else { continue };
                     self.take(call);
-                    if report.ok {
+                    if report.ok && report.attachments_left == 0 {
                         said(self.owner.close_links(CloseCode::Done, "a fresh exchange").await);
                         finish_within(GOODBYE_SHORT, drive).await;
                         return Cut::Asked;
@@ -506,18 +560,29 @@ impl Keeper {
         }
     }
 
-    /// Notes an event; gives the connection where everything is handed over.
-    fn event(&mut self, event: Event, report: &mut Report) -> Option<PeerId> {
+    /// Notes an event.
+    fn event(&mut self, event: Event, report: &mut Report) -> Stage {
         match event {
             Event::Progress { sent, received, receipted, left, .. } => {
                 (report.sent, report.received, report.receipted) = (sent, received, receipted);
-                (self.on_progress)(Progress { sent, received, left });
+                report.left = left;
+                (self.on_progress)(Progress::of(report));
             }
-            Event::Settled { peer, sent, received, receipted, quarantined } => {
+            Event::Settled { peer, sent, received, receipted, quarantined, files, file_bytes } => {
                 report.ok = true;
-                (report.sent, report.received) = (sent, received);
+                (report.sent, report.received, report.left) = (sent, received, 0);
                 (report.receipted, report.quarantined) = (receipted, quarantined);
-                return Some(peer);
+                (report.attachments_left, report.attachment_bytes_left) = (files, file_bytes);
+                return if files == 0 { Stage::Whole(peer) } else { Stage::Facts };
+            }
+            Event::Carried { peer, left, left_bytes, moved_bytes, refused } => {
+                let before = std::mem::replace(&mut report.attachments_left, left);
+                (report.attachment_bytes_left, report.attachment_bytes) = (left_bytes, moved_bytes);
+                report.attachments_refused = refused;
+                (self.on_progress)(Progress::of(report));
+                if left == 0 && before > 0 && report.ok {
+                    return Stage::Whole(peer);
+                }
             }
             Event::GoAway { retry_after, .. } => self.retry_after = Some(Duration::from_millis(retry_after)),
             Event::Enrolled { .. } => self.enrolled = true,
@@ -527,12 +592,12 @@ impl Keeper {
             Event::Quarantined { rule, .. } => tracing::warn!(rule, "something of this laptop was refused"),
             Event::Linked { .. } | Event::HubRewound { .. } | Event::AnotherLife { .. } => {}
         }
-        None
+        Stage::Same
     }
 }
 
 /// An owner that has stopped ends the link by itself.
-pub(crate) fn said(result: Result<(), Stopped>) {
+pub(crate) fn said(result: Result<(), owner::Stopped>) {
     if let Err(stopped) = result {
         tracing::debug!(%stopped, "tell the owner's thread");
     }
@@ -598,6 +663,7 @@ fn words_of(cut: &Cut, purpose: Purpose) -> (Why, String, String) {
     match cut {
         Cut::Silent(patience) => cut_off(format!("no packet came for {} s", patience.as_secs_f32())),
         Cut::Asked => cut_off("a fresh exchange was asked for".to_owned()),
+        Cut::Spent(_) => cut_off("the budget is spent".to_owned()),
         Cut::Ended(ended) => match ended {
             Ended::There { code, reason } => {
                 let (why, next) = match code {

@@ -1,7 +1,9 @@
 //! What a command asks of whoever holds the store: this process, or another one over the control channel.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
-use shared::{desk::amend::Amendment, id::VillageCode};
+use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -35,6 +37,39 @@ pub enum Request {
         case: String,
         /// Whether as a standard automerge file (base 64), rather than a readable object.
         automerge: bool,
+    },
+    /// Let a file belong to a case.
+    CaseAttach {
+        /// Slip number or id.
+        case: String,
+        /// The file, absolute.
+        file: PathBuf,
+        /// What it shows; by its form where it is not said.
+        kind: Option<attachment::Kind>,
+        /// What people call it.
+        name: Option<String>,
+        /// A small picture of it, a JPEG in base 64.
+        thumbnail: Option<String>,
+    },
+    /// Take an attachment away.
+    CaseDetach {
+        /// Slip number or id.
+        case: String,
+        /// Beginning of its id, or name.
+        attachment: String,
+        /// Why.
+        reason: String,
+    },
+    /// Write an attachment to a file.
+    CaseAttachment {
+        /// Slip number or id.
+        case: String,
+        /// Beginning of its id, or name.
+        attachment: String,
+        /// The file, absolute.
+        out: PathBuf,
+        /// Whether the small picture of it.
+        thumbnail: bool,
     },
     /// Find cases: an event each.
     Find {

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use data_encoding::BASE64;
 use serde_json::Value;
-use shared::desk::{amend::Amendment, author, rows};
+use shared::desk::{amend::Amendment, author, files, rows};
 use van_agent::host::output::Failure;
 
 use super::ask::{Desk, text};
@@ -17,6 +17,11 @@ pub(super) fn case(mut desk: Desk, case: Case) -> anyhow::Result<()> {
         Case::List { format, limit } => list(&mut desk, format, limit),
         Case::Show(name) => desk.say(&Request::CaseShow { case: name.case }, shown),
         Case::Amend(options) => amend(&mut desk, options),
+        Case::Attachment { case, attachment, out, thumbnail } => {
+            let out = std::path::absolute(out)?;
+            let request = Request::CaseAttachment { case, attachment, out, thumbnail };
+            desk.say(&request, |answer| format!("Wrote {} ({} bytes).", text(answer, "out"), answer["bytes"]))
+        }
         Case::Export { case, format, out } => {
             let automerge = format == ExportFormat::Automerge;
             let answer = desk.ask(&Request::CaseExport { case, automerge })?;
@@ -125,6 +130,11 @@ fn shown(case: &Value) -> String {
             author::in_words(&event),
             extra.join("; ")
         ));
+    }
+    lines.extend(objects("attachments").iter().map(|one| format!("  Attachment {}", files::line(one))));
+    let to_follow = files::to_follow_in_words(&case["to_follow"]);
+    if !to_follow.is_empty() {
+        lines.push(format!("  {to_follow}"));
     }
     for conflict in objects("conflicts") {
         lines.push(format!("  To be decided: {}", text(&conflict, "field")));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use shared::desk::files;
 use van_agent::host::{
     home::Home,
     output::{Failure, Printer},
@@ -70,9 +71,13 @@ pub(super) fn backup(mut desk: Desk, file: &Path) -> anyhow::Result<()> {
     let file = std::path::absolute(file)?;
     desk.say(&Request::Backup { file }, |answer| {
         format!(
-            "Wrote {} ({} bytes). It holds the hub's key: keep it safe.",
+            "Wrote {} ({} bytes). It holds the hub's key: keep it safe.\n{} files of attachments ({}) are not in it: \
+             copy {} too.",
             text(answer, "file"),
-            answer["bytes"]
+            answer["bytes"],
+            answer["attachments"],
+            files::in_bytes(answer["attachment_bytes"].as_u64().unwrap_or(0)),
+            text(answer, "attachments_folder"),
         )
     })
 }
@@ -83,6 +88,14 @@ pub(super) fn restore(home: &Home, file: &Path, mut printer: Printer) -> anyhow:
     let former = answer["former"].as_str().map_or_else(String::new, |former| {
         format!("\nThe former database is kept as {former}: remove it when it is no longer needed.")
     });
+    let missing = answer["attachments_missing"].as_u64().unwrap_or(0);
+    if missing > 0 {
+        printer.text(format_args!(
+            "{missing} files of attachments are not beside it: laptops that hold them are asked; or copy the folder {} \
+             back.",
+            answer["attachments_folder"].as_str().unwrap_or("attachments")
+        ))?;
+    }
     printer.text(format_args!(
         "Restored {}. Start the hub with `hub-server run`: the laptops bring what the backup lacks.{former}",
         file.display()

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use shared::{
-    store::{self, Tx, log},
+    store::{self, Tx, attachment, log},
     time::{Now, Timestamp},
 };
 use van_agent::host::output::Failure;
@@ -48,11 +48,15 @@ impl Hub {
             }
             store::set_fact(tx, AT, &now.wall.0.to_be_bytes())
         })?;
+        let (files, file_bytes) = attachment::count_whole(self.replica.store().reader())?;
         tracing::info!(bytes, "made a backup");
         Ok(json!({
             "file": file,
             "bytes": bytes,
             "logs": heads.len(),
+            "attachments": files,
+            "attachment_bytes": file_bytes,
+            "attachments_folder": self.replica.store().files().folder(),
             "at": now.wall.to_rfc3339(self.offset_minutes()),
         }))
     }

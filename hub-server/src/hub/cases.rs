@@ -1,13 +1,16 @@
 //! Cases and persons: found, shown, amended, told apart.
 
+use std::path::Path;
+
+use anyhow::Context as _;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use shared::{
     desk::{
         amend::{self, AmendError, Amendment},
-        people, resolve, rows, show,
+        files, people, resolve, rows, show,
     },
-    document::{self, export},
+    document::{self, Case, View, export},
     id::DeviceId,
     store::{changes, read_model},
     sync::writing::SaveError,
@@ -87,6 +90,36 @@ impl Hub {
             object.extend(all);
         }
         Ok(object)
+    }
+
+    /// Writes a file of a case to `out`.
+    pub(super) fn write_attachment(
+        &mut self,
+        case: &str,
+        name: &str,
+        out: &Path,
+        thumbnail: bool,
+    ) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        let document = resolve::case(tx, case)?;
+        let history = changes::history(tx, document)?;
+        let (hash, known) = files::find(&Case::read(&View::of(&history)), name)?;
+        let hash = match (thumbnail, known.thumbnail) {
+            (false, _) => hash,
+            (true, Some(small)) => small,
+            (true, None) => return Err(Failure::new("there is no small picture of it").missing().into()),
+        };
+        let Some(bytes) = self.replica.read_file(hash)? else {
+            return Err(Failure::new("it is not at the hub yet")
+                .next("it follows when a laptop that holds it has coverage")
+                .missing()
+                .into());
+        };
+        std::fs::write(out, &bytes).with_context(|| format!("write {}", out.display()))?;
+        Ok(json!({
+            "case": document, "attachment": hash, "name": known.name, "type": known.media_type,
+            "out": out, "bytes": bytes.len(),
+        }))
     }
 
     /// Tells the persons that match `text`, each with who else may be the same.

@@ -1,7 +1,14 @@
 //! What is wrong with the store, if anything.
 
 use serde::{Deserialize, Serialize};
-use shared::{store::read_model, sync::examine, time::Now};
+use shared::{
+    store::{
+        attachment::{self, Checked, Look},
+        read_model,
+    },
+    sync::examine,
+    time::Now,
+};
 
 use super::Hub;
 
@@ -18,6 +25,10 @@ pub struct Findings {
     pub doubled_slips: Vec<String>,
     /// What a receipt proves that this hub once held and that it lacks, and who still holds it.
     pub lacks: Vec<String>,
+    /// What was found of the files of attachments.
+    pub attachments: Checked,
+    /// Files that were at this hub and are not: laptops that hold them are asked at their next contact.
+    pub attachments_missing: Vec<String>,
     /// Entries whose chain was verified.
     pub entries: u64,
     /// Documents that were built anew; `None` where that was not asked for.
@@ -30,7 +41,12 @@ impl Findings {
         let integrity = self.integrity.iter().map(|line| format!("The file: {line}"));
         let logs = self.logs.iter().map(|line| format!("A log: {line}"));
         let lacks = self.lacks.iter().map(|line| format!("Missing: {line}"));
-        integrity.chain(logs).chain(lacks).collect()
+        let files = self.attachments_missing.iter().map(|hash| {
+            format!(
+                "Missing: attachment {hash}, asked of the laptops that hold its case when they next connect"
+            )
+        });
+        integrity.chain(logs).chain(lacks).chain(files).collect()
     }
 
     /// What somebody should know, though nothing is broken, in a line each.
@@ -57,7 +73,10 @@ impl Hub {
     pub(super) fn examine(&mut self, now: Now, rebuild: bool) -> anyhow::Result<Findings> {
         let integrity = self.replica.store().integrity()?;
         let rebuilt = if rebuild { Some(self.replica.rebuild(now)?.documents) } else { None };
+        let attachments = self.replica.check_files(Look::Bytes)?;
         let tx = self.replica.read()?;
+        let missing = attachment::wanted(tx)?.into_iter().filter(|known| !known.whole);
+        let attachments_missing = missing.map(|known| known.hash.to_string()).collect();
         let mut entries = 0;
         let logs = examine::logs(tx, &mut entries)?;
         let mut findings = Findings {
@@ -66,6 +85,8 @@ impl Hub {
             logs: logs.iter().map(ToString::to_string).collect(),
             doubled_slips: read_model::doubled_slips(tx)?,
             lacks: examine::lacks(tx)?.iter().map(ToString::to_string).collect(),
+            attachments,
+            attachments_missing,
             entries,
             rebuilt,
         };

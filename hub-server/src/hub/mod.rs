@@ -154,6 +154,9 @@ impl Hub {
             Request::CaseShow { case } => self.show_case(case),
             Request::Amend { case, amendment } => self.amend(now, case, amendment),
             Request::CaseExport { case, automerge } => self.export(case, *automerge),
+            Request::CaseAttachment { case, attachment, out, thumbnail } => {
+                self.write_attachment(case, attachment, out, *thumbnail)
+            }
             Request::Find { text, limit } => self.tell_found(text, *limit, tell),
             Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
@@ -240,7 +243,11 @@ pub fn log_event(event: Event) {
             tracing::warn!(device = device.0, at = at.0, "went back in time: began another life");
         }
         Event::Progress { received, .. } => tracing::debug!(received, "took changes in"),
-        Event::Enrolled { .. } | Event::Settled { .. } | Event::GoAway { .. } | Event::Rewound { .. } => {}
+        Event::Enrolled { .. }
+        | Event::Carried { .. }
+        | Event::Settled { .. }
+        | Event::GoAway { .. }
+        | Event::Rewound { .. } => {}
     }
 }
 

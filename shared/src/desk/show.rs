@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{
     author::{self, Author},
+    files::{self, ShownAttachment},
     rows::Row,
     warnings,
 };
@@ -42,6 +43,10 @@ pub struct ShownCase {
     pub reasons: std::collections::BTreeMap<String, String>,
     /// What a person must decide, in the case and in its subject.
     pub conflicts: Vec<ShownConflict>,
+    /// Its files, those taken away last.
+    pub attachments: Vec<ShownAttachment>,
+    /// How many files of each kind the hub lacks yet.
+    pub to_follow: std::collections::BTreeMap<&'static str, u64>,
     /// Where it is, by stored proof.
     pub custody: Option<Place>,
     /// What was refused of it or of its people.
@@ -156,6 +161,7 @@ pub fn case(
         refused.extend(quarantine::of_document(tx, subject)?);
     }
     conflicts.extend(collisions(tx, &row, offset_minutes)?);
+    let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
     let mut events = Vec::new();
     for event in case.status.events {
         events.push(ShownEvent { author: author::of_change(tx, &event.change)?, event });
@@ -192,6 +198,8 @@ pub fn case(
         removed: case.removed,
         reasons: case.reasons,
         conflicts,
+        to_follow: files::to_follow(&attachments),
+        attachments,
         custody: custody::of_case(tx, device, document)?,
         quarantine,
         heads: history.heads(),

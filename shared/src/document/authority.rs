@@ -3,8 +3,9 @@
 //! The gate asks here after it has found a change well formed. **Invariants:** what the first
 //! change fixed stays as it was; what only grows is never overwritten or hidden; only the hub
 //! speaks for an agency, except where a van issues for a service that ends in the village or with
-//! that agency's own reference. A breach condemns the change, whoever carried it.
+//! that agency's own reference; anyone may attach, and nobody takes an attachment out again. A breach condemns the change, whoever carried it.
 
+mod attachments;
 mod events;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,6 +109,20 @@ pub enum Breach {
     #[error("the document was made without `{key}`")]
     Missing {
         /// The key.
+        key: &'static str,
+    },
+    /// An attachment under a key that is no content hash.
+    #[error("`{key}` is not the hash of an attachment's content")]
+    AttachmentKey {
+        /// The key, cut.
+        key: String,
+    },
+    /// An attachment that does not say what it is.
+    #[error("attachment `{hash}` lacks a valid {key}")]
+    AttachmentIncomplete {
+        /// The hash, cut.
+        hash: String,
+        /// What it lacks.
         key: &'static str,
     },
     /// A status event without its state or its time.
@@ -237,6 +252,7 @@ pub fn check(
         warnings.extend(other_unit(seen.change, writer));
     }
     if kind == Kind::Case {
+        attachments::check(seen)?;
         events::check(seen, writer, catalogue, &mut warnings)?;
     }
     Ok(warnings)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Life, Moment, NewEvent, State,
+    Attachment, Life, Moment, NewEvent, State, attachment,
     edit::{Edit, EditError},
     schema::key,
     view::{MapView, View},
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     change::Scalar,
     geo::Position,
-    id::{DistrictCode, DocumentId, UnitId, VillageCode},
+    id::{ContentHash, DistrictCode, DocumentId, UnitId, VillageCode},
     slip::SlipNumber,
     time::Timestamp,
 };
@@ -75,7 +75,7 @@ pub struct Case {
     /// Warnings by code.
     pub warnings: BTreeMap<String, String>,
     /// Attachments by content hash.
-    pub attachments: BTreeMap<String, Attachment>,
+    pub attachments: BTreeMap<ContentHash, Attachment>,
     /// Reasons of amendments by field.
     pub reasons: BTreeMap<String, String>,
     /// Where it stands and how it came there.
@@ -94,17 +94,6 @@ pub struct Status {
     pub events: Vec<super::Event>,
 }
 
-/// What is known of an attachment without its content.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Attachment {
-    /// Name of the file.
-    pub name: Option<String>,
-    /// What it shows.
-    pub kind: Option<String>,
-    /// Bytes.
-    pub size: Option<i64>,
-}
-
 impl Case {
     /// Reads a case.
     pub fn read(view: &View<'_>) -> Self {
@@ -115,6 +104,10 @@ impl Case {
         let micro = root.int(key::LATITUDE).zip(root.int(key::LONGITUDE));
         let life = Life::read(view);
         let (ticks, removed) = ticks(root);
+        let attachments = attachment::read(view);
+        let mut reasons = texts(root, key::REASONS);
+        // Those tell why a file was taken away, and stand with it.
+        reasons.retain(|name, _| name.parse::<ContentHash>().is_err());
         Self {
             service: text(key::SERVICE),
             catalogue: text(key::CATALOGUE),
@@ -142,8 +135,8 @@ impl Case {
             ticks,
             removed,
             warnings: texts(root, key::WARNINGS),
-            attachments: attachments(root),
-            reasons: texts(root, key::REASONS),
+            attachments,
+            reasons,
             status: Status {
                 status: life.state(),
                 to_be_confirmed: life.is_to_be_confirmed(),
@@ -352,18 +345,6 @@ fn ticks(root: MapView<'_>) -> (Vec<String>, BTreeMap<String, String>) {
 fn witnesses(root: MapView<'_>) -> Vec<String> {
     let elements = root.list(key::WITNESSES).iter();
     elements.filter_map(|element| element.values.last()?.text().map(str::to_owned)).collect()
-}
-
-fn attachments(root: MapView<'_>) -> BTreeMap<String, Attachment> {
-    let Some(map) = root.map(key::ATTACHMENTS) else { return BTreeMap::new() };
-    map.keys()
-        .filter_map(|hash| {
-            let known = map.map(hash)?;
-            let text = |key: &str| known.text(key).map(str::to_owned);
-            let size = known.int(key::SIZE);
-            Some((hash.to_owned(), Attachment { name: text(key::NAME), kind: text(key::KIND), size }))
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 //!
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
 //! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
-//! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms, [`field`] is what a
+//! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms,
+//! [`attachment`] is what a case says of a file, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
 //! **Invariants:** changes enter automerge only through [`build()`], from operations; a breakdown
 //! within automerge is an error of one document and touches no other.
 
+pub mod attachment;
 pub mod authority;
 mod build;
 pub mod case;
@@ -31,6 +33,7 @@ mod trial;
 pub mod view;
 pub mod visit;
 
+pub use attachment::Attachment;
 pub use build::{BuildError, DecodeError, build, hash, of_automerge};
 pub use case::Case;
 pub use conflict::Conflict;

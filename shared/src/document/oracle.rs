@@ -237,7 +237,10 @@ fn edit(document: &mut AutoCommit, kind: Kind, actor: ActorId, hub: bool, below:
         (Shape::Map(_), Some(events)) if *name == key::STATUS => event(document, &events, actor, hub, below),
         (Shape::Map(shape), Some(map)) => {
             let Keys::Any { entry, .. } = &shape.keys else { return };
-            let key = ["KK", "KTP", "0b", "age"][below(4) as usize];
+            let key = match *name {
+                key::ATTACHMENTS => &[["0b", "7c"][below(2) as usize]; 32].concat(),
+                _ => ["KK", "KTP", "0b", "age"][below(4) as usize],
+            };
             write(document, &map, key, entry, *name != key::TICKS, below);
         }
         (Shape::Map(_) | Shape::List(_), None) => {}
@@ -264,7 +267,11 @@ fn write(
     match entry.shape {
         Shape::Map(_) => {
             let map = document.put_object(object, key, ObjType::Map).expect("a key");
-            document.put(&map, key::NAME, "photo").expect("a key");
+            for (key, text) in [(key::NAME, "photo"), (key::KIND, "photo"), (key::TYPE, "image/jpeg")] {
+                document.put(&map, key, text).expect("a key");
+            }
+            document.put(&map, key::SIZE, 1 + below(20_000_000) as i64).expect("a key");
+            document.put(&map, key::AT, ScalarValue::Timestamp(below(1 << 40) as i64)).expect("a key");
         }
         Shape::Text { .. } => document.put(object, key, format!("text {}", below(4))).expect("a key"),
         Shape::Int { max, .. } => document.put(object, key, max - below(4) as i64).expect("a key"),

@@ -151,7 +151,7 @@ pub mod key {
         OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", REASON = "reason",
         REASONS = "reasons", REF = "ref", REFERENCE = "reference", SAME_AS = "same_as", SERVICE = "service",
         SEX = "sex", SIZE = "size", SLIP = "slip", STARTED = "started", STATE = "state", STATUS = "status",
-        SUBJECT = "subject", TICKS = "ticks", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
+        SUBJECT = "subject", THUMBNAIL = "thumbnail", TICKS = "ticks", TYPE = "type", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
         WARNINGS = "warnings", WITH = "with", WITNESSES = "witnesses",
     }
 }
@@ -283,10 +283,11 @@ static TICKS: MapShape =
 static WARNINGS: MapShape =
     MapShape { whole: false, keys: Keys::Any { key_bytes_max: CODE_BYTES_MAX, entry: grow(TEXT) } };
 
-/// Content hash to what is known without the content.
+/// Content hash to what is known without the content. What was attached stays; why it was taken away again stands
+/// among the reasons, under the same hash.
 static ATTACHMENTS: MapShape = MapShape {
     whole: false,
-    keys: Keys::Any { key_bytes_max: CODE_BYTES_MAX, entry: free(Shape::Map(&ATTACHMENT)) },
+    keys: Keys::Any { key_bytes_max: CODE_BYTES_MAX, entry: grow(Shape::Map(&ATTACHMENT)) },
 };
 
 static ATTACHMENT: MapShape = MapShape {
@@ -295,10 +296,13 @@ static ATTACHMENT: MapShape = MapShape {
         (key::NAME, grow(NAME)),
         (key::KIND, grow(CODE)),
         (key::SIZE, grow(Shape::Int { min: 0, max: ATTACHMENT_BYTES_MAX })),
+        (key::TYPE, grow(CODE)),
+        (key::AT, grow(Shape::Timestamp)),
+        (key::THUMBNAIL, grow(CODE)),
     ]),
 };
 
-/// Field or document to a reason.
+/// Field, document or content hash to a reason.
 static REASONS: MapShape =
     MapShape { whole: false, keys: Keys::Any { key_bytes_max: CODE_BYTES_MAX, entry: free(TEXT) } };
 

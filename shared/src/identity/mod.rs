@@ -28,6 +28,8 @@ pub enum Context {
     FeedHead,
     /// A hub's statement that it durably holds a range of a log.
     Receipt,
+    /// A hub's statement that it durably holds files.
+    AttachmentReceipt,
     /// Rows of a registry, or the difference between two versions.
     Registry,
     /// The registry row of one device.
@@ -46,6 +48,7 @@ impl Context {
             Self::LogHead => "log head",
             Self::FeedHead => "feed head",
             Self::Receipt => "receipt",
+            Self::AttachmentReceipt => "attachment receipt",
             Self::Registry => "registry",
             Self::Device => "device",
             Self::Tombstone => "tombstone",

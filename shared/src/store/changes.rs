@@ -167,6 +167,18 @@ pub fn doubt_all(tx: Tx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a change of `author` counts in a document.
+///
+/// # Errors
+/// The store fails.
+pub fn has_written(tx: Tx<'_>, author: DeviceId, document: DocumentId) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("SELECT 1 FROM change WHERE document = ?1 AND +author = ?2 AND state = 1 LIMIT 1")?
+        .query_row(params![document.0, author.0], |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
 /// Notes that the hub holds every change that had arrived up to `arrival`, but for those in the log in row
 /// `own`, which receipts cover.
 ///

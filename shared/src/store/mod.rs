@@ -5,9 +5,11 @@
 //! the schema can be emptied and rebuilt from those marked TRUTH. A file of a newer version is refused
 //! and left as it is.
 
+pub mod attachment;
 pub mod changes;
 pub mod devices;
 pub mod feeds;
+pub mod files;
 pub mod journal;
 pub mod lines;
 pub mod log;
@@ -33,10 +35,11 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
+    include_str!("migrations/0004_attachments.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
@@ -155,6 +158,15 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("the database failed")]
     Sqlite(#[source] rusqlite::Error),
+    /// A file beside the database cannot be read or written.
+    #[error("the file {} cannot be used", .file.display())]
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Something stored does not read back: the file is damaged.
     #[error("the database is damaged at {place}: run doctor")]
     Damaged {
@@ -285,7 +297,12 @@ impl Store {
         &self.path
     }
 
-    /// Copies the whole store into a new file at `path`, while it is in use.
+    /// The folder of attachments beside the store.
+    pub fn files(&self) -> files::Files {
+        files::Files::beside(&self.path)
+    }
+
+    /// Copies the whole store into a new file at `path`, while it is in use; not the files of attachments.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -310,8 +310,13 @@ impl Replica {
         }
         loop {
             let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-            while let Some(bytes) = session.sending.poll() {
+            if self.allowance == Some(0) {
+                return Ok(());
+            }
+            if let Some(bytes) = session.sending.poll() {
+                self.spend(bytes.len() as u64);
                 self.outputs.push_back(super::Output::Send { peer, channel: Channel::Batch, bytes });
+                continue;
             }
             if session.sending.is_busy() {
                 return Ok(());

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     id::{DeviceId, DocumentId},
-    store::{self, Result, Tx},
+    store::{self, Result, Tx, attachment},
     time::Timestamp,
 };
 
@@ -26,6 +26,10 @@ pub struct Custody {
     pub unsent: u64,
     /// Drafts of this laptop.
     pub drafts: u64,
+    /// Files of attachments that are nowhere but here.
+    pub attachments: u64,
+    /// Their bytes.
+    pub attachment_bytes: u64,
     /// Whether a wipe would lose nothing.
     pub safe_to_wipe: bool,
 }
@@ -76,6 +80,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
     let drafts = tx
         .prepare_cached(&format!("SELECT count(*) FROM case_row WHERE {OWN_DRAFT}"))?
         .query_row([device.0], |row| row.get::<_, u64>(0))?;
+    let (attachments, attachment_bytes) = attachment::count_open(tx)?;
     Ok(Custody {
         on_laptop,
         carried: 0,
@@ -84,7 +89,9 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         oldest_unsent,
         unsent,
         drafts,
-        safe_to_wipe: unsent == 0 && drafts == 0,
+        attachments,
+        attachment_bytes,
+        safe_to_wipe: unsent == 0 && drafts == 0 && attachments == 0,
     })
 }
 
@@ -133,21 +140,29 @@ pub enum Loss {
     Unsent,
     /// It is a draft of this laptop, and all of it has arrived.
     Draft,
+    /// A file of it is nowhere but here.
+    Attachment,
 }
 
-/// The cases that a wipe would lose: those of which something is nowhere but here, and this laptop's drafts;
+/// The cases that a wipe would lose: those of which something is nowhere but here, a file too, and this laptop's drafts;
 /// at most `limit`, oldest first.
 ///
 /// # Errors
 /// The store fails.
 pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<(DocumentId, Loss)>> {
     let mut statement = tx.prepare_cached(&format!(
-        "{OPEN} SELECT document, document IN here FROM case_row
-         WHERE document IN (SELECT document FROM here UNION SELECT document FROM case_row WHERE {OWN_DRAFT})
+        "{OPEN} SELECT document, document IN here, {OWN_DRAFT} FROM case_row
+         WHERE document IN (SELECT document FROM here UNION SELECT document FROM case_row WHERE {OWN_DRAFT}
+                            UNION SELECT named.document FROM attachment JOIN named USING (hash)
+                                  WHERE own = 1 AND receipt IS NULL AND removed = 0)
          ORDER BY started, document LIMIT ?2"
     ))?;
     let rows = statement.query_map(params![device.0, limit], |row| {
-        let loss = if row.get(1)? { Loss::Unsent } else { Loss::Draft };
+        let loss = match (row.get(1)?, row.get(2)?) {
+            (true, _) => Loss::Unsent,
+            (false, true) => Loss::Draft,
+            (false, false) => Loss::Attachment,
+        };
         Ok((store::id(row, 0)?, loss))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -34,14 +34,14 @@ impl Replica {
             self.close(peer, CloseCode::Limit, "more bytes at once than allowed".to_owned());
             return;
         }
-        for channel in [Channel::Control, Channel::Batch] {
+        for channel in [Channel::Control, Channel::Batch, Channel::Attachment] {
             self.frames(now, peer, channel, bytes);
         }
     }
 
     fn frames(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
         while let Some(session) = self.sessions.get_mut(&peer) {
-            if channel == Channel::Batch && session.phase != Phase::Linked {
+            if channel != Channel::Control && session.phase != Phase::Linked {
                 return;
             }
             let outcome = match session.poll(channel) {
@@ -90,6 +90,12 @@ impl Replica {
         let (role, phase) = (session.role, session.phase);
         match (role, phase, channel, frame) {
             (_, _, _, Frame::Skipped(_)) => Ok(()),
+            (_, _, Channel::Control | Channel::Attachment, Frame::Attachment(message)) => {
+                self.take_attachment(now, peer, channel, message)
+            }
+            (_, _, Channel::Attachment, _) => {
+                Err(protocol("that frame does not belong on the stream of files"))
+            }
             (_, Phase::Linked, Channel::Batch, Frame::BatchStart { log, digest, total, offset }) => {
                 self.batch_start(peer, log, digest, total, offset)
             }

@@ -16,7 +16,7 @@ use crate::{
     id::{DeviceId, Epoch},
     identity::{self, Context, Signature},
     store::{
-        self, StoreError, changes, devices, feeds,
+        self, StoreError, attachment, changes, devices, feeds,
         log::{self, Half},
         quarantine,
     },
@@ -104,6 +104,7 @@ impl Replica {
         session.caught_up = None;
         session.incoming = feed_name.zip(half);
         session.sending = super::session::Sending::default();
+        session.files = super::carrying::Carrying::default();
         if resting {
             session.sending.credit = CREDIT_BYTES;
             session.sending.log = Some((own, receipted + 1));
@@ -207,6 +208,7 @@ impl Replica {
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));
         self.outputs.push_back(output);
+        self.begin_files(peer);
         self.event(Event::Linked { peer, device: device.device });
         if !continues {
             let forked = verdict == LogVerdict::Forked;
@@ -481,6 +483,7 @@ fn begin_feed(tx: store::Tx<'_>, station: &Station, hub: &Epoch) -> Result<(), S
     enter_own(tx, station, 0)?;
     changes::doubt_all(tx)?;
     devices::doubt_receipts(tx, station.epoch)?;
+    attachment::doubt_receipts(tx)?;
     store::set_fact(tx, "feed_epoch", &hub.0)
 }
 

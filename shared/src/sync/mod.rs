@@ -8,11 +8,17 @@
 //! `FeedAck`. `CaughtUp` says that nothing is left. Where the sums of the scope differ, or a feed begins
 //! anew for a child that holds something, a set reconciliation finds what either lacks.
 //!
+//! After all that come the files of attachments, on a stream of their own that is served last: the child offers
+//! what it has no receipt for, the parent asks for what it lacks from the byte that it holds on, and receipts
+//! each file once it is whole. A parent asks by itself for what it has lost, a child for what somebody wants.
+//!
 //! **Invariant:** nothing here reads a clock, draws a random number or touches a socket: [`Replica`] takes
 //! inputs and gives outputs. **Invariant:** durable first, then speak: an answer that claims something is
 //! made after the transaction that makes it true.
 
+mod attachments;
 mod batches;
+mod carrying;
 pub mod custody;
 pub mod enrolment;
 pub mod examine;
@@ -54,13 +60,15 @@ pub enum Role {
     Parent,
 }
 
-/// One of a connection's two ordered byte streams each way.
+/// One of a connection's three ordered byte streams each way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Channel {
     /// Everything but batches; served first.
     Control,
     /// Batches.
     Batch,
+    /// Bytes of files; served last.
+    Attachment,
 }
 
 /// Why a connection is closed; the code that travels.
@@ -210,6 +218,23 @@ pub enum Event {
         receipted: u64,
         /// Refusals learnt.
         quarantined: u64,
+        /// Files of attachments that are yet to move.
+        files: u64,
+        /// Their bytes.
+        file_bytes: u64,
+    },
+    /// Child: how far the files of attachments have come, after everything else.
+    Carried {
+        /// The connection.
+        peer: PeerId,
+        /// Files that are yet to move: sent and receipted, or fetched.
+        left: u64,
+        /// Their bytes.
+        left_bytes: u64,
+        /// Bytes of files that moved since the connection began, either way.
+        moved_bytes: u64,
+        /// Files that one of the two does not take, or does not have.
+        refused: u64,
     },
     /// The parent asked to come back later.
     GoAway {

@@ -1,10 +1,12 @@
 //! A hub and laptops in one thread, joined by queues: what a conversation must come to.
 
+#[path = "pair/files/tests.rs"]
+mod files;
 mod tests;
 
 use std::collections::VecDeque;
 
-use super::{Event, Input, Output, PeerId, Replica, Role, writing::SaveError};
+use super::{Channel, Event, Input, Output, PeerId, Replica, Role, writing::SaveError};
 use crate::{
     document::{NewEvent, State, case, person},
     id::{DocumentId, Kind},
@@ -22,6 +24,15 @@ pub(super) struct Pair {
     pub(super) now: Now,
     links: u64,
     pub(super) events: Vec<Event>,
+    /// Bytes that went up on the stream of files.
+    pub(super) file_bytes: usize,
+}
+
+/// The database of a machine in a folder of its own.
+fn home(folder: &tempfile::TempDir, name: &str) -> std::path::PathBuf {
+    let home = folder.path().join(name);
+    std::fs::create_dir_all(&home).expect("folder");
+    home.join("keliling.db")
 }
 
 fn entropy(mut state: u64) -> crate::identity::OwnedEntropy {
@@ -36,11 +47,11 @@ fn entropy(mut state: u64) -> crate::identity::OwnedEntropy {
 impl Pair {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("folder");
-        let store = Store::open(&folder.path().join("hub.db")).expect("opens");
+        let store = Store::open(&home(&folder, "hub")).expect("opens");
         let district = "53.02".parse().expect("valid");
         let hub = Replica::create_hub(store, entropy(1), district, "SoE".into()).expect("creates");
         let now = Now { wall: Timestamp(1_790_000_000_000), tick: Tick(0) };
-        Self { folder, hub, vans: Vec::new(), now, links: 0, events: Vec::new() }
+        Self { folder, hub, vans: Vec::new(), now, links: 0, events: Vec::new(), file_bytes: 0 }
     }
 
     /// Enrols another laptop; its index.
@@ -49,7 +60,7 @@ impl Pair {
         let unit = format!("V{:02}", self.vans.len() + 1).parse().expect("valid");
         let now = self.now.wall;
         let issued = self.hub.keep(|tx, _| enrolment::issue(tx, &secret, &unit, now)).expect("issues");
-        let store = Store::open(&self.folder.path().join(format!("{unit}.db"))).expect("opens");
+        let store = Store::open(&home(&self.folder, &format!("{unit}"))).expect("opens");
         let mut van = Replica::open_laptop(store, entropy(self.vans.len() as u64 + 2)).expect("opens");
         van.enrol(Ticket {
             addresses: Vec::new(),
@@ -67,6 +78,18 @@ impl Pair {
 
     /// One exchange until nothing moves; whether the van settled.
     pub(super) fn exchange(&mut self, van: usize) -> bool {
+        self.exchange_until(van, usize::MAX, &mut |_, _| {})
+    }
+
+    /// One exchange that is cut after so many bytes of files have gone up, each frame shown to `spoil` before;
+    /// whether the van settled.
+    pub(super) fn exchange_until(
+        &mut self,
+        van: usize,
+        cut: usize,
+        spoil: &mut dyn FnMut(Channel, &mut Vec<u8>),
+    ) -> bool {
+        let mut carried = 0;
         self.links += 1;
         let peer = PeerId(self.links);
         let exporter = [9; 32];
@@ -83,7 +106,15 @@ impl Pair {
             }
             for output in up {
                 match output {
-                    Output::Send { channel, bytes, .. } => {
+                    Output::Send { channel, mut bytes, .. } => {
+                        if channel == Channel::Attachment {
+                            carried += bytes.len();
+                            self.file_bytes += bytes.len();
+                        }
+                        if carried > cut {
+                            continue;
+                        }
+                        spoil(channel, &mut bytes);
                         self.hub.handle(self.now, Input::Received { peer, channel, bytes });
                     }
                     Output::Close { reason, .. } => panic!("the laptop closed: {reason}"),

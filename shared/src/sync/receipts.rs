@@ -115,6 +115,8 @@ impl Replica {
         let state = (next - 1, durable);
         if session.caught_up != Some(state) {
             session.caught_up = Some(state);
+            // Before the child can think that all is said.
+            self.ask_lacking(peer)?;
             self.say(peer, &Frame::CaughtUp { feed: state.0, durable: state.1 });
         }
         Ok(())
@@ -134,12 +136,16 @@ impl Replica {
             && session.reconciler.is_none();
         if whole && session.settled != Some((feed, own)) {
             session.settled = Some((feed, own));
+            let (files, file_bytes) = self.begin_carrying(peer)?;
+            let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
             let event = Event::Settled {
                 peer,
                 sent: session.sending.sent,
                 received: session.received,
                 receipted: session.covered,
                 quarantined: session.quarantined,
+                files,
+                file_bytes,
             };
             self.event(event);
         }

@@ -38,6 +38,8 @@ pub struct Replica {
     pub(super) ticket: Option<Ticket>,
     pub(super) feeds_due: Option<Tick>,
     pub(super) draining: bool,
+    /// Bytes of batches and files that may still leave, where somebody has set a limit.
+    pub(super) allowance: Option<u64>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -121,6 +123,7 @@ impl Replica {
             ticket: None,
             feeds_due: None,
             draining: false,
+            allowance: None,
         }
     }
 
@@ -299,7 +302,8 @@ impl Replica {
     }
 
     fn disconnected(&mut self, peer: PeerId) {
-        let Some(session) = self.sessions.remove(&peer) else { return };
+        let Some(mut session) = self.sessions.remove(&peer) else { return };
+        self.keep_parts(&mut session.files, session.device);
         let Some((name, half)) = session.incoming else { return };
         let kept = self.store.commit(|tx| {
             let log = log::find_or_begin(tx, &name)?;

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Channel, Event, Output, PeerId, Role, reconcile::Reconciler, repair::Repair};
+use super::{
+    Channel, Event, Output, PeerId, Role, carrying::Carrying, reconcile::Reconciler, repair::Repair,
+};
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
     store::{devices::Standing, log::Half},
@@ -83,6 +85,7 @@ pub(super) struct Session {
     pub(super) received: u64,
     pub(super) covered: u64,
     pub(super) quarantined: u64,
+    pub(super) files: Carrying,
 }
 
 /// What goes out on the batch stream.
@@ -140,6 +143,7 @@ impl Session {
             received: 0,
             covered: 0,
             quarantined: 0,
+            files: Carrying::default(),
         }
     }
 

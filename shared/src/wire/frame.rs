@@ -5,7 +5,10 @@
 
 use minicbor::{Decode, Encode};
 
-use super::batch::{Chain, LogName, Sum};
+use super::{
+    attachment,
+    batch::{Chain, LogName, Sum},
+};
 use crate::{
     id::{ChangeHash, DeviceId, DistrictCode, Epoch, UnitId},
     time::Timestamp,
@@ -272,6 +275,8 @@ pub enum Frame {
     },
     /// The next bytes of the batch.
     BatchData(Vec<u8>),
+    /// A word about files.
+    Attachment(attachment::Message),
     /// A frame of a newer version that may be skipped.
     Skipped(u64),
 }
@@ -296,6 +301,7 @@ impl Frame {
                 (25, cbor((log, minicbor::bytes::ByteArray::from(*digest), total, offset)))
             }
             Self::BatchData(bytes) => (27, bytes.clone()),
+            Self::Attachment(message) => message.to_parts(),
             Self::Skipped(kind) => (*kind, Vec::new()),
         };
         let mut bytes = Vec::with_capacity(body.len() + 6);
@@ -339,8 +345,11 @@ impl Frame {
                 Self::BatchStart { log, digest: digest.into(), total, offset }
             }
             27 if body.len() <= DATA_BYTES_MAX => Self::BatchData(body.to_vec()),
-            unknown if unknown % 2 == 0 => Self::Skipped(unknown),
-            unknown => return Err(FrameError::Unknown { kind: unknown }),
+            unknown => match attachment::Message::of_parts(unknown, body) {
+                Some(message) => Self::Attachment(message.map_err(|_| FrameError::Malformed { kind })?),
+                None if unknown % 2 == 0 => Self::Skipped(unknown),
+                None => return Err(FrameError::Unknown { kind: unknown }),
+            },
         })
     }
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** the wire carries operations, never automerge's own bytes. Every length has a named
 //! maximum that is checked before anything is allocated; nothing here panics on any input.
 
+pub mod attachment;
 pub mod batch;
 pub mod column;
 pub mod frame;

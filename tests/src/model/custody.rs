@@ -36,6 +36,9 @@ impl World {
             return Ok(());
         }
         let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
+        for number in proven.keys() {
+            super::files::check_receipts(hub, &self.machines[*number])?;
+        }
         for (number, hashes) in proven {
             for hash in hashes {
                 let is_there = changes::find(hub.store().reader(), &hash)?.is_some();
@@ -101,7 +104,7 @@ pub(super) fn check_all_arrived(machines: &mut [Machine], welcome: &[usize]) -> 
         let (device, epoch) = (replica.station().device(), replica.station().epoch);
         let counted = custody::count(replica.read()?, device)?;
         ensure!(
-            counted.unsent == 0 && counted.on_laptop == 0,
+            counted.unsent == 0 && counted.on_laptop == 0 && counted.attachments == 0,
             "{} shows {counted:?} after everything was said",
             machine.name
         );

@@ -8,6 +8,7 @@
 mod agreement;
 mod chains;
 mod custody;
+mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +32,7 @@ use crate::{
 pub struct Model {
     edits: Vec<Noted>,
     actors: BTreeMap<ActorId, DeviceId>,
+    files: Vec<files::NotedFile>,
     /// Changes that some laptop had the hub's word for.
     promised: BTreeSet<ChangeHash>,
     forged: BTreeSet<ChangeHash>,
@@ -89,6 +91,7 @@ impl Model {
         for edit in &mut self.edits[noted..] {
             edit.is_excused |= edit.machine == number;
         }
+        self.excuse_files(|file| file.machine == number && file.noted >= noted);
         self.hub_restores += u32::from(number == HUB);
     }
 
@@ -100,6 +103,7 @@ impl Model {
     /// A device may not connect any more: what only it holds is out of reach.
     pub fn revoke(&mut self, device: DeviceId) {
         self.revoked.insert(device);
+        self.excuse_files(|file| file.device == device);
         for edit in &mut self.edits {
             edit.is_excused |= edit.device == device;
         }
@@ -240,6 +244,7 @@ impl World {
         let welcome: Vec<_> = (0..self.machines.len()).filter(|number| self.is_welcome(*number)).collect();
         self.model.check_edits(&self.machines, &welcome)?;
         self.model.check_authors(&self.machines)?;
+        self.check_files()?;
         chains::check(&self.machines)?;
         custody::check_all_arrived(&mut self.machines, &welcome)?;
         self.rebuild()

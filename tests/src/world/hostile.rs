@@ -19,6 +19,7 @@ impl World {
         let often = match channel {
             Channel::Control => 0.05,
             Channel::Batch => 0.2,
+            Channel::Attachment => 0.3,
         };
         if bytes.is_empty() || !self.random.chance(often) {
             return bytes;

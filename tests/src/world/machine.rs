@@ -19,6 +19,8 @@ use crate::random::Random;
 /// The morning on which every simulation begins.
 pub const MORNING: i64 = 1_795_132_800_000;
 const DATABASE: &str = "keliling.db";
+/// Where the files of attachments are.
+const FILES: &str = "attachments";
 
 /// What a machine is in the world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -203,8 +205,29 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
             fs::remove_file(target)?;
         }
     }
+    copy_files(&from.join(FILES), &to.join(FILES))?;
     match fs::remove_file(to.join(format!("{DATABASE}-shm"))) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Copies a folder of folders of files, in place of what is there.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    if !from.exists() {
+        return Ok(());
+    }
+    for folder in fs::read_dir(from)? {
+        let folder = folder?;
+        let below = to.join(folder.file_name());
+        fs::create_dir_all(&below)?;
+        for file in fs::read_dir(folder.path())? {
+            let file = file?;
+            fs::copy(file.path(), below.join(file.file_name()))?;
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ mod machine;
 mod mishap;
 mod network;
 mod office;
+mod paper;
 mod table;
 mod telling;
 
@@ -37,7 +38,7 @@ pub const HUB: usize = 0;
 /// Vans of every world.
 pub const VANS: usize = 5;
 /// A planted crash takes back what the hub stored in up to that many messages.
-const FORGOTTEN_MESSAGES: u64 = 32;
+const FORGOTTEN_MESSAGES: u64 = 96;
 
 /// A bug that is put into the world on purpose: the model must find it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -191,6 +192,7 @@ impl World {
         match act {
             Act::Record => self.record(),
             Act::Amend => self.amend(),
+            Act::Attach => self.attach(),
             Act::Decide => self.decide(),
             Act::Correct => self.correct(),
             Act::MoveRegistry => self.move_registry(),
@@ -367,10 +369,16 @@ impl World {
     fn note(&mut self, number: usize, event: &Event) -> anyhow::Result<()> {
         self.telling.event(self.at, &self.machines[number].name, event);
         match event {
-            Event::Settled { peer, .. } => {
+            Event::Carried { peer, left: 0, .. } => {
+                let machine = &mut self.machines[number];
+                if machine.is_settled && machine.connection == Some(peer.0) && !machine.stays {
+                    machine.running()?.bye(*peer);
+                }
+            }
+            Event::Settled { peer, files, .. } => {
                 let machine = &mut self.machines[number];
                 machine.is_settled = machine.connection == Some(peer.0);
-                if machine.is_settled && !machine.stays {
+                if machine.is_settled && !machine.stays && *files == 0 {
                     machine.running()?.bye(*peer);
                 }
             }
@@ -379,6 +387,7 @@ impl World {
                 machine.device = machine.running()?.station().device();
             }
             Event::Linked { .. }
+            | Event::Carried { .. }
             | Event::Progress { .. }
             | Event::GoAway { .. }
             | Event::Rewound { .. }

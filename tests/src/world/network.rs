@@ -53,7 +53,7 @@ pub struct Connection {
     /// Whether everything under way is lost.
     cut: bool,
     /// When the last bytes for each end arrive, by channel.
-    last: [[u64; 2]; 2],
+    last: [[u64; 3]; 2],
 }
 
 /// How the network treats what it carries.
@@ -100,7 +100,7 @@ impl Network {
             held: [true, true],
             exporter,
             cut: false,
-            last: [[at; 2], [there; 2]],
+            last: [[at; 3], [there; 3]],
         };
         self.connections.insert(number, connection);
         self.arrive(there, number, End::Parent, Arrival::Opened);

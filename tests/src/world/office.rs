@@ -46,7 +46,7 @@ pub(super) struct Desk<'w, 'a> {
 }
 
 impl Desk<'_, '_> {
-    fn save(&mut self, document: DocumentId, edit: Edit) -> anyhow::Result<()> {
+    pub(super) fn save(&mut self, document: DocumentId, edit: Edit) -> anyhow::Result<()> {
         if self.writing.save(document, edit)? {
             let heads = self.writing.history(document)?.heads();
             let [head] = heads[..] else { anyhow::bail!("an edit leaves {} heads", heads.len()) };
@@ -55,7 +55,7 @@ impl Desk<'_, '_> {
         Ok(())
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.writing.now.wall
     }
 }

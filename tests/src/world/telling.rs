@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::{
     sync::{Channel, Event},
-    wire::{Frame, FrameReader},
+    wire::{Frame, FrameReader, attachment::Message},
 };
 
 use super::{Arrival, End};
@@ -17,7 +17,7 @@ pub struct Telling {
     readers: BTreeMap<(u64, End, Channel), FrameReader>,
     /// How often bytes arrived.
     pub messages: u64,
-    /// Bytes of batches that were sent.
+    /// Bytes of batches and files that were sent.
     pub batch_bytes: u64,
     /// Frames of reconciliations that were sent.
     pub repairs: u64,
@@ -70,7 +70,7 @@ impl Telling {
     pub fn sent(&mut self, at: u64, connection: u64, from: End, channel: Channel, bytes: &[u8]) {
         match bytes.first() {
             Some(19 | 21) => self.repairs += 1,
-            Some(25 | 27) => self.batch_bytes += bytes.len() as u64,
+            Some(25 | 27 | 46 | 48) => self.batch_bytes += bytes.len() as u64,
             _ => {}
         }
         if !self.is_told {
@@ -132,7 +132,9 @@ fn described(frame: &Frame) -> String {
             format!("BatchStart({:?} {:?} {:?}, {offset} of {total})", log.author, log.epoch, log.reader)
         }
         Frame::Lacks { hashes, returned } => format!("Lacks({}, {returned:?})", hashes.len()),
-        Frame::Enrol(_)
+        Frame::Attachment(Message::Data { slot, bytes }) => format!("Data({slot}, {} bytes)", bytes.len()),
+        Frame::Attachment(_)
+        | Frame::Enrol(_)
         | Frame::Enrolled(_)
         | Frame::FeedAck { .. }
         | Frame::Credit(_)

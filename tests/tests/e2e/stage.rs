@@ -35,10 +35,21 @@ impl Stage {
         Self::with(folder, hub)
     }
 
+    /// The same behind another link.
+    pub(crate) fn over(profile: Profile) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = Hub::init(folder.path().join("hub"), &[]);
+        Self::behind(profile, folder, hub)
+    }
+
     /// The same over a hub that was set up elsewhere.
     pub(crate) fn with(folder: TempDir, hub: Hub) -> Self {
+        Self::behind(Profile::clean(), folder, hub)
+    }
+
+    fn behind(profile: Profile, folder: TempDir, hub: Hub) -> Self {
         let nobody = "127.0.0.1:9".parse().expect("an address");
-        let link = Relay::start(nobody, Profile::clean(), 1).expect("a link");
+        let link = Relay::start(nobody, profile, 1).expect("a link");
         let stage = Self { hub, link, running: RefCell::new(None), folder };
         stage.start();
         stage

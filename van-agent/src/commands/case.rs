@@ -1,9 +1,9 @@
 //! `case`, `find` and `amend`.
 
 use serde_json::{Value, json};
-use shared::desk::{amend::Amendment, author, rows};
+use shared::desk::{amend::Amendment, author, files, rows};
 
-use super::{Desk, field};
+use super::{Desk, attachment, field};
 use crate::{
     cli::{Amend, Case, ExportFormat, ListFormat},
     host::output::Failure,
@@ -15,6 +15,11 @@ pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
         Case::List { limit, needs_you: true, .. } => needs_you(desk, limit),
         Case::List { format, limit, needs_you: false } => list(desk, format, limit),
         Case::Show { case } => show(desk, case),
+        Case::Attach { case, file, kind, name } => attachment::attach(desk, case, &file, kind, name),
+        Case::Detach { case, attachment, reason } => attachment::detach(desk, case, attachment, reason),
+        Case::Attachment { case, attachment, out, thumbnail } => {
+            attachment::write(desk, case, attachment, &out, thumbnail)
+        }
         Case::Export { case, format, out } => export(desk, case, format, out.as_deref()),
     }
 }
@@ -119,6 +124,13 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     for event in shown["events"].as_array().into_iter().flatten() {
         let by = author::in_words(event);
         printer.text(format_args!("  {}  {} ({by})", field(event, "at"), field(event, "state")))?;
+    }
+    for attachment in shown["attachments"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  Attachment {}", files::line(attachment)))?;
+    }
+    let to_follow = files::to_follow_in_words(&shown["to_follow"]);
+    if !to_follow.is_empty() {
+        printer.text(format_args!("  {to_follow}"))?;
     }
     for (code, words) in shown["warnings"].as_object().into_iter().flatten() {
         printer.text(format_args!("  Warning {code}: {}", words.as_str().unwrap_or("")))?;

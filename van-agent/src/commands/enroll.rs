@@ -7,8 +7,9 @@ use shared::{
     sync::station::Place,
 };
 
-use super::sync::exchange;
+use super::{progress::Meter, sync::exchange};
 use crate::{
+    budget::Budget,
     cli::Enroll,
     host::{
         control::{Reached, reach},
@@ -49,10 +50,15 @@ pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> any
             addresses: ticket.addresses,
         })
     };
-    let (report, serving) = {
-        let patience = options.patience.unwrap_or(PATIENCE);
-        exchange(home, lock, start::open_new(home), patience, enrol, target)?
-    };
+    let (report, serving) = exchange(
+        home,
+        lock,
+        start::open_new(home),
+        (options.patience.unwrap_or(PATIENCE), Budget::default()),
+        Meter::begin(false),
+        enrol,
+        target,
+    )?;
     let agent = serving.finish();
     let Some(place) = &agent.replica().station().place else {
         let error = report.error.unwrap_or_else(|| "the hub did not answer".to_owned());

@@ -1,8 +1,10 @@
 //! Does what was typed: most by asking whoever holds the store, and saying the answer to a person or a program.
 
+mod attachment;
 mod case;
 mod enroll;
 mod people;
+mod progress;
 mod record;
 mod run;
 mod state;
@@ -16,6 +18,7 @@ use serde_json::Value;
 
 use crate::{
     access::Access,
+    budget::Budget,
     cli::{Cli, Command},
     host::{
         home::Home,
@@ -49,7 +52,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Enroll(options) => enroll::enroll(&home, &options, printer),
         Command::Record(options) => record::record(&home, *options, printer),
-        Command::Sync { patience } => sync::sync(&home, patience, printer),
+        Command::Sync { patience, budget, time } => {
+            sync::sync(&home, patience, Budget { bytes: budget, time }, printer)
+        }
         Command::Run { web } => run::run(&home, web, printer),
         Command::Completions { shell } => completions(shell, printer),
         command @ (Command::Amend(_)

@@ -1,6 +1,7 @@
 //! `custody` and `doctor`.
 
 use serde_json::Value;
+use shared::desk::files;
 
 use super::{Desk, field};
 use crate::{host::output::Failure, request::Request, start::DAMAGED};
@@ -17,6 +18,11 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
         ("needs_you", "Needs you"),
     ] {
         desk.printer.text(format_args!("{title:<24}{}", custody[name]))?;
+    }
+    let files_here = custody["attachments"].as_u64().unwrap_or(0);
+    if files_here > 0 {
+        let bytes = files::in_bytes(custody["attachment_bytes"].as_u64().unwrap_or(0));
+        desk.printer.text(format_args!("{:<24}{files_here} ({bytes})", "Attachments only here"))?;
     }
     if let Some(oldest) = custody["oldest_unsent"].as_str() {
         desk.printer.text(format_args!("{:<24}{oldest}", "Oldest not handed over"))?;
@@ -76,6 +82,24 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
             printer.text(format_args!("{title}: {problem}"))?;
         }
+    }
+    let checked = &found["attachments"];
+    for (name, text) in [
+        ("damaged", "was damaged and is set aside; it is fetched again where somebody holds it"),
+        ("missing", "is gone; it is fetched again where somebody holds it"),
+        ("found", "was here though the database did not know"),
+    ] {
+        for hash in checked[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            printer.text(format_args!("Attachment {}: {text}", &hash[..hash.len().min(8)]))?;
+        }
+    }
+    if found["attachments_lost"].as_u64().unwrap_or(0) > 0 {
+        return Err(Failure::new(format!(
+            "{} attachments were damaged here before the hub had them",
+            found["attachments_lost"]
+        ))
+        .next("attach the files again if you still have them: the same file takes its old place")
+        .into());
     }
     if found["ok"] != true {
         return Err(Failure::new("something is wrong with this laptop's store").next(DAMAGED).into());

@@ -1,19 +1,22 @@
 //! `sync`: one exchange with the hub.
 
 use std::{
-    io::{self, IsTerminal},
     thread,
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use shared::sync::{CloseCode, Event, Replica};
+use shared::{
+    desk::files,
+    sync::{CloseCode, Event, Replica},
+};
 use tokio::sync::mpsc;
 
+use super::progress::Meter;
 use crate::{
     access::{Serving, call},
     agent::{Agent, NO_LINK, not_enrolled},
+    budget::Budget,
     host::{
         control::{Client, Reached, reach},
         home::{Home, LOCK_PATIENCE, Lock},
@@ -27,16 +30,23 @@ use crate::{
 /// How often whoever holds the store without a link is asked again.
 const LINK_POLL: Duration = Duration::from_millis(200);
 
-pub(super) fn sync(home: &Home, patience: Duration, mut printer: Printer) -> anyhow::Result<()> {
-    let report = match reach_link(home, patience)? {
+pub(super) fn sync(
+    home: &Home,
+    patience: Duration,
+    budget: Budget,
+    mut printer: Printer,
+) -> anyhow::Result<()> {
+    let report = match reach_link(home, patience, budget)? {
         Way::Told(report) => report,
         Way::Alone(lock) => {
             home.give_way();
+            let meter = Meter::begin(printer.json());
             let (report, serving) = exchange(
                 home,
                 lock,
                 start::open(home),
-                patience,
+                (patience, budget),
+                meter,
                 |_| Ok(()),
                 |agent| Target::of(agent).ok_or_else(not_enrolled),
             )?;
@@ -57,11 +67,16 @@ enum Way {
 }
 
 /// Takes the home, or asks whoever keeps a link; waits a while for whoever holds the store without one.
-fn reach_link(home: &Home, patience: Duration) -> anyhow::Result<Way> {
+fn reach_link(home: &Home, patience: Duration, budget: Budget) -> anyhow::Result<Way> {
     let asked = Instant::now();
     loop {
         let client = match reach(home, LOCK_PATIENCE)? {
             Reached::Alone(lock) => return Ok(Way::Alone(lock)),
+            Reached::Through(_) if !budget.is_unlimited() => {
+                return Err(Failure::new("another command holds the store, and knows no budget")
+                    .next("stop it or wait until it is done, then give the command again")
+                    .into());
+            }
             Reached::Through(client) => client,
         };
         match ask(client, patience) {
@@ -81,9 +96,16 @@ fn ask(mut client: Client, patience: Duration) -> Result<Value, Failure> {
 
 fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
     printer.value(report)?;
-    if report["ok"] == true {
+    let number = |name: &str| report[name].as_u64().unwrap_or(0);
+    let stopped = report["stopped"].as_str();
+    if report["ok"] == true || stopped.is_some() {
+        let head = match stopped {
+            None => "Handed over",
+            Some("time") => "Stopped when the time was over",
+            Some(_) => "Stopped at the budget",
+        };
         printer.text(format_args!(
-            "Handed over: {} sent, {} received, {} receipted, {} held by the hub; {} bytes up, {} down, {:.1} s.",
+            "{head}: {} sent, {} received, {} receipted, {} held by the hub; {} bytes up, {} down, {:.1} s.",
             report["sent"],
             report["received"],
             report["receipted"],
@@ -92,11 +114,38 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
             report["bytes_down"],
             report["seconds"].as_f64().unwrap_or(0.0),
         ))?;
+        printer.text(left(report))?;
+        if number("attachments_refused") > 0 {
+            printer.text(format_args!(
+                "{} attachments were not taken, or are not there: `case show` tells which.",
+                report["attachments_refused"]
+            ))?;
+        }
         return Ok(());
     }
-    let failure = Failure::new(report["error"].as_str().unwrap_or("the exchange did not end").to_owned());
+    let mut error = report["error"].as_str().unwrap_or("the exchange did not end").to_owned();
+    if number("attachments_left") > 0 {
+        error +=
+            &format!("; every record is handed over, {} attachments are left", report["attachments_left"]);
+    }
     let next = report["next"].as_str().unwrap_or("give `van-agent sync` again");
-    Err(failure.next(next).into())
+    Err(Failure::new(error).next(next).into())
+}
+
+/// What is left, in words.
+fn left(report: &Value) -> String {
+    let number = |name: &str| report[name].as_u64().unwrap_or(0);
+    let (changes, attachments) = (number("left"), number("attachments_left"));
+    let bytes = files::in_bytes(number("attachment_bytes_left"));
+    match (changes, attachments) {
+        _ if report["ok"] != true => {
+            format!("Not everything is handed over: {changes} changes at least are left.")
+        }
+        (_, 0) => "Nothing is left.".to_owned(),
+        (_, attachments) => {
+            format!("Every record is handed over; {attachments} attachments are left ({bytes}).")
+        }
+    }
 }
 
 /// Holds the store on a thread that serves other commands meanwhile, and speaks with the hub once. The
@@ -105,7 +154,8 @@ pub(super) fn exchange(
     home: &Home,
     lock: Lock,
     replica: Result<Replica, StartError>,
-    patience: Duration,
+    (patience, budget): (Duration, Budget),
+    mut meter: Meter,
     prepare: impl FnOnce(&mut Agent) -> Result<(), Failure>,
     target: impl FnOnce(&Agent) -> Result<Target, Failure> + Send + 'static,
 ) -> anyhow::Result<(Report, Serving)> {
@@ -126,8 +176,7 @@ pub(super) fn exchange(
     prepared?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (handle, home) = (serving.owner.handle().clone(), home.clone());
-    let bar = progress_bar();
-    let shown = bar.clone();
+    let bar = meter.bar();
     let report = runtime.block_on(async move {
         let target = handle.run(|agent, _| target(agent)).await??;
         let mut keeper = Keeper::new(
@@ -135,16 +184,11 @@ pub(super) fn exchange(
             home,
             events,
             calls,
-            move |progress: Progress| {
-                let (sent, left) = (progress.sent, progress.left);
-                shown.set_length(sent + left);
-                shown.set_position(sent);
-                shown.set_message(format!("{} received", progress.received));
-            },
+            move |progress: Progress| meter.show(progress),
             |_| {},
         );
         tokio::select! {
-            report = keeper.once(target, patience) => anyhow::Ok(report),
+            report = keeper.once(target, patience, budget) => anyhow::Ok(report),
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 said(handle.close_links(CloseCode::Done, "stopped").await);
@@ -156,17 +200,4 @@ pub(super) fn exchange(
     })?;
     bar.finish_and_clear();
     Ok((report, serving))
-}
-
-fn progress_bar() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} sent, {msg}");
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
 }

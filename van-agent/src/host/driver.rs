@@ -1,7 +1,9 @@
 //! Moves bytes between a connection and the owner of the core, and nothing else.
 //!
-//! Over TCP that is [`tcp`](crate::host::tcp)'s to do. Over QUIC the control stream is opened by the child, has the highest priority and runs both ways; for batches each
-//! side opens one stream when it first has something to send. Bytes keep their order within a channel, not
+//! Over TCP that is [`tcp`](crate::host::tcp)'s to do. Over QUIC the control stream is opened by the child, has the
+//! highest priority and runs both ways; for batches each side opens one stream when it first has something to send;
+//! for files likewise one that is served last, told from that for batches by being of the other sort. Bytes keep
+//! their order within a channel, not
 //! between channels: a batch may overtake a control frame that was lost once.
 //!
 //! **Invariants:** nothing is read from the network that the owner has no room for; the core hears that a link
@@ -38,6 +40,8 @@ pub const LINGER_MAX: Duration = Duration::from_secs(3);
 
 const READ_BYTES_MAX: usize = 16 << 10;
 const CONTROL_PRIORITY: i32 = 1;
+const BATCH_PRIORITY: i32 = 0;
+const ATTACHMENT_PRIORITY: i32 = -1;
 const SILENCE_POLL: Duration = Duration::from_millis(250);
 
 /// How a link ended.
@@ -169,9 +173,10 @@ impl Tasks {
         peer: PeerId,
         outbound: Outbound,
     ) -> Self {
-        let Outbound { control, batch, close, waiting } = outbound;
+        let Outbound { control, batch, attachment, close, waiting } = outbound;
         let (mut readers, mut writers) = (JoinSet::new(), JoinSet::new());
         let (opened, control_in) = oneshot::channel();
+        let (agreed, first_taken) = oneshot::channel();
         let (link, count) = (connection.clone(), Arc::clone(&waiting));
         writers.spawn(async move {
             let stream = match role {
@@ -179,13 +184,25 @@ impl Tasks {
                 Role::Parent => link.accept_bi().await,
             };
             let Ok((send, receive)) = stream else { return };
+            // Where the child opened the first such stream, the next one that the parent gets is for files.
+            if agreed.send(()).is_err() {
+                return;
+            }
             // Fails only once the stream is closed, which the first write would tell.
             drop(send.set_priority(CONTROL_PRIORITY));
             drop(opened.send(receive));
             write(send, control, &count).await;
         });
+        let (link, count) = (connection.clone(), Arc::clone(&waiting));
+        writers.spawn(async move {
+            let open = async || link.open_uni().await;
+            write_late(open, BATCH_PRIORITY, batch, &count).await;
+        });
         let link = connection.clone();
-        writers.spawn(async move { write_batches(&link, batch, &waiting).await });
+        writers.spawn(async move {
+            let open = async || link.open_bi().await.map(|(send, _)| send);
+            write_late(open, ATTACHMENT_PRIORITY, attachment, &waiting).await;
+        });
         let inbound = Inbound { owner: owner.clone(), peer };
         readers.spawn(async move {
             if let Ok(stream) = control_in.await {
@@ -196,6 +213,14 @@ impl Tasks {
         readers.spawn(async move {
             if let Ok(stream) = link.accept_uni().await {
                 inbound.read(stream, Channel::Batch).await;
+            }
+        });
+        let (link, inbound) = (connection.clone(), Inbound { owner: owner.clone(), peer });
+        readers.spawn(async move {
+            if first_taken.await.is_ok()
+                && let Ok((_, stream)) = link.accept_bi().await
+            {
+                inbound.read(stream, Channel::Attachment).await;
             }
         });
         Self { role, readers, writers, close }
@@ -248,14 +273,17 @@ async fn write(mut stream: SendStream, mut source: mpsc::UnboundedReceiver<Vec<u
     }
 }
 
-/// Opens the stream for batches once there is something to send.
-async fn write_batches(
-    connection: &Connection,
+/// Opens a stream once there is something to send on it.
+async fn write_late(
+    open: impl AsyncFnOnce() -> Result<SendStream, ConnectionError>,
+    priority: i32,
     mut source: mpsc::UnboundedReceiver<Vec<u8>>,
     waiting: &AtomicUsize,
 ) {
     let Some(first) = source.recv().await else { return };
-    let Ok(mut stream) = connection.open_uni().await else { return };
+    let Ok(mut stream) = open().await else { return };
+    // Fails only once the stream is closed, which the first write would tell.
+    drop(stream.set_priority(priority));
     let length = first.len();
     if stream.write_chunk(first.into()).await.is_ok() {
         waiting.fetch_sub(length, Ordering::Relaxed);
@@ -400,6 +428,7 @@ mod tests {
                 match channel {
                     Channel::Control => control.extend(bytes),
                     Channel::Batch => batch.extend(bytes),
+                    Channel::Attachment => panic!("no files are sent"),
                 }
             }
             (control, batch)

@@ -17,6 +17,7 @@ const BATCH: u8 = 1;
 const PING: u8 = 2;
 const PONG: u8 = 3;
 const CLOSE: u8 = 4;
+const ATTACHMENT: u8 = 5;
 
 /// What comes out of the stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +61,7 @@ pub(crate) fn put(stream: &mut Vec<u8>, channel: Channel, bytes: &[u8]) {
     let kind = match channel {
         Channel::Control => CONTROL,
         Channel::Batch => BATCH,
+        Channel::Attachment => ATTACHMENT,
     };
     for piece in bytes.chunks(PIECE_BYTES_MAX) {
         put_piece(stream, kind, piece);
@@ -134,6 +136,7 @@ impl Demux {
         Ok(match kind {
             CONTROL => Some(Piece::Bytes(Channel::Control, bytes.to_vec())),
             BATCH => Some(Piece::Bytes(Channel::Batch, bytes.to_vec())),
+            ATTACHMENT => Some(Piece::Bytes(Channel::Attachment, bytes.to_vec())),
             _ => {
                 self.close.extend(bytes);
                 whole.then(|| close_of(&std::mem::take(&mut self.close)))
@@ -144,7 +147,7 @@ impl Demux {
 
 fn checked(kind: u8, length: usize) -> Result<usize, MuxError> {
     let allowed = match kind {
-        CONTROL | BATCH => 0..=PIECE_BYTES_MAX,
+        CONTROL | BATCH | ATTACHMENT => 0..=PIECE_BYTES_MAX,
         PING | PONG => 0..=0,
         CLOSE => CODE_BYTES..=CODE_BYTES + REASON_BYTES_MAX,
         _ => return Err(MuxError::Unknown { kind }),
@@ -177,6 +180,7 @@ mod tests {
         put(&mut stream, Channel::Batch, &[7; PIECE_BYTES_MAX + 5]);
         put_ping(&mut stream);
         put(&mut stream, Channel::Control, b"hello");
+        put(&mut stream, Channel::Attachment, b"picture");
         put(&mut stream, Channel::Control, b"");
         put_pong(&mut stream);
         put_close(&mut stream, 4, "revoked \u{2013} laptop");
@@ -186,17 +190,20 @@ mod tests {
     #[test]
     fn pieces_read_back_however_the_stream_is_cut() {
         for size in [1, 2, 3, 7, 1_000, usize::MAX] {
-            let (mut demux, mut control, mut batch, mut rest) = (Demux::default(), vec![], vec![], vec![]);
+            let (mut demux, mut control, mut batch) = (Demux::default(), vec![], vec![]);
+            let (mut file, mut rest) = (vec![], vec![]);
             for part in stream().chunks(size.min(stream().len())) {
                 for piece in read(&mut demux, part).unwrap() {
                     match piece {
                         Piece::Bytes(Channel::Control, bytes) => control.extend(bytes),
                         Piece::Bytes(Channel::Batch, bytes) => batch.extend(bytes),
+                        Piece::Bytes(Channel::Attachment, bytes) => file.extend(bytes),
                         Piece::Ping | Piece::Pong | Piece::Close { .. } => rest.push(piece),
                     }
                 }
             }
             assert_eq!((control.as_slice(), batch), (&b"hello"[..], vec![7; PIECE_BYTES_MAX + 5]));
+            assert_eq!(file, b"picture");
             let close = Piece::Close { code: 4, reason: "revoked \u{2013} laptop".to_owned() };
             assert_eq!(rest, [Piece::Ping, Piece::Pong, close]);
         }

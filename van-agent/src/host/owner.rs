@@ -203,6 +203,7 @@ enum Message<O> {
 struct Link {
     control: mpsc::UnboundedSender<Vec<u8>>,
     batch: mpsc::UnboundedSender<Vec<u8>>,
+    attachment: mpsc::UnboundedSender<Vec<u8>>,
     close: oneshot::Sender<(CloseCode, String)>,
     waiting: Arc<AtomicUsize>,
 }
@@ -212,6 +213,7 @@ struct Link {
 pub(crate) struct Outbound {
     pub(crate) control: mpsc::UnboundedReceiver<Vec<u8>>,
     pub(crate) batch: mpsc::UnboundedReceiver<Vec<u8>>,
+    pub(crate) attachment: mpsc::UnboundedReceiver<Vec<u8>>,
     /// Resolves when the core closes the link, with an error when the owner has gone.
     pub(crate) close: oneshot::Receiver<(CloseCode, String)>,
     /// Bytes sent here by the core and not yet taken by QUIC.
@@ -222,15 +224,17 @@ impl Link {
     fn new() -> (Self, Outbound) {
         let (control, control_out) = mpsc::unbounded_channel();
         let (batch, batch_out) = mpsc::unbounded_channel();
+        let (attachment, attachment_out) = mpsc::unbounded_channel();
         let (close, close_out) = oneshot::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let outbound = Outbound {
             control: control_out,
             batch: batch_out,
+            attachment: attachment_out,
             close: close_out,
             waiting: Arc::clone(&waiting),
         };
-        (Self { control, batch, close, waiting }, outbound)
+        (Self { control, batch, attachment, close, waiting }, outbound)
     }
 
     /// Passes bytes on; `false` when too many are waiting.
@@ -239,6 +243,7 @@ impl Link {
         let sender = match channel {
             Channel::Control => &self.control,
             Channel::Batch => &self.batch,
+            Channel::Attachment => &self.attachment,
         };
         // A task that has ended says so itself, in its own message.
         drop(sender.send(bytes));

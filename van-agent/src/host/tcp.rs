@@ -1,7 +1,7 @@
 //! TLS 1.3 over TCP, for networks that let no UDP through: the same keys, pins, protocol name and exporter as with
 //! QUIC, and the same ends of a link.
 //!
-//! Control goes before batches whenever something is written; what the system already holds, a few ten KB at most,
+//! Control goes before batches, and those before files, whenever something is written; what the system already holds, a few ten KB at most,
 //! goes before both. Nothing is read that the owner has no room for, so that the peer's writing stops.
 
 use std::{
@@ -172,7 +172,7 @@ impl Connection {
         peer: PeerId,
         outbound: Outbound,
     ) -> Ended {
-        let Outbound { control, batch, close, waiting } = outbound;
+        let Outbound { control, batch, attachment, close, waiting } = outbound;
         let (reading, writing) = split(self.stream);
         let pong = Arc::new(Notify::new());
         let (closing, closed) = oneshot::channel();
@@ -181,6 +181,7 @@ impl Connection {
             stream: writing,
             control,
             batch,
+            attachment,
             waiting,
             pong: Arc::clone(&pong),
             life: self.life.clone(),
@@ -259,6 +260,7 @@ struct Writer {
     stream: WriteHalf<Stream>,
     control: mpsc::UnboundedReceiver<Vec<u8>>,
     batch: mpsc::UnboundedReceiver<Vec<u8>>,
+    attachment: mpsc::UnboundedReceiver<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
     pong: Arc<Notify>,
     life: Life,
@@ -289,6 +291,7 @@ impl Writer {
                     None => is_open = false,
                 },
                 Some(bytes) = self.batch.recv() => self.put(&mut buffer, Channel::Batch, &bytes),
+                Some(bytes) = self.attachment.recv() => self.put(&mut buffer, Channel::Attachment, &bytes),
             }
             self.gather(&mut buffer);
             if !buffer.is_empty() && self.write(&mut buffer).await.is_err() {
@@ -302,13 +305,15 @@ impl Writer {
         self.waiting.fetch_sub(bytes.len(), Ordering::Relaxed);
     }
 
-    /// Takes what is there already, control before batches, up to what is written at once.
+    /// Takes what is there already, control before batches and those before files, up to what is written at once.
     fn gather(&mut self, buffer: &mut Vec<u8>) {
         while buffer.len() < WRITE_BYTES {
             if let Ok(bytes) = self.control.try_recv() {
                 self.put(buffer, Channel::Control, &bytes);
             } else if let Ok(bytes) = self.batch.try_recv() {
                 self.put(buffer, Channel::Batch, &bytes);
+            } else if let Ok(bytes) = self.attachment.try_recv() {
+                self.put(buffer, Channel::Attachment, &bytes);
             } else {
                 return;
             }

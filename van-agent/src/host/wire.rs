@@ -1,6 +1,6 @@
 //! What carries a link: QUIC, or TLS over TCP where no UDP gets through.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use crate::host::{
     meter::{Progress, Traffic, UDP_HEADERS_BYTES},
     tcp,
 };
+
+/// Round trip of a slow link.
+const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(700);
 
 /// A connection whose handshake is done.
 #[derive(Debug)]
@@ -76,6 +79,15 @@ impl Pulse {
         match self {
             Self::Quic(connection) => connection.stats().udp_rx.datagrams,
             Self::Tcp(pulse) => pulse.progress.total(),
+        }
+    }
+
+    /// How long a packet and its answer take, as far as is known: of TCP the system does not tell, and the slowest
+    /// link that this is made for is assumed.
+    pub fn round_trip(&self) -> Duration {
+        match self {
+            Self::Quic(connection) => connection.rtt(),
+            Self::Tcp(_) => ROUND_TRIP_ASSUMED,
         }
     }
 

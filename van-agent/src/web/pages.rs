@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use shared::desk::files;
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
@@ -99,6 +100,20 @@ struct Case {
     conflicts: Vec<(String, Vec<Side>)>,
     /// The rule in the page's language, and the reason as the hub gave it.
     held: Vec<(String, String)>,
+    papers: Vec<Paper>,
+    /// What the hub lacks of them, in a sentence.
+    to_follow: String,
+}
+
+/// An attachment.
+struct Paper {
+    kind: String,
+    name: String,
+    size: String,
+    /// Where its file is, or why it was taken away.
+    state: String,
+    writer: String,
+    at: String,
 }
 
 struct Happened {
@@ -162,15 +177,15 @@ pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Respo
         accepted: count("accepted"),
         needs_you: count("needs_you"),
         oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        open: open(&words, count("unsent"), count("drafts")),
+        open: open(&words, [count("unsent"), count("drafts"), count("attachments")]),
     };
     let exchange = site.newest.borrow().as_ref().map(|exchange| told(&words, exchange));
     show(Today { words, custody, exchange, recent })
 }
 
 /// What a wipe would lose, by the numbers of custody alone.
-fn open(words: &Words, unsent: u64, drafts: u64) -> Vec<String> {
-    let counts = [("open-unsent", unsent), ("open-drafts", drafts)];
+fn open(words: &Words, [unsent, drafts, attachments]: [u64; 3]) -> Vec<String> {
+    let counts = [("open-unsent", unsent), ("open-drafts", drafts), ("open-attachments", attachments)];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
     some.map(|(name, count)| words.count(name, count)).collect()
 }
@@ -270,9 +285,36 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
             .iter()
             .map(|refused| (refusal(&words, refused), text(refused, "reason")))
             .collect(),
+        papers: each("attachments").iter().map(|shown| paper(&words, shown)).collect(),
+        to_follow: to_follow(&words, &shown["to_follow"]),
         words,
     };
     show(page)
+}
+
+fn paper(words: &Words, shown: &Value) -> Paper {
+    let state = match shown["removed"].as_str() {
+        Some(reason) => format!("{}: {reason}", words.get("attachment-removed")),
+        None => words.get(&format!("attachment-{}", text(shown, "state"))),
+    };
+    Paper {
+        kind: words.get(&format!("attachment-{}", shown["kind"].as_str().unwrap_or("other"))),
+        name: text(shown, "name"),
+        size: files::in_bytes(shown["size"].as_u64().unwrap_or(0)),
+        state,
+        writer: writer(words, shown),
+        at: text(shown, "at"),
+    }
+}
+
+/// `2 scans to follow, 1 photo to follow`.
+fn to_follow(words: &Words, counts: &Value) -> String {
+    let parts = counts
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(kind, count)| words.count(&format!("to-follow-{kind}"), count.as_u64().unwrap_or(0)));
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 fn text(value: &Value, name: &str) -> String {

@@ -72,7 +72,7 @@ pub fn newest_first(tx: Tx<'_>) -> Result<Vec<DocumentId>> {
 /// The store fails.
 pub fn forget_all(tx: Tx<'_>) -> Result<()> {
     tx.execute_batch(
-        "DELETE FROM stale; DELETE FROM person_row; DELETE FROM case_row; DELETE FROM visit_row;
+        "DELETE FROM stale; DELETE FROM named; DELETE FROM person_row; DELETE FROM case_row; DELETE FROM visit_row;
          DELETE FROM case_text; INSERT INTO case_index (case_index) VALUES ('delete-all');
          DELETE FROM person_text; INSERT INTO person_index (person_index) VALUES ('delete-all');",
     )?;

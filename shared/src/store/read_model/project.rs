@@ -9,7 +9,7 @@ use super::{collision, search};
 use crate::{
     document::{Case, History, Person, State, View, Visit, conflict},
     id::{ChangeHash, DeviceId, DocumentId, Kind},
-    store::{Result, Tx, changes, id},
+    store::{Result, Tx, attachment, changes, id},
 };
 
 /// What a refresh has touched, for what depends on more than one document.
@@ -65,7 +65,11 @@ fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()
     touch(tx, kind, document, touched)?;
     match kind {
         _ if history.is_empty() => forget(tx, kind, document)?,
-        Kind::Case => put_case(tx, document, &Case::read(&view), &history, conflict)?,
+        Kind::Case => {
+            let case = Case::read(&view);
+            put_case(tx, document, &case, &history, conflict)?;
+            attachment::name(tx, document, &case.attachments)?;
+        }
         Kind::Person => put_person(tx, document, &Person::read(&view), conflict)?,
         Kind::Visit => put_visit(tx, document, &Visit::read(&view))?,
     }
@@ -111,6 +115,7 @@ fn forget(tx: Tx<'_>, kind: Kind, document: DocumentId) -> Result<()> {
         Kind::Visit => "visit_row",
     };
     tx.execute(&format!("DELETE FROM {table} WHERE document = ?1"), [document.0])?;
+    tx.prepare_cached("DELETE FROM named WHERE document = ?1")?.execute([document.0])?;
     Ok(())
 }
 

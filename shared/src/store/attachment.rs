@@ -1,0 +1,384 @@
+//! What is known here of the files of attachments: held, half held, wanted, receipted.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Result, Store, Tx, changes, files, id};
+use crate::{
+    document::{Attachment, attachment::THUMBNAIL_BYTES_MAX, schema::ATTACHMENT_BYTES_MAX},
+    id::{ContentHash, DeviceId, DocumentId},
+};
+
+/// A file, as far as it is here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// Its content.
+    pub hash: ContentHash,
+    /// Bytes of the whole.
+    pub size: u64,
+    /// Bytes of it that are here and synced.
+    pub held: u64,
+    /// Whether all of it is here.
+    pub whole: bool,
+    /// Whether it was attached here.
+    pub own: bool,
+    /// Whether it is to be fetched.
+    pub wanted: bool,
+    /// Laptop: whether the hub's receipt for it is stored.
+    pub receipted: bool,
+}
+
+/// A file that a case names.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Named {
+    /// Whether as a small picture.
+    pub thumbnail: bool,
+    /// Bytes as announced; of a small picture the most that it may have.
+    pub size: u64,
+    /// Its content.
+    pub hash: ContentHash,
+}
+
+impl Named {
+    /// Whether a file of `size` bytes can be this one.
+    pub fn allows(&self, size: u64) -> bool {
+        size > 0 && if self.thumbnail { size <= self.size } else { size == self.size }
+    }
+}
+
+const COLUMNS: &str = "hash, size, held, whole, own, wanted, receipt IS NOT NULL";
+/// That a file belongs to a case.
+const BELONGS: &str = "EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND removed = 0)";
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        hash: id(row, 0)?,
+        size: row.get(1)?,
+        held: row.get(2)?,
+        whole: row.get(3)?,
+        own: row.get(4)?,
+        wanted: row.get(5)?,
+        receipted: row.get(6)?,
+    })
+}
+
+/// What is known of a file.
+///
+/// # Errors
+/// The store fails.
+pub fn find(tx: Tx<'_>, hash: ContentHash) -> Result<Option<Known>> {
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM attachment WHERE hash = ?1"))?;
+    Ok(statement.query_row([hash.0], known).optional()?)
+}
+
+fn all(tx: Tx<'_>, condition: &str) -> Result<Vec<Known>> {
+    let mut statement = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM attachment WHERE {condition}"))?;
+    let rows = statement.query_map([], known)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes a file that was attached here and is in the folder. What the hub receipted stays so.
+///
+/// # Errors
+/// The store fails.
+pub fn put_own(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO attachment (hash, size, held, whole, own, wanted) VALUES (?1, ?2, ?2, 1, 1, 0)
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, own = 1, wanted = 0",
+    )?
+    .execute(params![hash.0, size])?;
+    Ok(())
+}
+
+/// Notes a file that came, or was found in the folder, and is whole.
+///
+/// # Errors
+/// The store fails.
+pub fn put_whole(tx: Tx<'_>, hash: ContentHash, size: u64, source: Option<DeviceId>) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO attachment (hash, size, held, whole, own, wanted, source) VALUES (?1, ?2, ?2, 1, 0, 0, ?3)
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, wanted = 0, source = coalesce(?3, source)",
+    )?
+    .execute(params![hash.0, size, source.map(|device| device.0)])?;
+    Ok(())
+}
+
+/// Notes how much of a file is here and synced.
+///
+/// # Errors
+/// The store fails.
+pub fn put_half(tx: Tx<'_>, hash: ContentHash, size: u64, held: u64, source: DeviceId) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO attachment (hash, size, held, whole, own, wanted, source) VALUES (?1, ?2, ?3, 0, 0, 0, ?4)
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?3, whole = 0, source = ?4",
+    )?
+    .execute(params![hash.0, size, held, source.0])?;
+    Ok(())
+}
+
+/// Asks for a file that is not here: it is fetched at the next contact.
+///
+/// # Errors
+/// The store fails.
+pub fn want(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO attachment (hash, size, held, whole, own, wanted) VALUES (?1, ?2, 0, 0, 0, 1)
+         ON CONFLICT DO UPDATE SET wanted = 1 - whole",
+    )?
+    .execute(params![hash.0, size])?;
+    Ok(())
+}
+
+/// Notes that a file is not here after all, or damaged: it is to be fetched again.
+///
+/// # Errors
+/// The store fails.
+pub fn lose(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
+    tx.prepare_cached("UPDATE attachment SET held = 0, whole = 0, wanted = 1 WHERE hash = ?1")?
+        .execute([hash.0])?;
+    Ok(())
+}
+
+/// Files that are to be fetched and belong to a case.
+///
+/// # Errors
+/// The store fails.
+pub fn wanted(tx: Tx<'_>) -> Result<Vec<Known>> {
+    all(tx, &format!("wanted = 1 AND whole = 0 AND {BELONGS} ORDER BY held DESC, hash"))
+}
+
+/// Laptop: files attached here that the hub has not receipted, small pictures first; those that no longer
+/// belong to any case are left out.
+///
+/// # Errors
+/// The store fails.
+pub fn open(tx: Tx<'_>) -> Result<Vec<Known>> {
+    all(
+        tx,
+        &format!(
+            "own = 1 AND receipt IS NULL AND {BELONGS}
+             ORDER BY EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash"
+        ),
+    )
+}
+
+/// Laptop: keeps the hub's receipt for a file.
+///
+/// # Errors
+/// The store fails.
+pub fn set_receipt(tx: Tx<'_>, hash: ContentHash, receipt: &[u8]) -> Result<()> {
+    tx.prepare_cached("UPDATE attachment SET receipt = ?2 WHERE hash = ?1")?
+        .execute(params![hash.0, receipt])?;
+    Ok(())
+}
+
+/// Laptop: the receipts of an earlier life of the hub prove nothing about this one. What is here is its own
+/// from now on, whoever attached it: the hub may have lost it.
+///
+/// # Errors
+/// The store fails.
+pub fn doubt_receipts(tx: Tx<'_>) -> Result<()> {
+    tx.execute("UPDATE attachment SET receipt = NULL, own = max(own, whole)", [])?;
+    Ok(())
+}
+
+/// Hub: parts that came from a device and are of none of the files that `keeps`; oldest names first.
+///
+/// # Errors
+/// The store fails.
+pub fn halves_of(tx: Tx<'_>, source: DeviceId) -> Result<Vec<ContentHash>> {
+    let mut statement =
+        tx.prepare_cached("SELECT hash FROM attachment WHERE whole = 0 AND held > 0 AND source = ?1")?;
+    let rows = statement.query_map([source.0], |row| id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Forgets what is half here of a file.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_half(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
+    tx.prepare_cached("UPDATE attachment SET held = 0 WHERE hash = ?1 AND whole = 0")?.execute([hash.0])?;
+    Ok(())
+}
+
+/// Notes what a case names, in place of what it named before.
+///
+/// # Errors
+/// The store fails.
+pub fn name(tx: Tx<'_>, document: DocumentId, files: &BTreeMap<ContentHash, Attachment>) -> Result<()> {
+    tx.prepare_cached("DELETE FROM named WHERE document = ?1")?.execute([document.0])?;
+    let mut insert = tx.prepare_cached(
+        "INSERT OR IGNORE INTO named (document, hash, thumbnail, size, kind, removed, author)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (hash, attachment) in files {
+        let kind = attachment.kind.map_or("other", |kind| kind.as_str());
+        let removed = attachment.removed.is_some();
+        let author = changes::find(tx, &attachment.change)?.map(|change| change.origin.device.0);
+        let size = attachment.size.unwrap_or(0).min(ATTACHMENT_BYTES_MAX.unsigned_abs());
+        insert.execute(params![document.0, hash.0, false, size, kind, removed, author])?;
+        if let Some(thumbnail) = attachment.thumbnail {
+            let row = params![document.0, thumbnail.0, true, THUMBNAIL_BYTES_MAX, kind, removed, author];
+            insert.execute(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// The cases that name a file, each with what it says of it; those from which it was taken away are left out.
+///
+/// # Errors
+/// The store fails.
+pub fn names(tx: Tx<'_>, hash: ContentHash) -> Result<Vec<(DocumentId, Named)>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document, thumbnail, size, hash FROM named WHERE hash = ?1 AND removed = 0",
+    )?;
+    let rows = statement.query_map([hash.0], |row| {
+        Ok((id(row, 0)?, Named { thumbnail: row.get(1)?, size: row.get(2)?, hash: id(row, 3)? }))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hub: files that a device attached and that are not here, small pictures first, each with the bytes that are;
+/// so many at most.
+///
+/// # Errors
+/// The store fails.
+pub fn lacking_of(tx: Tx<'_>, author: DeviceId, limit: usize) -> Result<Vec<(Named, u64)>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT max(thumbnail), max(named.size), hash, coalesce(held, 0)
+         FROM named LEFT JOIN attachment USING (hash)
+         WHERE author = ?1 AND removed = 0 AND coalesce(whole, 0) = 0
+         GROUP BY hash ORDER BY 1 DESC, held DESC, hash LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![author.0, limit], |row| {
+        Ok((Named { thumbnail: row.get(0)?, size: row.get(1)?, hash: id(row, 2)? }, row.get(3)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How much is nowhere but here: files attached on this laptop without a receipt, and their bytes.
+///
+/// # Errors
+/// The store fails.
+pub fn count_open(tx: Tx<'_>) -> Result<(u64, u64)> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "SELECT count(*), coalesce(sum(size), 0) FROM attachment
+             WHERE own = 1 AND receipt IS NULL AND {BELONGS}"
+        ))?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// How many files are whole here, and their bytes.
+///
+/// # Errors
+/// The store fails.
+pub fn count_whole(tx: Tx<'_>) -> Result<(u64, u64)> {
+    Ok(tx
+        .prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE whole = 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// Hub: how many files cases name that are not here.
+///
+/// # Errors
+/// The store fails.
+pub fn count_to_follow(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT count(DISTINCT hash) FROM named LEFT JOIN attachment USING (hash)
+             WHERE removed = 0 AND thumbnail = 0 AND coalesce(whole, 0) = 0",
+        )?
+        .query_row([], |row| row.get(0))?)
+}
+
+/// Files that somebody should know of.
+#[derive(Clone, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
+pub struct Checked {
+    /// Files whose bytes were compared with their hash.
+    pub looked_at: u64,
+    /// Files that were here and are not any more: fetched again where somebody holds them.
+    pub missing: Vec<ContentHash>,
+    /// Files whose bytes were no longer theirs: set aside, and fetched again where somebody holds them.
+    pub damaged: Vec<ContentHash>,
+    /// Files that cases name, found in the folder though the database did not know of them.
+    pub found: Vec<ContentHash>,
+}
+
+/// How close a check looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Look {
+    /// Every byte is read.
+    Bytes,
+    /// Only whether the files are there, in their length.
+    Lengths,
+}
+
+/// Compares the folder with what the database says of it, and notes what is missing, damaged or found.
+///
+/// # Errors
+/// The store or the folder fails.
+pub fn check(store: &mut Store, look: Look) -> Result<Checked> {
+    let files = store.files();
+    let mut checked = Checked::default();
+    for known in all(store.reader(), "whole = 1 ORDER BY hash")? {
+        let state = match look {
+            Look::Bytes => files.look(known.hash)?,
+            Look::Lengths => files.size(known.hash).map_or(files::State::Missing, files::State::Whole),
+        };
+        checked.looked_at += 1;
+        match state {
+            files::State::Whole(size) if size == known.size => continue,
+            files::State::Missing => checked.missing.push(known.hash),
+            files::State::Whole(_) | files::State::Damaged => {
+                files.set_aside(known.hash)?;
+                checked.damaged.push(known.hash);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for hash in unknown_names(store.reader())? {
+        if files.size(hash).is_some()
+            && let files::State::Whole(size) = files.look(hash)?
+        {
+            checked.looked_at += 1;
+            found.push((hash, size));
+        }
+    }
+    checked.found = found.iter().map(|(hash, _)| *hash).collect();
+    if checked.missing.len() + checked.damaged.len() + found.len() > 0 {
+        store.commit(|tx| {
+            checked.missing.iter().chain(&checked.damaged).try_for_each(|hash| lose(tx, *hash))?;
+            found.iter().try_for_each(|(hash, size)| put_whole(tx, *hash, *size, None))
+        })?;
+    }
+    Ok(checked)
+}
+
+/// Files that cases name and that are not known to be whole here.
+fn unknown_names(tx: Tx<'_>) -> Result<Vec<ContentHash>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT DISTINCT hash FROM named LEFT JOIN attachment USING (hash)
+         WHERE removed = 0 AND coalesce(whole, 0) = 0 ORDER BY hash",
+    )?;
+    let rows = statement.query_map([], |row| id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The bytes of a file, compared with its hash; one that turns out damaged or gone is noted to be fetched again.
+///
+/// # Errors
+/// The store or the folder fails.
+pub fn read(store: &mut Store, hash: ContentHash) -> Result<Option<Vec<u8>>> {
+    let Some(known) = find(store.reader(), hash)?.filter(|known| known.whole) else { return Ok(None) };
+    let files = store.files();
+    let bytes = files.read(known.hash)?;
+    if bytes.is_none() {
+        files.set_aside(hash)?;
+        store.commit(|tx| lose(tx, hash))?;
+    }
+    Ok(bytes)
+}

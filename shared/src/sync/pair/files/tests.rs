@@ -1,0 +1,267 @@
+//! What becomes of attachments: carried after facts, resumed, checked, receipted, fetched.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "the other messages go by as they are")]
+
+use super::{Pair, record};
+use crate::{
+    desk::files::{self, NewFile},
+    document::attachment::Kind,
+    id::{ContentHash, DocumentId},
+    store::attachment::{self, Look},
+    sync::{Channel, Event, Replica, custody},
+    time::Now,
+    wire::{
+        Frame,
+        attachment::{Message, Offered},
+        frame::FrameReader,
+    },
+};
+
+fn bytes(size: usize, seed: u8) -> Vec<u8> {
+    (0..size).map(|n| (n as u8).wrapping_mul(31).wrapping_add(seed)).collect()
+}
+
+fn attach(replica: &mut Replica, now: Now, case: DocumentId, content: &[u8]) -> ContentHash {
+    let files = replica.store().files();
+    let hash = files.put(content).expect("keeps");
+    let thumbnail = files.put(&content[..content.len().min(40)]).expect("keeps");
+    let file = NewFile {
+        hash,
+        size: content.len() as u64,
+        name: Some("KTP".to_owned()),
+        kind: Kind::Scan,
+        media_type: "image/jpeg".to_owned(),
+        thumbnail: (content.len() > 40).then_some((thumbnail, 40)),
+    };
+    let done = replica.write(now, |writing| files::attach(writing, case, &file)).expect("attaches");
+    assert_eq!(done.attachment, hash);
+    hash
+}
+
+fn whole(replica: &mut Replica, hash: ContentHash) -> bool {
+    attachment::find(replica.store().reader(), hash).expect("reads").is_some_and(|known| known.whole)
+        && replica.read_file(hash).expect("reads").is_some()
+}
+
+fn left(replica: &mut Replica) -> (u64, u64, bool) {
+    let device = replica.station().device();
+    let counted = custody::count(replica.read().expect("reads"), device).expect("counts");
+    (counted.attachments, counted.attachment_bytes, counted.safe_to_wipe)
+}
+
+fn carried(pair: &Pair) -> Vec<(u64, u64)> {
+    let told = pair.events.iter().filter_map(|event| match event {
+        Event::Carried { left, refused, .. } => Some((*left, *refused)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_file_is_receipted_once_it_is_at_the_hub_and_never_sent_twice() {
+    let mut pair = Pair::new();
+    let (one, other) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    let case = record(&mut pair.vans[one], now, "Ala'ang", 1);
+    let content = bytes(300_000, 1);
+    let hash = attach(&mut pair.vans[one], now, case, &content);
+    assert_eq!(left(&mut pair.vans[one]), (2, 300_040, false));
+    assert!(pair.exchange(one), "{:?}", pair.events);
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(left(&mut pair.vans[one]), (0, 0, true));
+    assert_eq!(carried(&pair).last(), Some(&(0, 0)));
+    let sent = pair.file_bytes;
+    assert!((300_040..310_000).contains(&sent), "{sent}");
+    // The same content in another case of another laptop is receipted at once.
+    let twin = record(&mut pair.vans[other], now, "Bete", 1);
+    attach(&mut pair.vans[other], now, twin, &content);
+    assert!(pair.exchange(other));
+    assert!(pair.exchange(one));
+    assert_eq!(left(&mut pair.vans[other]), (0, 0, true));
+    assert_eq!(pair.file_bytes, sent);
+}
+
+#[test]
+fn a_cut_costs_nothing_that_was_sent() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let now = pair.now;
+    let case = record(&mut pair.vans[van], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[van], now, case, &bytes(400_000, 2));
+    let mut cuts = 0;
+    while !whole(&mut pair.hub, hash) {
+        cuts += 1;
+        assert!(cuts < 20, "it never ends");
+        pair.exchange_until(van, 50_000, &mut |_, _| {});
+        // Facts have arrived at the first contact.
+        assert_eq!(pair.vans[van].station().device().0, 1);
+    }
+    assert!(cuts >= 7, "{cuts}");
+    // What was in the window at each cut went up again, and no more.
+    assert!(pair.file_bytes < 400_000 + cuts * 100_000, "{} in {cuts}", pair.file_bytes);
+    pair.exchange(van);
+    assert_eq!(left(&mut pair.vans[van]), (0, 0, true));
+}
+
+#[test]
+fn damage_on_the_way_is_sent_again_and_damage_on_disk_is_fetched() {
+    let mut pair = Pair::new();
+    let (one, other) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    let case = record(&mut pair.vans[one], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[one], now, case, &bytes(60_000, 3));
+    let mut spoilt = false;
+    pair.exchange_until(one, usize::MAX, &mut |channel, bytes| {
+        if channel == Channel::Attachment && bytes.len() > 4_000 && !spoilt {
+            spoilt = true;
+            bytes[2_000] ^= 1;
+        }
+    });
+    assert!(spoilt && whole(&mut pair.hub, hash), "{:?}", pair.events);
+    assert!(pair.file_bytes > 120_000, "it went up twice");
+    // The hub's disk.
+    std::fs::write(pair.hub.store().files().path(hash), b"rot").expect("writes");
+    let checked = pair.hub.check_files(Look::Bytes).expect("checks");
+    assert_eq!(checked.damaged, [hash]);
+    assert!(pair.exchange(other), "who does not hold it is no harm");
+    assert!(pair.exchange(one));
+    assert!(whole(&mut pair.hub, hash), "{:?}", pair.events);
+    // The laptop's disk.
+    std::fs::remove_file(pair.vans[one].store().files().path(hash)).expect("removes");
+    assert_eq!(pair.vans[one].read_file(hash).expect("reads"), None);
+    assert!(pair.exchange(one));
+    assert!(whole(&mut pair.vans[one], hash));
+    // Another laptop asks for it.
+    assert!(!whole(&mut pair.vans[other], hash));
+    pair.vans[other].want_file(hash, 60_000).expect("asks");
+    assert!(pair.exchange(other));
+    assert!(whole(&mut pair.vans[other], hash));
+    assert_eq!(left(&mut pair.vans[other]), (0, 0, true));
+}
+
+#[test]
+fn a_hub_that_was_restored_gets_its_files_again() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let now = pair.now;
+    let case = record(&mut pair.vans[van], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[van], now, case, &bytes(9_000, 4));
+    assert!(pair.exchange(van));
+    std::fs::remove_dir_all(pair.hub.store().files().folder()).expect("removes");
+    pair.hub.begin_life().expect("begins");
+    assert!(pair.exchange(van), "{:?}", pair.events);
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(left(&mut pair.vans[van]), (0, 0, true));
+}
+
+#[test]
+fn what_was_taken_away_does_not_travel() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let now = pair.now;
+    let case = record(&mut pair.vans[van], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[van], now, case, &bytes(9_000, 5));
+    let short = hash.to_string()[..8].to_owned();
+    pair.vans[van].write(now, |writing| files::detach(writing, case, &short, "blurred")).expect("detaches");
+    assert_eq!(left(&mut pair.vans[van]).0, 0);
+    assert!(pair.exchange(van));
+    assert_eq!((pair.file_bytes, whole(&mut pair.hub, hash)), (0, false));
+    attach(&mut pair.vans[van], now, case, &bytes(9_000, 5));
+    assert!(pair.exchange(van));
+    assert!(whole(&mut pair.hub, hash));
+}
+
+#[test]
+fn an_allowance_ends_the_upload_and_not_the_facts() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let now = pair.now;
+    let case = record(&mut pair.vans[van], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[van], now, case, &bytes(100_000, 6));
+    pair.vans[van].set_allowance(Some(20_000));
+    assert!(pair.exchange(van), "facts are handed over: {:?}", pair.events);
+    assert!(!whole(&mut pair.hub, hash));
+    assert!(pair.file_bytes < 21_000, "{}", pair.file_bytes);
+    pair.vans[van].set_allowance(None);
+    assert!(pair.exchange(van));
+    assert!(whole(&mut pair.hub, hash));
+    assert!(pair.file_bytes < 102_000, "{}", pair.file_bytes);
+}
+
+/// Replaces the frames of a stream by what `change` makes of them.
+fn rewrite(bytes: &mut Vec<u8>, change: &mut dyn FnMut(Message) -> Vec<Message>) {
+    let mut reader = FrameReader::default();
+    reader.push(bytes);
+    let mut out = Vec::new();
+    while let Ok(Some(frame)) = reader.poll() {
+        match frame {
+            Frame::Attachment(message) => {
+                out.extend(change(message).into_iter().flat_map(|m| Frame::Attachment(m).to_bytes()));
+            }
+            other => out.extend(other.to_bytes()),
+        }
+    }
+    *bytes = out;
+}
+
+#[test]
+fn what_no_case_names_or_is_longer_or_unasked_is_refused_and_nothing_else_suffers() {
+    let stranger = ContentHash([9; 32]);
+    type Change = Box<dyn FnMut(Message) -> Vec<Message>>;
+    let attacks: Vec<Change> = vec![
+        Box::new(move |message| match message {
+            Message::Offer(mut files) => {
+                files.push(Offered { hash: stranger, size: 5 });
+                vec![Message::Offer(files)]
+            }
+            other => vec![other],
+        }),
+        Box::new(move |message| match message {
+            Message::Offer(mut files) => {
+                for file in &mut files {
+                    file.size += 1;
+                }
+                vec![Message::Offer(files)]
+            }
+            other => vec![other],
+        }),
+        Box::new(move |message| match message {
+            Message::Start { slot, size, offset, .. } => {
+                vec![Message::Start { slot, hash: stranger, size, offset }]
+            }
+            other => vec![other],
+        }),
+        Box::new(move |message| match message {
+            Message::Data { slot, bytes } => vec![
+                Message::Data { slot, bytes: bytes.clone() },
+                Message::Data { slot, bytes: [bytes.as_slice(), b"more"].concat() },
+            ],
+            other => vec![other],
+        }),
+        Box::new(move |message| match message {
+            Message::Start { slot, hash, size, .. } => {
+                vec![Message::Start { slot, hash, size, offset: size - 1 }]
+            }
+            other => vec![other],
+        }),
+    ];
+    for (number, mut attack) in attacks.into_iter().enumerate() {
+        let mut pair = Pair::new();
+        let van = pair.enrol();
+        let now = pair.now;
+        let case = record(&mut pair.vans[van], now, "Ala'ang", 1);
+        let hash = attach(&mut pair.vans[van], now, case, &bytes(6_000, 7));
+        let settled = pair.exchange_until(van, usize::MAX, &mut |channel, bytes| {
+            if channel != Channel::Batch {
+                rewrite(bytes, &mut attack);
+            }
+        });
+        assert!(settled, "attack {number}: facts are handed over");
+        let cases = crate::store::read_model::case_count(pair.hub.read().expect("reads")).expect("counts");
+        assert_eq!(cases, 1, "attack {number}");
+        assert!(!whole(&mut pair.hub, stranger));
+        pair.exchange(van);
+        assert!(whole(&mut pair.hub, hash), "attack {number}: the honest file comes in the end");
+        assert_eq!(left(&mut pair.vans[van]), (0, 0, true), "attack {number}");
+    }
+}

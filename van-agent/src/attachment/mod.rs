@@ -1,0 +1,170 @@
+//! Files of cases on this laptop: taken in, given out, asked for.
+
+pub mod media;
+pub mod thumbnail;
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Value, json};
+use shared::{
+    desk::files::{self, FileError, NewFile},
+    document::{Case, View, attachment, schema::ATTACHMENT_BYTES_MAX},
+    id::ContentHash,
+    store::{self, changes},
+    time::Now,
+};
+
+use crate::{agent::Agent, host::output::Failure};
+
+/// Characters of a file's own name that become the attachment's.
+const NAME_CHARACTERS_MAX: usize = 100;
+
+/// A file as a person gave it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Given {
+    /// Where it is.
+    pub file: PathBuf,
+    /// What it shows; by its form where nobody says.
+    pub kind: Option<attachment::Kind>,
+    /// What people call it; its own name where nobody says.
+    pub name: Option<String>,
+    /// A small picture of it, a JPEG in base 64.
+    pub thumbnail: Option<String>,
+}
+
+impl Agent {
+    /// Lets a file belong to a case: its bytes are on disk before the case names them.
+    pub(crate) fn attach(&mut self, now: Now, case: &str, given: &Given) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let bytes = read(&given.file)?;
+        let thumbnail = given.thumbnail.as_deref().and_then(|text| {
+            let bytes = data_encoding::BASE64.decode(text.as_bytes()).ok()?;
+            (bytes.len() as u64 <= attachment::THUMBNAIL_BYTES_MAX).then_some(bytes)
+        });
+        let media = media::of(&bytes);
+        let folder = self.replica().store().files();
+        let hash = folder.put(&bytes).map_err(said)?;
+        let thumbnail = match thumbnail {
+            Some(small) => Some((folder.put(&small).map_err(said)?, small.len() as u64)),
+            None => None,
+        };
+        let file = NewFile {
+            hash,
+            size: bytes.len() as u64,
+            name: given.name.clone().or_else(|| own_name(&given.file)),
+            kind: given.kind.unwrap_or(media.kind),
+            media_type: media.name.to_owned(),
+            thumbnail: thumbnail.filter(|(small, _)| *small != hash),
+        };
+        let written = self.replica_mut().write(now, |writing| files::attach(writing, document, &file));
+        let mut answer = json!(written.map_err(said)?);
+        answer["kind"] = json!(file.kind);
+        answer["type"] = json!(file.media_type);
+        answer["size"] = json!(file.size);
+        answer["thumbnail_size"] = json!(thumbnail.map(|(_, size)| size));
+        Ok(answer)
+    }
+
+    /// Takes a file away from a case.
+    pub(crate) fn detach(
+        &mut self,
+        now: Now,
+        case: &str,
+        name: &str,
+        reason: &str,
+    ) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let written = self.replica_mut().write(now, |writing| files::detach(writing, document, name, reason));
+        match written {
+            Err(error @ FileError::NoReason) => Err(Failure::usage(error.to_string())),
+            written => Ok(json!(written.map_err(said)?)),
+        }
+    }
+
+    /// Writes a file of a case to `out`; asks the hub for one that is not here.
+    pub(crate) fn write_attachment(
+        &mut self,
+        case: &str,
+        name: &str,
+        out: &Path,
+        thumbnail: bool,
+    ) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let history = changes::history(self.read()?, document).map_err(said)?;
+        let (hash, known) = files::find(&Case::read(&View::of(&history)), name).map_err(said)?;
+        let (hash, size) = match (thumbnail, known.thumbnail) {
+            (false, _) => (hash, known.size.unwrap_or(0)),
+            (true, Some(small)) => (small, attachment::THUMBNAIL_BYTES_MAX),
+            (true, None) => return Err(Failure::new("there is no small picture of it").missing()),
+        };
+        let Some(bytes) = self.replica_mut().read_file(hash).map_err(said)? else {
+            return Err(self.ask_for(hash, size));
+        };
+        fs::write(out, &bytes)
+            .map_err(|error| Failure::new(format!("{} could not be written: {error}", out.display())))?;
+        Ok(json!({
+            "case": document, "attachment": hash, "name": known.name, "type": known.media_type,
+            "out": out, "bytes": bytes.len(),
+        }))
+    }
+
+    fn ask_for(&mut self, hash: ContentHash, size: u64) -> Failure {
+        let known = store::attachment::find(self.replica().store().reader(), hash);
+        let lost = matches!(&known, Ok(Some(known)) if known.own && !known.receipted && !known.whole);
+        if let Err(error) = self.replica_mut().want_file(hash, size) {
+            return said(error);
+        }
+        if lost {
+            return Failure::new("it was damaged here before the hub had it")
+                .next("attach the file again if you still have it: the same file takes its old place")
+                .missing();
+        }
+        Failure::new(
+            "it is not on this laptop; it is asked for and comes with the next exchange with the hub",
+        )
+        .next("give `van-agent sync` where there is a network, then this command again")
+        .missing()
+    }
+}
+
+fn said(error: impl std::error::Error) -> Failure {
+    crate::agent::said(error)
+}
+
+/// The bytes of a file that can be attached.
+///
+/// # Errors
+/// It is empty, too large, no file, or cannot be read.
+pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = file.display();
+    let failed = |error: std::io::Error| Failure::new(format!("{shown} could not be read: {error}"));
+    let open = File::open(file).map_err(failed)?;
+    let metadata = open.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(Failure::usage(format!("{shown} is no file")));
+    }
+    let limit = ATTACHMENT_BYTES_MAX.unsigned_abs();
+    let mut bytes = Vec::new();
+    open.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.is_empty() {
+        return Err(Failure::new(format!("{shown} is empty")));
+    }
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(format!(
+            "{shown} has {}, and an attachment at most {}",
+            files::in_bytes(metadata.len()),
+            files::in_bytes(limit)
+        ))
+        .next("scan it with fewer dots per inch, or take the photo smaller"));
+    }
+    Ok(bytes)
+}
+
+fn own_name(file: &Path) -> Option<String> {
+    let name = file.file_name()?.to_string_lossy();
+    Some(name.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS_MAX).collect())
+}
