@@ -159,13 +159,11 @@ impl Replica {
         let key = session.key;
         let device = devices::by_key(self.store.reader(), &key)?
             .ok_or_else(|| fault(CloseCode::UnknownDevice, "this hub does not know the laptop: enrol it"))?;
-        let shut_out = match device.standing {
-            devices::Standing::Active => None,
-            standing if self.may_leave_behind(&device, hello)? => Some(standing),
-            standing => {
-                return Err(fault(CloseCode::Revoked, format!("this laptop is {}", standing.word())));
-            }
-        };
+        let standing = device.standing;
+        let shut_out = (standing != devices::Standing::Active).then_some(standing);
+        if shut_out.is_some() && !self.may_leave_behind(&device, hello)? {
+            return Err(fault(CloseCode::Revoked, format!("this laptop is {}", standing.word())));
+        }
         if !hello.versions.contains(&VERSION) {
             let reason = format!("this hub speaks version {VERSION}: update the laptop's program");
             return Err(fault(CloseCode::WrongVersion, reason));
