@@ -187,7 +187,7 @@ pub enum Case {
     Amend(Amend),
     /// Write an attachment of a case to a file.
     #[command(
-        after_help = "Example:\n  hub-server case attachment 53.02/V01A/20261121/0042-K 4f1c09aa --out ktp.jpg"
+        after_help = "Example:\n  hub-server case attachment 53.02/V01A/20261121/0042-E 4f1c09aa --out ktp.jpg"
     )]
     Attachment {
         /// Slip number or id.

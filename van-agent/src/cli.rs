@@ -263,7 +263,7 @@ pub enum Case {
     },
     /// Let a scan, photo or signature belong to a case.
     #[command(
-        after_help = "The records go first; the file follows when there is coverage to spare, and `case show` tells\nwhere it is.\n\nExample:\n  van-agent case attach 53.02/V01A/20261121/0042-K ktp.jpg --kind scan --name \"KTP of the mother\""
+        after_help = "The records go first; the file follows when there is coverage to spare, and `case show` tells\nwhere it is.\n\nExample:\n  van-agent case attach 53.02/V01A/20261121/0042-E ktp.jpg --kind scan --name \"KTP of the mother\""
     )]
     Attach {
         /// Slip number or id.
@@ -279,7 +279,7 @@ pub enum Case {
     },
     /// Take an attachment away from a case; what was written of it stays in the history.
     #[command(
-        after_help = "Example:\n  van-agent case detach 53.02/V01A/20261121/0042-K 4f1c09aa --reason \"of another person\""
+        after_help = "Example:\n  van-agent case detach 53.02/V01A/20261121/0042-E 4f1c09aa --reason \"of another person\""
     )]
     Detach {
         /// Slip number or id.
@@ -292,7 +292,7 @@ pub enum Case {
     },
     /// Write an attachment of a case to a file; one that is not here is asked of the hub.
     #[command(
-        after_help = "Example:\n  van-agent case attachment 53.02/V01A/20261121/0042-K 4f1c09aa --out ktp.jpg"
+        after_help = "Example:\n  van-agent case attachment 53.02/V01A/20261121/0042-E 4f1c09aa --out ktp.jpg"
     )]
     Attachment {
         /// Slip number or id.

@@ -339,8 +339,8 @@ impl Replica {
             };
             session.sending.begin(&batch, changes, session.resume.take());
             session.sending.log = Some((name, batch.last + 1));
-            let left = log.map_or(0, |log| log.head.index - batch.last);
-            let output = session.progress(left);
+            session.left = log.map_or(0, |log| log.head.index - batch.last);
+            let output = session.progress();
             self.outputs.push_back(output);
         }
         self.say_caught_up(peer)

@@ -302,6 +302,10 @@ impl<'a> Intake<'a> {
             if !fed && known.origin == origin && known.log != log {
                 changes::move_to(self.tx, &hash, log, entry)?;
             }
+            // The hub had let it in before its disk went back in time: it has signed so.
+            if fed && self.station.hub && known.state == State::Refused && self.is_left_behind(&hash)? {
+                self.release(&hash)?;
+            }
             return Ok(());
         }
         self.tally.new += 1;
@@ -373,7 +377,9 @@ impl<'a> Intake<'a> {
         }
         let mut refused = Vec::new();
         for parent in &change.parents {
-            if changes::find(self.tx, parent)?.is_some_and(|parent| parent.state == State::Refused) {
+            let known = changes::find(self.tx, parent)?;
+            // What waits for a person's judgement is waited for.
+            if known.is_some_and(|known| known.state == State::Refused) && !self.is_left_behind(parent)? {
                 refused.push(*parent);
             }
         }
@@ -388,6 +394,11 @@ impl<'a> Intake<'a> {
         let registries = &*self.registries;
         let catalogue = |version: &str, service: &str| catalogue(registries, version, service);
         Ok(gate::judge(document, change, history, writer, &catalogue))
+    }
+
+    /// Whether a refused change breaks no rule, but came from a laptop that may not connect any more.
+    fn is_left_behind(&self, hash: &ChangeHash) -> Result<bool, StoreError> {
+        Ok(quarantine::find(self.tx, hash)?.is_some_and(|held| held.rule == Refusal::SHUT_OUT))
     }
 
     fn history(&mut self, document: DocumentId) -> Result<&mut History, StoreError> {

@@ -82,6 +82,8 @@ impl Replica {
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.receipted = session.receipted.max(receipt.cursor.index);
             session.covered += covered;
+            let output = session.progress();
+            self.outputs.push_back(output);
         }
         self.pump(peer);
         self.settle(peer)

@@ -82,6 +82,8 @@ pub(super) struct Session {
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
+    /// Entries that were left to send when the last batch was begun.
+    pub(super) left: u64,
     pub(super) received: u64,
     pub(super) covered: u64,
     pub(super) quarantined: u64,
@@ -140,6 +142,7 @@ impl Session {
             reconciler: None,
             owed: 0,
             settled: None,
+            left: 0,
             received: 0,
             covered: 0,
             quarantined: 0,
@@ -162,14 +165,14 @@ impl Session {
         Output::Send { peer: self.peer, channel: Channel::Control, bytes: frame.to_bytes() }
     }
 
-    /// How far the hand-over has come; `left` changes remain to send.
-    pub(super) fn progress(&self, left: u64) -> Output {
+    /// How far the hand-over has come.
+    pub(super) fn progress(&self) -> Output {
         Output::Event(Event::Progress {
             peer: self.peer,
             sent: self.sending.sent,
             received: self.received,
             receipted: self.covered,
-            left,
+            left: self.left,
         })
     }
 }

@@ -143,6 +143,9 @@ fn all_json(output: &Output) {
     }
 }
 
+/// A file to attach.
+const PAPER: &[u8] = b"%PDF-1.4\nof one line\n";
+
 #[test]
 fn every_command_speaks_json() {
     let stage = Stage::open();
@@ -153,6 +156,9 @@ fn every_command_speaks_json() {
     let people = van.run(&["person", "list"]).lines;
     let person = |at: usize| people[at]["person"].as_str().expect("an id").to_owned();
     let (one, other, file) = (person(0), person(1), stage.text("export"));
+    let (paper, id) = (stage.text("paper.pdf"), blake3::hash(PAPER).to_hex().to_string());
+    let (given, given_by_hub) = (stage.text("given.pdf"), stage.text("given-by-hub.pdf"));
+    fs::write(&paper, PAPER).expect("it can be written");
     let mut asked: BTreeSet<String> = BTreeSet::new();
     let mut ask = |which: Program, arguments: &[&str], code: i32| {
         let call = match which {
@@ -192,10 +198,13 @@ fn every_command_speaks_json() {
         (&["case", "show", nobody], 1),
         (&["case", "export", &slip, "--format", "json"], 0),
         (&["case", "export", &slip, "--format", "automerge", "--out", &file], 0),
+        (&["case", "attach", &slip, &paper], 0),
+        (&["case", "attachment", &slip, &id, "--out", &given], 0),
         (&["find", "bete"], 0),
         (&["custody"], 0),
         (&["custody", "--safe-to-wipe"], 1),
         (&["sync"], 0),
+        (&["case", "detach", &slip, &id, "--reason", "of another"], 0),
         (&["visit", "open", "Pasar"], 0),
         (&["visit", "list"], 0),
         (&["visit", "close", "Pasar"], 0),
@@ -222,6 +231,7 @@ fn every_command_speaks_json() {
         (&["case", "show", &slip], 0),
         (&["case", "amend", &slip, "--set", "notes=y"], 0),
         (&["case", "export", &slip], 0),
+        (&["case", "attachment", &slip, &id, "--out", &given_by_hub], 0),
         (&["find", "bete"], 0),
         (&["person", "list"], 0),
         (&["person", "same", &one, &other], 0),
