@@ -57,7 +57,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  hub-server device list\n  hub-server device revoke V01A")]
     Device(Device),
     /// Cases: list, show, amend, export.
-    #[command(subcommand, after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-K")]
+    #[command(subcommand, after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-E")]
     Case(Case),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  hub-server find nahak soe")]
@@ -177,16 +177,16 @@ pub enum Case {
         limit: Option<u64>,
     },
     /// Show all of one case.
-    #[command(after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-K")]
+    #[command(after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-E")]
     Show(CaseName),
     /// Change fields of a case, with a reason.
     #[command(
-        after_help = "Example:\n  hub-server case amend 53.02/V01A/20261121/0042-K --as-agency DUK \\\n    --set status=forwarded --set reference=472/118 --reason \"batch of 21 November\""
+        after_help = "Example:\n  hub-server case amend 53.02/V01A/20261121/0042-E --as-agency DUK \\\n    --set status=forwarded --set reference=472/118 --reason \"batch of 21 November\""
     )]
     Amend(Amend),
     /// Write a case to a file.
     #[command(
-        after_help = "Example:\n  hub-server case export 53.02/V01A/20261121/0042-K --format automerge --out case.automerge"
+        after_help = "Example:\n  hub-server case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"
     )]
     Export {
         /// Slip number or id.
@@ -297,6 +297,14 @@ pub enum Quarantine {
     Show {
         /// Its id, or the beginning of it, as listed.
         id: String,
+    },
+    /// Let in what a revoked or lost laptop had not handed over before, once a person has judged it.
+    #[command(
+        after_help = "Example:\n  hub-server quarantine release V01A\n  hub-server quarantine release 4f1c"
+    )]
+    Release {
+        /// A laptop, for all that it left behind; or one id, or the beginning of it, as listed.
+        what: String,
     },
 }
 

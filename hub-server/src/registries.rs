@@ -63,8 +63,7 @@ pub fn take_in(
     };
     let bytes =
         std::fs::read(file).map_err(|error| Failure::new(format!("read {}: {error}", file.display())))?;
-    let place = replica.station().place.clone().expect("a hub has its place from the first transaction");
-    let source = Source { kind: &kind, format, district: &place.district, known: replica.registries() };
+    let source = Source { kind: &kind, format, known: replica.registries() };
     let imported = import(&source, &bytes).map_err(|error| {
         Failure::new(error.lines(&name).join("\n"))
             .next("correct the file and import it again; nothing was taken")

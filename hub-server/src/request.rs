@@ -82,6 +82,11 @@ pub enum Request {
         /// The beginning of its id.
         id: String,
     },
+    /// Lets what a laptop left behind that may not connect any more out of quarantine.
+    Release {
+        /// The beginning of a held change's id, or the laptop: all that it left behind.
+        what: String,
+    },
     /// The registries, each an event.
     Registries,
     /// Rows of a file into a registry.

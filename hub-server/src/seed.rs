@@ -54,7 +54,7 @@ pub enum SeedWarning {
 pub fn seed_tables(district: &DistrictCode) -> Seed {
     let mut known = Registries::default();
     let mut read = |kind: Kind, format, text: &str| {
-        let source = Source { kind: &kind, format, district, known: &known };
+        let source = Source { kind: &kind, format, known: &known };
         let table = match import(&source, text.as_bytes()) {
             Err(ImportError::NoRows) => Table::new(kind),
             imported => imported.expect("a test imports all that is shipped").table,

@@ -191,6 +191,14 @@ impl DocumentId {
         self.0[10..].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))
     }
 
+    /// The sitting of a case that shares its with no other: it follows from the case's id, so that it need not
+    /// travel.
+    pub fn sitting(&self) -> [u8; 8] {
+        let mut sitting = [0; 8];
+        sitting.copy_from_slice(&blake3::derive_key("keliling 1 sitting", &self.0)[..8]);
+        sitting
+    }
+
     /// The kind, or `None` where a newer version named one that this version does not know.
     pub fn kind(&self) -> Option<Kind> {
         match self.0[10] {

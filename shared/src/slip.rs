@@ -136,6 +136,11 @@ impl SlipNumber {
         self.counter
     }
 
+    /// The number that follows on the same day, if there is one.
+    pub fn next(&self) -> Option<Self> {
+        Some(Self { counter: self.counter.checked_add(1)?, ..self.clone() })
+    }
+
     /// Everything but the check character.
     fn body(&self) -> String {
         let (year, month, day) = (self.date.year(), u8::from(self.date.month()), self.date.day());

@@ -94,8 +94,14 @@ warning-officer_unknown = Officer.
 warning-phone = Telephone.
 warning-repeated = Repeated.
 warning-same_open = Same service.
-open-unsent = { $count } changes are on this laptop only.
-open-drafts = { $count } drafts are not finished.
+open-unsent = { $count ->
+    [one] { $count } change is on this laptop only.
+   *[other] { $count } changes are on this laptop only.
+}
+open-drafts = { $count ->
+    [one] { $count } draft is not finished.
+   *[other] { $count } drafts are not finished.
+}
 sync-no_answer = no network, or the hub does not answer; everything stays saved on this laptop
 sync-wrong_hub = somebody else answers at the hub's address; tell the hub operator
 sync-cut = the link broke off; what was sent is not sent again
@@ -103,3 +109,19 @@ sync-shut_out = the hub shut this laptop out; bring it to the hub operator
 sync-not_stored = this laptop could not store what came; free some space on its disk
 conflict-same_service = The same service more than once
 conflict-same_blank = The same blank more than once
+found-cut = The first { $count } of more cases: add words
+field-service = Service
+field-collector = Collector
+field-consent = Consent
+field-kk = Family card
+field-domicile = Village of residence
+field-position = Position
+warning-differs = Other data of a person.
+rule-authority = Not for the unit or agency that wrote it to change.
+rule-depends_on_refused = It follows another change that is held.
+rule-limit = It exceeds a limit.
+rule-time = Its time cannot be right.
+rule-equivocation = The laptop wrote two different changes in one place.
+rule-schema_value = A value has not the right form.
+rule-schema_key = A field that is not known.
+rule-other = The hub cannot take this change: ask the hub operator.

@@ -1,6 +1,7 @@
 //! Gets a command to whoever holds the store: to itself where nobody does, else over the control channel.
 
 use serde_json::Value;
+use shared::sync::Replica;
 
 use crate::{
     agent::Agent,
@@ -12,7 +13,7 @@ use crate::{
         owner::Owner,
     },
     request::Request,
-    start,
+    start::{self, StartError},
 };
 
 /// The way to the store.
@@ -50,7 +51,8 @@ impl Access {
         match reach(home, LOCK_PATIENCE)? {
             Reached::Through(client) => Ok(Self::Other(client)),
             Reached::Alone(lock) => {
-                let agent = Agent::new(start::open(home)?, home.clone());
+                let replica = start::open(home).map_err(|error| error.told(home))?;
+                let agent = Agent::new(replica, home.clone());
                 Ok(Self::Own(Box::new(Own { agent, clock: Clock::start(), _lock: lock })))
             }
         }
@@ -88,17 +90,20 @@ pub fn call(
 }
 
 impl Serving {
-    /// Holds `home`, whose lock is `lock`, on a thread of its own that serves others over the control channel.
+    /// Holds `replica`, the store of `home`, whose lock is `lock`, on a thread of its own that serves others over
+    /// the control channel.
     ///
     /// # Errors
     /// The store cannot be opened, or there is no port on loopback.
     pub fn begin(
         home: &Home,
         lock: Lock,
+        replica: Result<Replica, StartError>,
         prepare: impl FnOnce(&mut Agent),
         on_event: impl FnMut(shared::sync::Event) + Send + 'static,
     ) -> anyhow::Result<Self> {
-        let mut agent = Agent::new(start::open(home)?, home.clone());
+        let replica = replica.map_err(|error| error.told(home))?;
+        let mut agent = Agent::new(replica, home.clone());
         prepare(&mut agent);
         let owner = Owner::spawn(agent, Clock::start(), on_event)?;
         let handle = owner.handle().clone();

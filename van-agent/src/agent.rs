@@ -7,7 +7,7 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::{export, visit},
+    document::{View, Visit, export, visit},
     id::{DocumentId, Kind, VillageCode},
     store::{StoreError, changes, needs, quarantine, read_model},
     sync::{
@@ -31,6 +31,8 @@ use crate::{
     start::{Head, Witness},
 };
 
+/// What somebody hears who asks a process without a link to reconcile.
+pub const NO_LINK: &str = "a recording is under way";
 /// Cases that `find` gives, at most.
 pub const FOUND_MAX: usize = 200;
 /// Cases that custody names when it is not safe to wipe, at most.
@@ -101,9 +103,10 @@ impl Agent {
             Request::CaseList { limit } => self.list(limit, each),
             Request::CaseShow { case } => self.show(&case),
             Request::CaseExport { case, automerge } => self.export(&case, automerge),
-            Request::Find { text } => self.find(&text, each),
-            Request::Sync { .. } => Err(Failure::new("this program keeps no link to the hub")
-                .next("wait until it is done, then give `van-agent sync` again")),
+            Request::Find { text, limit } => self.find(&text, limit, each),
+            Request::Sync { .. } => {
+                Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
+            }
             Request::Custody => self.custody(),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
             Request::NeedsYou { limit } => self.needs_you(limit, each),
@@ -177,13 +180,19 @@ impl Agent {
         Ok(json!({"cases": count}))
     }
 
-    fn find(&mut self, text: &str, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
-        let found = rows::find(self.read()?, text, FOUND_MAX).map_err(said)?;
-        let count = found.len();
-        for row in found {
+    fn find(
+        &mut self,
+        text: &str,
+        limit: usize,
+        each: &mut dyn FnMut(Value) -> bool,
+    ) -> Result<Value, Failure> {
+        let found = rows::find(self.read()?, text, limit.saturating_add(1)).map_err(said)?;
+        let cut = found.len() > limit;
+        let count = found.len().min(limit);
+        for row in found.into_iter().take(limit) {
             each(json!(row));
         }
-        Ok(json!({"cases": count}))
+        Ok(json!({"cases": count, "cut": cut}))
     }
 
     fn show(&mut self, case: &str) -> Result<Value, Failure> {
@@ -246,6 +255,7 @@ impl Agent {
             let fields: Vec<_> = shown.conflicts.iter().map(|conflict| conflict.field).collect();
             let mut value = json!(shown.row);
             value["fields"] = json!(fields);
+            value["sorts"] = json!(shown.conflicts.iter().map(|conflict| conflict.sort).collect::<Vec<_>>());
             count += 1;
             if !each(value) {
                 break;
@@ -300,6 +310,10 @@ impl Agent {
     }
 
     fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
+        if open.label.trim().is_empty() {
+            return Err(Failure::usage("a visit needs a label")
+                .next("give what people call it: visit open \"Pasar Niki-Niki\""));
+        }
         let offset_minutes = self.offset_minutes();
         let today = now.wall.day(offset_minutes);
         let date = match &open.date {
@@ -357,7 +371,13 @@ impl Agent {
         let agencies = self.replica.registries().agencies();
         let unknown =
             open.agencies.iter().filter(|code| !agencies.keys().any(|known| known.as_str() == **code));
-        let warnings: Vec<_> = unknown.map(|code| format!("agency {code} is not in the registry")).collect();
+        let mut warnings: Vec<_> =
+            unknown.map(|code| format!("agency {code} is not in the registry")).collect();
+        if let Some(point) = &open.point
+            && self.replica.registries().point(point).is_none()
+        {
+            warnings.push(format!("service point {point} is not in the registry"));
+        }
         let date = date.to_string();
         Ok(json!({"visit": document, "label": open.label, "date": date, "unit": unit, "warnings": warnings}))
     }
@@ -377,13 +397,19 @@ impl Agent {
 
     fn visits(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         let offset_minutes = self.offset_minutes();
-        let visits = read_model::visits(self.read()?).map_err(said)?;
+        let tx = self.read()?;
+        let visits = read_model::visits(tx).map_err(said)?;
         let count = visits.len();
         let told = |at: Option<i64>| at.map(|at| shared::time::Timestamp(at).to_rfc3339(offset_minutes));
         for visit in visits {
             let mut value = json!(visit);
             value["opened"] = json!(told(visit.opened));
             value["closed"] = json!(told(visit.closed));
+            let history = changes::history(tx, visit.document).map_err(said)?;
+            let Visit { agencies, point, lead, .. } = Visit::read(&View::of(&history));
+            let aboard = agencies.into_iter().filter_map(|(code, aboard)| aboard.then_some(code));
+            value["agencies"] = json!(aboard.collect::<Vec<_>>());
+            (value["point"], value["lead"]) = (json!(point), json!(lead));
             each(value);
         }
         Ok(json!({"visits": count}))

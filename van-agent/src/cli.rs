@@ -44,11 +44,11 @@ pub enum Command {
     Record(Box<Record>),
     /// Change fields of a case or of its people, or its status.
     #[command(
-        after_help = "Example:\n  van-agent amend 53.02/V01A/20261121/0042-K --set phone=081234567890 --reason \"new number\"\n  van-agent amend 53.02/V01A/20261121/0042-K --set status=complete"
+        after_help = "Example:\n  van-agent amend 53.02/V01A/20261121/0042-E --set phone=081234567890 --reason \"new number\"\n  van-agent amend 53.02/V01A/20261121/0042-E --set status=complete"
     )]
     Amend(Amend),
     /// Cases: list, show, export.
-    #[command(subcommand, after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K")]
+    #[command(subcommand, after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-E")]
     Case(Case),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  van-agent find nahak soe")]
@@ -56,6 +56,9 @@ pub enum Command {
         /// Words, each of which must match.
         #[arg(required = true, value_name = "TEXT")]
         text: Vec<String>,
+        /// So many at most.
+        #[arg(long, value_name = "COUNT", default_value_t = crate::agent::FOUND_MAX)]
+        limit: usize,
     },
     /// Reconcile with the hub once.
     #[command(after_help = "Example:\n  van-agent sync --patience 2m")]
@@ -245,14 +248,14 @@ pub enum Case {
         needs_you: bool,
     },
     /// Everything that is known of a case.
-    #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-K --json")]
+    #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-E --json")]
     Show {
         /// Slip number or id.
         case: String,
     },
     /// Write a case as a standard automerge file, or as a readable object with its history.
     #[command(
-        after_help = "Example:\n  van-agent case export 53.02/V01A/20261121/0042-K --format automerge --out case.automerge"
+        after_help = "Example:\n  van-agent case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"
     )]
     Export {
         /// Slip number or id.

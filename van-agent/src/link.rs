@@ -525,7 +525,7 @@ impl Keeper {
                 tracing::warn!(forked, "the hub knows more of this laptop's log: another life begins");
             }
             Event::Quarantined { rule, .. } => tracing::warn!(rule, "something of this laptop was refused"),
-            Event::Linked { .. } | Event::HubRewound { .. } => {}
+            Event::Linked { .. } | Event::HubRewound { .. } | Event::AnotherLife { .. } => {}
         }
         None
     }
@@ -606,6 +606,12 @@ fn words_of(cut: &Cut, purpose: Purpose) -> (Why, String, String) {
                     }
                     Some(CloseCode::Ticket) => (Why::Cut, "ask the hub operator for a new ticket".to_owned()),
                     Some(CloseCode::WrongVersion) => (Why::Cut, "install the newer program".to_owned()),
+                    Some(CloseCode::Internal) => (
+                        Why::Cut,
+                        "tell the hub operator that the hub cannot store what it is sent; what is not receipted \
+                         is kept here: give the command again when it is mended"
+                            .to_owned(),
+                    ),
                     _ => (Why::Cut, purpose.again().to_owned()),
                 };
                 (why, format!("the hub closed the link: {reason}"), next)

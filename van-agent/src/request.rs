@@ -40,6 +40,8 @@ pub enum Request {
     Find {
         /// Words.
         text: String,
+        /// So many at most.
+        limit: usize,
     },
     /// Reconcile with the hub now.
     Sync {

@@ -1,4 +1,4 @@
-//! Opens the store, and notices that its disk went back in time or came from another machine.
+//! Opens the store of an enrolled laptop, and notices that its disk went back in time or came from another machine.
 //!
 //! Beside the database stands the `head` file: this machine's fingerprint, and the life, length and chain of
 //! the own log when it was last written. A database that is older than the file says, or a file of another
@@ -20,7 +20,13 @@ use shared::{
 use crate::host::{
     home::{Home, HomeError, Item},
     machine,
+    output::{FULL, Failure},
 };
+
+/// The way out where a laptop's store is damaged.
+pub const DAMAGED: &str = "keep this folder as it is, for what it holds that the hub does not; ask the hub \
+    operator for a new ticket and enrol anew in another folder (`van-agent --home NEW-FOLDER enroll TICKET`): the \
+    hub returns everything that it holds";
 
 /// Bytes of the head file.
 const HEAD_BYTES: usize = 16 + 16 + 8 + 16 + 16;
@@ -40,6 +46,73 @@ pub enum StartError {
     /// A file of the home failed.
     #[error(transparent)]
     Home(#[from] HomeError),
+}
+
+impl StartError {
+    /// The same for the person who gave the command, with what to do next.
+    pub fn told(self, home: &Home) -> Failure {
+        let next = match &self {
+            Self::Replica(ReplicaError::Hub) => return of_hub(home.folder()),
+            Self::Replica(ReplicaError::Empty) => return nothing_enrolled(home.folder()),
+            Self::Open(store::OpenError::Damaged(_))
+            | Self::Store(StoreError::Damaged { .. })
+            | Self::Replica(ReplicaError::Store(StoreError::Damaged { .. })) => Some(DAMAGED),
+            Self::Open(store::OpenError::Full)
+            | Self::Store(StoreError::Full)
+            | Self::Replica(ReplicaError::Store(StoreError::Full))
+            | Self::Home(HomeError::Full { .. }) => Some(FULL),
+            Self::Open(_) | Self::Store(_) | Self::Replica(_) | Self::Home(_) => None,
+        };
+        let failure = crate::agent::said(self);
+        next.map_or(failure.clone(), |next| failure.next(next))
+    }
+}
+
+/// Opens the home in `folder` if it is a laptop's. Nothing is made, and nothing of another's is touched.
+///
+/// # Errors
+/// There is no laptop's store, or the folder cannot be opened.
+pub fn home(folder: PathBuf) -> anyhow::Result<Home> {
+    let database = Home::database_in(&folder);
+    match fs::metadata(&database) {
+        Ok(found) if found.len() > 0 => {}
+        Ok(_) if folder.join(Item::Head.name()).exists() => {
+            let message = format!("the database is damaged: {} is empty", database.display());
+            return Err(Failure::new(message).next(DAMAGED).into());
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(HomeError::Folder { folder, source: error }.into());
+        }
+        Ok(_) | Err(_) => return Err(nothing_enrolled(&folder).into()),
+    }
+    refuse_hub(&folder)?;
+    Ok(Home::open(folder)?)
+}
+
+/// Opens or makes the home in `folder`, to enrol there.
+///
+/// # Errors
+/// It is a hub's, or cannot be made.
+pub fn new_home(folder: PathBuf) -> anyhow::Result<Home> {
+    refuse_hub(&folder)?;
+    Ok(Home::open(folder)?)
+}
+
+fn refuse_hub(folder: &Path) -> Result<(), Failure> {
+    if store::is_hub(&Home::database_in(folder)) { Err(of_hub(folder)) } else { Ok(()) }
+}
+
+fn of_hub(folder: &Path) -> Failure {
+    Failure::new(format!("{} belongs to a hub, not to a laptop", folder.display()))
+        .next("name the laptop's folder with --home; nothing was changed")
+}
+
+/// That no laptop keeps anything in a folder.
+pub fn nothing_enrolled(folder: &Path) -> Failure {
+    Failure::new(format!("nothing is enrolled in {}: no case is kept there", folder.display())).next(
+        "name the laptop's folder with --home DIR or VAN_AGENT_HOME; on a new laptop ask the hub operator for a \
+         ticket and give `van-agent enroll TICKET`",
+    )
 }
 
 /// Where the own log ends, as the head file says.
@@ -150,11 +223,21 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Opens the laptop's store at `home`, whose lock the caller holds.
+/// Opens the store of the enrolled laptop at `home`, whose lock the caller holds.
 ///
 /// # Errors
-/// It cannot be opened; nothing is changed then.
+/// It cannot be opened, or nothing is enrolled there; nothing is changed then.
 pub fn open(home: &Home) -> Result<Replica, StartError> {
+    let replica = open_watched(home, &Witness::of_system())?;
+    let enrolled = replica.station().place.is_some();
+    if enrolled { Ok(replica) } else { Err(ReplicaError::Empty.into()) }
+}
+
+/// The same of a laptop that is to be enrolled, setting up a store where there is none.
+///
+/// # Errors
+/// It cannot be opened or made.
+pub fn open_new(home: &Home) -> Result<Replica, StartError> {
     open_watched(home, &Witness::of_system())
 }
 

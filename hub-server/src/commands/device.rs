@@ -34,8 +34,12 @@ fn list(desk: &mut Desk) -> anyhow::Result<()> {
 pub(super) fn line(row: &serde_json::Value) -> String {
     let contact = row["last_contact"].as_str().unwrap_or("never");
     let linked = if row["linked"] == true { ", connected now" } else { "" };
+    let lives = match row["lives"].as_u64() {
+        Some(lives) if lives > 1 => format!("; its disk went back in time or was copied: {lives} lives"),
+        _ => String::new(),
+    };
     format!(
-        "{:>4}  {}{:<3} {:<9} last contact {contact}{linked}; {} entries held, {} to be sent to it",
+        "{:>4}  {}{:<3} {:<9} last contact {contact}{linked}; {} entries held, {} to be sent to it{lives}",
         row["device"].to_string(),
         text(row, "unit"),
         text(row, "letter"),

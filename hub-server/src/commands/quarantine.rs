@@ -18,6 +18,9 @@ pub(super) fn quarantine(mut desk: Desk, quarantine: Quarantine) -> anyhow::Resu
             }
             Ok(())
         }
+        Quarantine::Release { what } => desk.say(&Request::Release { what }, |answer| {
+            format!("Let {} changes out of quarantine: {} count now.", answer["released"], answer["counting"])
+        }),
         Quarantine::Show { id } => desk.say(&Request::Held { id }, |answer| {
             let mut shown = line(answer);
             if let Some(operations) = answer["operations"]["operations"].as_array() {

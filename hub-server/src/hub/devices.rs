@@ -78,7 +78,7 @@ impl Hub {
         let before = row.map_or(standing, |row| row.standing);
         if standing == Standing::Active && before != Standing::Suspended && before != Standing::Active {
             return Err(Failure::new(format!("a laptop that is {} is not let back in", before.word()))
-                .next("enrol it anew with a ticket of `hub-server invite`")
+                .next("let it sync once more: what it had not handed over goes to `hub-server quarantine list`, and `hub-server quarantine release` lets it in; then enrol it in a new folder with a ticket of `hub-server invite`")
                 .into());
         }
         self.replica.set_standing(number, standing)?;
@@ -89,7 +89,7 @@ impl Hub {
 }
 
 /// The laptop with a number, or with a unit and a letter.
-fn named(tx: Tx<'_>, name: &str) -> store::Result<Option<DeviceId>> {
+pub(super) fn named(tx: Tx<'_>, name: &str) -> store::Result<Option<DeviceId>> {
     if let Ok(number) = name.parse() {
         return Ok(devices::by_number(tx, DeviceId(number))?.map(|row| row.device));
     }

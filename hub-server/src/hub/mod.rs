@@ -159,6 +159,7 @@ impl Hub {
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
+            Request::Release { what } => self.release(now, what),
             Request::Registries => {
                 for (version, table) in self.replica.registries().tables() {
                     tell(json!({ "kind": table.kind().as_str(), "rows": table.len(), "version": version }));
@@ -227,6 +228,13 @@ pub fn log_event(event: Event) {
         Event::Linked { device, .. } => tracing::info!(device = device.0, "linked"),
         Event::Quarantined { device, rule } => {
             tracing::warn!(device = device.0, rule, "put into quarantine");
+        }
+        Event::AnotherLife { device, forked } => {
+            tracing::warn!(
+                device = device.0,
+                forked,
+                "a laptop's disk went back in time: it begins another life"
+            );
         }
         Event::HubRewound { device, at } => {
             tracing::warn!(device = device.0, at = at.0, "went back in time: began another life");

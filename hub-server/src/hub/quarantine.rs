@@ -10,10 +10,12 @@ use shared::{
         quarantine::{self, Debris, Refused},
         read_model,
     },
+    sync::gate::Refusal,
+    time::Now,
 };
 use van_agent::host::output::Failure;
 
-use super::Hub;
+use super::{Hub, devices::named};
 
 /// What names held bytes, before their number.
 const BYTES: &str = "bytes-";
@@ -46,25 +48,52 @@ impl Hub {
             shown["begins"] = json!(hex(&bytes[..bytes.len().min(BYTES_SHOWN_MAX)]));
             return Ok(shown);
         }
-        let wanted = id.to_ascii_lowercase();
-        let mut found = quarantine::all(tx)?;
-        found.retain(|refused| refused.hash.to_string().starts_with(&wanted));
-        let refused = match found.as_slice() {
-            [] => return Err(nothing_held(id)),
-            [refused] => refused,
-            many => {
-                let ids: Vec<_> = many.iter().map(|refused| refused.hash.to_string()).collect();
-                return Err(Failure::new(format!("{id} begins several ids: {}", ids.join(", ")))
-                    .next("give more of the id")
-                    .into());
-            }
-        };
-        let mut shown = refused_row(tx, refused, offset)?;
+        let refused = refused(tx, id)?;
+        let mut shown = refused_row(tx, &refused, offset)?;
         if let Some(indexed) = changes::find(tx, &refused.hash)? {
             shown["operations"] = operations(&changes::body(tx, &indexed)?, offset);
         }
         Ok(shown)
     }
+
+    /// Lets out what a laptop left behind that may not connect any more: all of it, or one change.
+    pub(super) fn release(&mut self, now: Now, what: &str) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        let mut held = match named(tx, what)? {
+            Some(device) => quarantine::all(tx)?
+                .into_iter()
+                .filter(|refused| refused.origin.device == device && refused.rule == Refusal::SHUT_OUT)
+                .collect(),
+            None => vec![refused(tx, what)?],
+        };
+        if held.is_empty() {
+            return Err(nothing_held(what));
+        }
+        if let Some(broken) = held.iter().find(|refused| refused.rule != Refusal::SHUT_OUT) {
+            return Err(Failure::new(format!("that change breaks a rule: {}", broken.reason))
+                .next("only what a revoked or lost laptop left behind can be let in; record the rest anew")
+                .into());
+        }
+        held.sort_by_key(|refused| refused.origin);
+        let hashes: Vec<_> = held.iter().map(|refused| refused.hash).collect();
+        let counting = self.replica.release(now, &hashes)?;
+        tracing::info!(released = hashes.len(), counting, "let out of quarantine");
+        Ok(json!({ "released": hashes.len(), "counting": counting }))
+    }
+}
+
+/// The one change in quarantine whose id begins with `id`.
+fn refused(tx: Tx<'_>, id: &str) -> anyhow::Result<Refused> {
+    let wanted = id.to_ascii_lowercase();
+    let mut found = quarantine::all(tx)?;
+    found.retain(|refused| refused.hash.to_string().starts_with(&wanted));
+    if found.len() > 1 {
+        let ids: Vec<_> = found.iter().map(|refused| refused.hash.to_string()).collect();
+        return Err(Failure::new(format!("{id} begins several ids: {}", ids.join(", ")))
+            .next("give more of the id")
+            .into());
+    }
+    found.pop().ok_or_else(|| nothing_held(id))
 }
 
 fn nothing_held(id: &str) -> anyhow::Error {

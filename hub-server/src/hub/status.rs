@@ -62,7 +62,7 @@ pub struct DeviceStatus {
     pub enrolled: String,
     /// When it last said hello.
     pub last_contact: Option<String>,
-    /// Entries of its log, in its newest life, that the hub holds.
+    /// Entries of its log that the hub holds, over all its lives.
     pub held: u64,
     /// Entries of that log which are in a backup.
     pub backed_up_through: u64,
@@ -138,9 +138,12 @@ fn device_status(
         lives: lives.len(),
         key: device.key,
     };
+    for (_, epoch) in &lives {
+        let name = LogName { author: device.device, epoch: *epoch, reader: None };
+        status.held += log::find(tx, &name)?.map_or(0, |log| log.head.index);
+    }
     let Some((_, epoch)) = newest else { return Ok(status) };
     if let Some(own) = log::find(tx, &LogName { author: device.device, epoch, reader: None })? {
-        status.held = own.head.index;
         status.backed_up_through = super::backup::through(tx, own.row)?;
     }
     let reader = Some(Reader { device: device.device, epoch });

@@ -232,6 +232,46 @@ fn a_revoked_laptop_is_cut_off_at_once() {
 }
 
 #[test]
+fn what_a_revoked_laptop_still_held_is_for_a_person_to_judge() {
+    let mut district = District::new();
+    let (laptop, other) = (district.enrol(), district.enrol());
+    let first = district.person(laptop, None, "Nahak", "1980");
+    assert_eq!(district.exchange(laptop), None);
+    let second = district.person(laptop, None, "Seran", "1981");
+    district.stand("V01A", devices::Standing::Revoked).unwrap();
+    let unseen = district.person(other, None, "Bria", "1982");
+    assert_eq!(district.exchange(other), None);
+
+    let (peer, closed) = district.link(laptop);
+    assert_eq!(closed, None, "it may leave behind what it has");
+    district.laptops[laptop].bye(peer);
+    assert_eq!(district.talk(laptop), Some(CloseCode::Revoked), "and nothing else");
+    let device = district.laptops[laptop].station().device();
+    let custody = custody::count(district.laptops[laptop].read().unwrap(), device).unwrap();
+    assert_eq!(custody.unsent, 0, "the hub's receipt covers it");
+    let names = |replica: &mut Replica| -> Vec<_> {
+        let people = read_model::people(replica.read().unwrap(), "", 10).unwrap();
+        people.into_iter().map(|row| row.document).collect()
+    };
+    assert!(!names(&mut district.laptops[laptop]).contains(&unseen), "it is told nothing");
+    let held = district.rows(&Request::Quarantine);
+    assert_eq!(held.len(), 1);
+    assert_eq!((&held[0]["rule"], &held[0]["laptop"]), (&json!("shut_out"), &json!("V01A")));
+    assert!(!names(district.hub().replica_mut()).contains(&second));
+    assert_eq!(district.exchange(laptop), Some(CloseCode::Revoked), "there is nothing more to hand over");
+    let rebuild = district.answer(&Request::Doctor { rebuild: true }).unwrap();
+    assert_eq!(rebuild["rebuilt"], 2, "a rebuild does not let it in");
+
+    let released = district.answer(&Request::Release { what: "V01A".to_owned() }).unwrap();
+    assert_eq!(released, json!({ "released": 1, "counting": 1 }));
+    assert!(district.answer(&Request::Release { what: "V01A".to_owned() }).is_err());
+    assert_eq!(district.exchange(other), None);
+    for document in [first, second] {
+        assert!(names(&mut district.laptops[other]).contains(&document));
+    }
+}
+
+#[test]
 fn two_documents_of_one_person_are_linked_and_the_link_reaches_the_laptops() {
     let mut district = District::new();
     let (one, other) = (district.enrol(), district.enrol());
@@ -297,6 +337,8 @@ fn a_backup_is_told_to_laptops_and_a_restored_hub_is_healed_by_them() {
     assert_ne!(district.hub().replica().station().epoch, before);
     let rows = district.rows(&Request::Devices);
     assert_eq!(rows[1]["state"], "lost", "and stays shut out");
+    assert_eq!(district.exchange(later), None, "what it brings again is held for a person");
+    assert_eq!(district.rows(&Request::Quarantine).len(), 1);
     assert_eq!(district.exchange(later), Some(CloseCode::Revoked));
     let fourth = district.person(laptop, None, "Fahik", "1983");
     assert_eq!(district.exchange(laptop), None);

@@ -4,14 +4,18 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::warnings::{self, Warning};
+use super::{
+    resolve::{self, ResolveError},
+    warnings::{self, Warning},
+};
 use crate::{
     document::{
         Case, Edit, EditError, Field, NewEvent, Person, State, View, case, field, state::ParseStateError,
     },
-    id::{DocumentId, Kind, VillageCode},
+    id::{DocumentId, Kind, UnitId, VillageCode},
+    name,
     registry::row::OfflineMode,
-    store::StoreError,
+    store::{StoreError, read_model},
     sync::writing::{SaveError, Writing},
     time::Zone,
 };
@@ -163,6 +167,12 @@ pub enum AmendError {
     /// No such state.
     #[error(transparent)]
     State(#[from] ParseStateError),
+    /// Nobody is named who took the product.
+    #[error("with_collector needs the name of who took the product: add --with NAME")]
+    NoCollector,
+    /// No such visit.
+    #[error(transparent)]
+    Visit(#[from] ResolveError),
     /// A removal needs a reason.
     #[error("to take a requirement away give the reason")]
     NoReason,
@@ -209,6 +219,17 @@ pub fn amend(
                 changed |= writing.save(person, edit)?;
                 if setting.party == Party::Subject {
                     warnings.extend(identity(writing, person)?);
+                    if field == Field::Born {
+                        warnings.extend(age(writing, &case, &setting.value));
+                    }
+                    if field == Field::Phone && !setting.value.trim().is_empty() {
+                        warnings.extend(warnings::phone(&setting.value));
+                    }
+                }
+                if field == Field::Nik && setting.value.trim().is_empty() {
+                    warnings.push(warnings::no_nik());
+                } else if matches!(field, Field::Nik | Field::Name) {
+                    warnings.extend(other_name(writing, person)?);
                 }
                 if field == Field::Born
                     && let Ok(born) = setting.value.trim().parse()
@@ -217,7 +238,12 @@ pub fn amend(
                 }
             }
             Item::Field(field) => {
-                field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
+                let visit = (field == Field::Visit).then(|| visit(writing, &setting.value)).transpose()?;
+                let value = visit.as_ref().unwrap_or(&setting.value);
+                field::set(&mut edit, field, value, amendment.reason.as_deref())?;
+                if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
+                    warnings.push(("consent", "the citizen does not consent".to_owned()));
+                }
                 if field == Field::Officer {
                     warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));
                 }
@@ -246,6 +272,31 @@ fn identity(writing: &mut Writing<'_>, person: DocumentId) -> Result<Vec<Warning
     let today = today(writing);
     let person = Person::read(&View::of(writing.history(person)?));
     Ok(warnings::identity(person.nik.as_ref(), person.sex, person.born, today))
+}
+
+/// Whether the NIK of a person is another person's too, by name.
+fn other_name(writing: &mut Writing<'_>, document: DocumentId) -> Result<Option<Warning>, SaveError> {
+    let person = Person::read(&View::of(writing.history(document)?));
+    let (Some(nik), Some(name)) = (person.nik, person.name) else { return Ok(None) };
+    let holders = read_model::people_of_nik(writing.tx, nik.as_str())?;
+    let other = holders.into_iter().find(|row| row.document != document && !name::agree(&row.name, &name));
+    Ok(other.map(|row| warnings::nik_other_name(row.document)))
+}
+
+fn age(writing: &Writing<'_>, case: &Case, born: &str) -> Option<Warning> {
+    let started = case.started?;
+    let service = writing.registries.service(case.service.as_deref()?)?;
+    warnings::age(service, born.trim().parse().ok(), started.at.day(started.offset_minutes))
+}
+
+/// The id of a visit that an id or the label of one of this unit names; empty where none is meant.
+fn visit(writing: &Writing<'_>, text: &str) -> Result<String, AmendError> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let unit = writing.station.place.as_ref().and_then(|place| place.unit.as_ref());
+    let found = resolve::visit(writing.tx, unit.map(UnitId::as_str), text)?;
+    Ok(found.to_string())
 }
 
 fn today(writing: &Writing<'_>) -> time::Date {
@@ -282,6 +333,9 @@ fn set_status(
     amendment: &Amendment,
 ) -> Result<(), AmendError> {
     let state: State = setting.value.trim().parse()?;
+    if state == State::WithCollector && amendment.with.as_deref().is_none_or(|name| name.trim().is_empty()) {
+        return Err(AmendError::NoCollector);
+    }
     let version = case.catalogue.as_deref().and_then(|version| version.parse().ok());
     let service = version
         .zip(case.service.as_deref())

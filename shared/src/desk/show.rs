@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     author::{self, Author},
     rows::Row,
+    warnings,
 };
 use crate::{
     document::{Case, Conflict, Event, History, Person, View, Visit, conflict},
@@ -170,12 +171,22 @@ pub fn case(
             at: refused.at.to_rfc3339(offset_minutes),
         });
     }
+    let party = |id: Option<DocumentId>| id.map(|id| person(tx, id)).transpose().map(Option::flatten);
+    let (subject, applicant, collector) =
+        (party(case.subject)?, party(case.applicant)?, party(case.collector)?);
+    let mut row = Row::from(row);
+    if let Some(warnings) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
+        let others: Vec<_> =
+            [&applicant, &collector].into_iter().flatten().map(|other| &other.fields).collect();
+        let subject = subject.as_ref().map(|subject| &subject.fields);
+        warnings.retain(|code, _| warnings::still_holds(code, case.consent, subject, &others));
+    }
     Ok(Some(ShownCase {
-        row: row.into(),
+        row,
         catalogue: case.catalogue,
-        subject: case.subject.map(|id| person(tx, id)).transpose()?.flatten(),
-        applicant: case.applicant.map(|id| person(tx, id)).transpose()?.flatten(),
-        collector: case.collector.map(|id| person(tx, id)).transpose()?.flatten(),
+        subject,
+        applicant,
+        collector,
         place: case.visit.map(|id| visit(tx, id)).transpose()?.flatten(),
         events,
         removed: case.removed,

@@ -4,6 +4,8 @@ use time::Date;
 
 use crate::{
     born::Born,
+    document::Person,
+    id::DocumentId,
     nik::{Nik, Sex},
     registry::{Registries, row::Service},
 };
@@ -16,6 +18,31 @@ pub fn identity(nik: Option<&Nik>, sex: Option<Sex>, born: Option<Born>, today: 
     let Some(nik) = nik else { return Vec::new() };
     let found = nik.warnings(sex, born, None, today);
     found.into_iter().map(|warning| (warning.code(), warning.to_string())).collect()
+}
+
+/// That somebody has no NIK.
+pub fn no_nik() -> Warning {
+    ("no_nik", "there is no NIK: a new person, who may be known already (see `person list`)".to_owned())
+}
+
+/// That a NIK is known under another name.
+pub fn nik_other_name(holder: DocumentId) -> Warning {
+    ("nik_other_name", format!("the NIK is known under another name, of person {holder}"))
+}
+
+/// Whether a warning of `code` that was stored with a case still holds, as far as its people tell.
+pub fn still_holds(code: &str, consent: Option<bool>, subject: Option<&Person>, others: &[&Person]) -> bool {
+    let Some(subject) = subject else { return true };
+    let nik = subject.nik.as_ref();
+    match code {
+        "consent" => consent != Some(true),
+        "no_nik" => nik.is_none() || others.iter().any(|other| other.nik.is_none()),
+        "phone" => subject.phone.as_deref().is_some_and(|text| phone(text).is_some()),
+        "nik_sex" => nik.is_some_and(|nik| subject.sex.is_some_and(|sex| sex != nik.sex())),
+        "nik_birth_date" | "nik_century" => nik.is_some() && subject.born.is_some(),
+        "nik_district_unknown" | "nik_other_name" => nik.is_some(),
+        _ => true,
+    }
 }
 
 /// Whether a birth lies after `today`, as far as the clock is right.

@@ -4,17 +4,24 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Tx, damaged, id};
+use super::{Result, Tx, changes, damaged, id};
 use crate::{
+    change::Change,
     document,
     id::{ChangeHash, DeviceId, Epoch},
     wire::{
         batch::{
-            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Batch, Body, Chain, Codec, Entry, LogName, Reader,
+            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_INFLATED_BYTES_MAX, Batch, BatchError, Body,
+            Chain, Codec, Entry, Hashed, LogName, Reader,
         },
         frame::Cursor,
+        pack::{Place, Places, REFERENCES_MAX},
     },
 };
+
+/// How many bytes of rows are taken for one encoded byte before any are encoded, and at most.
+const PACKED_RATIO: usize = 40;
+const ROWS_RATIO: usize = 3;
 
 /// A log in this store: its row and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +101,8 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
     }
     let before = log.head;
     let chain = entries.iter().fold(before.chain, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
-    let Body { codec, bytes } = batch::encode(entries.iter().map(|(entry, _)| entry));
+    // Packed when it is signed.
+    let Body { codec, bytes, places } = batch::encode_rows(entries.iter().map(|(entry, _)| entry));
     let batch = Batch {
         log: log.name,
         first: before.index + 1,
@@ -104,6 +112,7 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
         codec,
         body: bytes,
         signature: Vec::new(),
+        places,
     };
     store(tx, log, &batch)
 }
@@ -125,8 +134,8 @@ pub fn store(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<()> {
 
 fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO batch (log, first, last, before, chain, codec, body, signature)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO batch (log, first, last, before, chain, codec, body, signature, places)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         log,
@@ -136,7 +145,8 @@ fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
         batch.chain.0,
         batch.codec.number(),
         batch.body,
-        batch.signature
+        batch.signature,
+        batch.places.to_bytes()
     ])?;
     Ok(())
 }
@@ -147,14 +157,15 @@ fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
 /// The store fails or is damaged.
 pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
     let mut statement = tx.prepare_cached(
-        "SELECT first, last, before, chain, codec, body, signature FROM batch
+        "SELECT first, last, before, chain, codec, body, signature, places FROM batch
          WHERE log = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1",
     )?;
     let batch = statement
         .query_row(params![log.row, index], |row| {
             let codec = Codec::of_number(row.get(4)?);
+            let places = Places::of_bytes(&row.get::<_, Vec<u8>>(7)?);
             Ok((
-                codec,
+                codec.filter(|_| places.is_some()),
                 Batch {
                     log: log.name,
                     first: row.get(0)?,
@@ -164,6 +175,7 @@ pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
                     codec: codec.unwrap_or(Codec::Rows),
                     body: row.get(5)?,
                     signature: row.get(6)?,
+                    places: places.unwrap_or_default(),
                 },
             ))
         })
@@ -203,7 +215,7 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
             let nameless = LogName { author: DeviceId::HUB, epoch: Epoch::default(), reader: None };
             let log = Log { row, name: nameless, head: Cursor::default() };
             let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
-            let rows = Arc::new(batch.rows().map_err(|_| damaged("batch.body"))?);
+            let rows = Arc::new(batch.rows(name_of).map_err(|_| damaged("batch.body"))?);
             tx.bodies.borrow_mut().keep(row, first, Arc::clone(&rows));
             rows
         }
@@ -217,8 +229,82 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
 /// The store fails or is damaged.
 pub fn has_changes(tx: Tx<'_>, log: &Log, index: u64) -> Result<bool> {
     let Some(batch) = batch_with(tx, log, index)? else { return Ok(false) };
-    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
-    Ok(entries.iter().any(|entry| entry.change().is_some()))
+    let entries = entries(&batch)?;
+    Ok(entries.iter().any(|(entry, _)| entry.change().is_some()))
+}
+
+/// The entries of a stored batch, with the hashes of changes that were needed to read them.
+///
+/// # Errors
+/// The store is damaged.
+pub fn entries(batch: &Batch) -> Result<Hashed> {
+    read(batch).map_err(|_| damaged("batch.body"))
+}
+
+/// The entries of a batch whose places are known.
+///
+/// # Errors
+/// The batch is malformed.
+pub fn read(batch: &Batch) -> Result<Hashed, BatchError> {
+    batch.entries(name_of)
+}
+
+fn name_of(change: &Change) -> Option<ChangeHash> {
+    document::hash(change).ok()
+}
+
+/// Finds the earlier entries of `log` that a batch from elsewhere names. What is not held is left out.
+///
+/// # Errors
+/// The store fails.
+pub fn find_places(tx: Tx<'_>, log: &Log, references: &[u64]) -> Result<Places> {
+    let mut places = Places::default();
+    for index in references {
+        if let Some(place) = place(tx, log, *index)? {
+            places.insert(*index, place);
+        }
+    }
+    Ok(places)
+}
+
+/// The change at entry `index`, erased or not.
+fn place(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Place>> {
+    let indexed = tx
+        .prepare_cached(
+            "SELECT document, hash FROM change WHERE author = ?1 AND epoch = ?2 AND position = ?3 AND log = ?4",
+        )?
+        .query_row(params![log.name.author.0, log.name.epoch.0, index, log.row], |row| {
+            Ok(Place { document: id(row, 0)?, hash: id(row, 1)? })
+        })
+        .optional()?;
+    if indexed.is_some() || log.name.reader.is_some() || batch_with(tx, log, index)?.is_none() {
+        return Ok(indexed);
+    }
+    // The index has forgotten it, or never held it.
+    let entry = entry(tx, log.row, index)?;
+    if let Entry::Erased { document, hash } = entry {
+        return Ok(Some(Place { document, hash }));
+    }
+    let Entry::Change { document, change } = entry else { return Ok(None) };
+    Ok(name_of(&change).map(|hash| Place { document, hash }))
+}
+
+/// A stored batch that needs nothing else of its log to be read, for who may not hold the rest.
+///
+/// # Errors
+/// The store is damaged.
+pub fn alone(batch: Batch, packs: Option<u8>) -> Result<Batch> {
+    if batch.places.is_empty() {
+        return Ok(batch);
+    }
+    let mut entries = entries(&batch)?;
+    for (entry, hash) in &mut entries {
+        if hash.is_none() {
+            *hash = entry.change().and_then(name_of);
+        }
+    }
+    let Body { codec, bytes, places } = encode(&entries, &Places::default(), packs);
+    Ok(Batch { codec, body: bytes, places, ..batch })
 }
 
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
@@ -252,10 +338,10 @@ pub fn chain_at(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Chain>> {
     if batch.last == index {
         return Ok(Some(batch.chain));
     }
-    let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
     let mut chain = batch.before;
-    for (entry, at) in entries.iter().zip(batch.first..=index) {
-        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
+    for ((entry, hash), at) in entries(&batch)?.iter().zip(batch.first..=index) {
+        let hash = if hash.is_some() { *hash } else { hash_at(tx, log, at, entry)? };
+        chain = chain.after(entry, hash.as_ref());
     }
     Ok(Some(chain))
 }
@@ -292,67 +378,122 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 }
 
 /// Merges the unsigned batches at the end of `log` into signed ones of up to [`BATCH_BYTES_MAX`], in
-/// place: entries keep their index. `sign` signs a message as the log's author.
+/// place: entries keep their index. `packs` is the newest dictionary that the reader knows, `None` where it reads
+/// rows alone; `sign` signs a message as the log's author.
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn sign(tx: Tx<'_>, log: &Log, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
+pub fn sign(tx: Tx<'_>, log: &Log, packs: Option<u8>, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
     let mut statement =
         tx.prepare("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
     let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
     let Some(&first) = unsigned.first() else { return Ok(()) };
     let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
-    let mut open: Vec<Entry> = Vec::new();
+    let mut open = Hashed::new();
     let mut bytes = 0;
     let mut start = first;
+    let ratio_max = if packs.is_some() { PACKED_RATIO } else { ROWS_RATIO };
+    let mut ratio = ratio_max;
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
         tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
             .execute(params![log.row, first])?;
         tx.bodies.borrow_mut().forget(log.row, first);
-        for entry in batch.entries().map_err(|_| damaged("batch.body"))? {
+        for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
             let size = batch::entry_bytes(&entry);
-            // Rows compress at least threefold as a rule; what does not is split when it is written.
-            if open.len() >= BATCH_ENTRIES_MAX || (bytes + size) / 3 > BATCH_BYTES_MAX {
-                before = write_signed(tx, log, start, before, &open, &sign)?;
+            // By what rows have packed to so far; what turns out larger is split when it is written.
+            let full = (bytes + size) / ratio > BATCH_BYTES_MAX || bytes + size > BATCH_INFLATED_BYTES_MAX;
+            if open.len() >= BATCH_ENTRIES_MAX || full {
+                let written = write_signed(tx, log, (start, before), &open, packs, &sign)?;
+                before = written.chain;
+                ratio = (bytes / written.bytes.max(1)).clamp(1, ratio_max);
                 start += open.len() as u64;
                 open.clear();
                 bytes = 0;
             }
             bytes += size;
-            open.push(entry);
+            let hash = hash_at(tx, log, at, &entry)?;
+            open.push((entry, hash));
         }
     }
-    write_signed(tx, log, start, before, &open, &sign)?;
+    write_signed(tx, log, (start, before), &open, packs, &sign)?;
     Ok(())
 }
 
-/// Writes `entries` from index `first` as signed batches; returns the chain at their end.
+fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<u8>) -> Body {
+    match packs {
+        Some(dictionary) => batch::encode(entries, places, dictionary),
+        None => batch::encode_rows(entries.iter().map(|(entry, _)| entry)),
+    }
+}
+
+/// What [`write_signed`] wrote.
+struct Written {
+    /// The chain at the end.
+    chain: Chain,
+    /// Encoded bytes.
+    bytes: usize,
+}
+
+/// Writes `entries` from index `first` as signed batches.
 fn write_signed(
     tx: Tx<'_>,
     log: &Log,
-    first: u64,
-    before: Chain,
-    entries: &[Entry],
+    (first, before): (u64, Chain),
+    entries: &[(Entry, Option<ChangeHash>)],
+    packs: Option<u8>,
     sign: &impl Fn(&[u8]) -> Vec<u8>,
-) -> Result<Chain> {
+) -> Result<Written> {
     if entries.is_empty() {
-        return Ok(before);
+        return Ok(Written { chain: before, bytes: 0 });
     }
-    let Body { codec, bytes } = batch::encode(entries);
+    let places = parents_before(tx, log, first, entries)?;
+    let Body { codec, bytes, places } = encode(entries, &places, packs);
     if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
         let (left, right) = entries.split_at(entries.len() / 2);
-        let middle = write_signed(tx, log, first, before, left, sign)?;
-        return write_signed(tx, log, first + left.len() as u64, middle, right, sign);
+        let left_written = write_signed(tx, log, (first, before), left, packs, sign)?;
+        let middle = (first + left.len() as u64, left_written.chain);
+        let written = write_signed(tx, log, middle, right, packs, sign)?;
+        return Ok(Written { bytes: left_written.bytes + written.bytes, ..written });
     }
-    let mut chain = before;
-    for (entry, at) in entries.iter().zip(first..) {
-        chain = chain.after(entry, hash_at(tx, log, at, entry)?.as_ref());
-    }
+    let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
     let last = first + entries.len() as u64 - 1;
     let signature = sign(&Batch::signed_message(&log.name, last, chain));
-    insert(tx, log.row, &Batch { log: log.name, first, last, before, chain, codec, body: bytes, signature })?;
-    Ok(chain)
+    let written = Written { chain, bytes: bytes.len() };
+    let log_name = log.name;
+    insert(
+        tx,
+        log.row,
+        &Batch { log: log_name, first, last, before, chain, codec, body: bytes, signature, places },
+    )?;
+    Ok(written)
+}
+
+/// The parents of `entries` that stand in `log` before entry `first`. A feed names none: it is cut at its
+/// beginning as its reader confirms it.
+fn parents_before(
+    tx: Tx<'_>,
+    log: &Log,
+    first: u64,
+    entries: &[(Entry, Option<ChangeHash>)],
+) -> Result<Places> {
+    let mut places = Places::default();
+    if log.name.reader.is_some() {
+        return Ok(places);
+    }
+    let parents = entries.iter().filter_map(|(entry, _)| entry.change()).flat_map(|change| &change.parents);
+    for parent in parents {
+        if places.len() == REFERENCES_MAX {
+            break;
+        }
+        if let Some(found) = changes::find(tx, parent)?
+            && found.log == log.row
+            && found.entry < first
+        {
+            places.insert(found.entry, Place { document: found.document, hash: found.hash });
+        }
+    }
+    Ok(places)
 }
 
 /// Keeps a batch of a log of which parts may be missing; the log's end only ever moves on. Returns whether it
@@ -424,5 +565,113 @@ fn reader_columns(name: &LogName) -> (i64, Vec<u8>) {
     match name.reader {
         Some(reader) => (reader.device.0.into(), reader.epoch.0.to_vec()),
         None => (-1, Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Edit, History, NewEvent, SCHEMA, State},
+        id::{ActorId, DocumentId, Kind},
+        store::Store,
+        time::Timestamp,
+        wire::pack::{NEWEST, PackError},
+    };
+
+    const NAME: LogName = LogName { author: DeviceId(3), epoch: Epoch([5; 16]), reader: None };
+
+    /// Cases, and a second status of each.
+    fn cases() -> (Hashed, Hashed) {
+        let actor = ActorId([7; 16]);
+        let (mut made, mut edited) = (Hashed::new(), Hashed::new());
+        for number in 0..20 {
+            let document = DocumentId::new([7; 10], Kind::Case, number);
+            let mut history = History::default();
+            let mut edit = Edit::create(document, actor);
+            edit.make(&["status"]).expect("allowed");
+            for (entries, state) in [(&mut made, State::Received), (&mut edited, State::Complete)] {
+                let at = Timestamp(1_795_000_000_000 + number as i64);
+                NewEvent::new(state, at).write(&mut edit).expect("allowed");
+                let (hash, change) = edit.commit(at, SCHEMA).expect("commits").expect("a change");
+                entries.push((Entry::Change { document, change: change.clone() }, Some(hash)));
+                assert!(history.insert(hash, change));
+                edit = Edit::open_checked(Kind::Case, &history, actor);
+            }
+        }
+        (made, edited)
+    }
+
+    /// Appends entries, tells the index of them and signs; the batch that came of it.
+    fn signed(tx: Tx<'_>, entries: &Hashed, packs: Option<u8>) -> Batch {
+        let mut log = find_or_begin(tx, &NAME).expect("begins");
+        let first = log.head.index + 1;
+        append(tx, &mut log, entries).expect("appends");
+        for ((entry, hash), index) in entries.iter().zip(first..) {
+            let (Entry::Change { document, change }, Some(hash)) = (entry, *hash) else { continue };
+            let origin = batch::Origin { device: NAME.author, epoch: NAME.epoch, index };
+            let indexed = changes::Indexed {
+                hash,
+                document: *document,
+                origin,
+                log: log.row,
+                entry: index,
+                state: changes::State::Applied,
+                arrival: None,
+                second: 0,
+                root: change.parents.is_empty(),
+                fed: false,
+            };
+            changes::insert(tx, &indexed).expect("inserts");
+        }
+        sign(tx, &log, packs, |_| vec![9; 64]).expect("signs");
+        batch_with(tx, &log, first).expect("reads").expect("it is there")
+    }
+
+    #[test]
+    fn signed_batches_are_packed_and_read_without_the_rest_of_their_log() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (made, edited) = cases();
+        store
+            .commit(|tx| {
+                let first = signed(tx, &made, Some(NEWEST));
+                assert_eq!((first.codec, first.places.len()), (Codec::Pack, 0));
+                let second = signed(tx, &edited, Some(NEWEST));
+                assert_eq!((second.codec, second.places.len()), (Codec::Pack, 20));
+                let plain = |batch: &Batch| -> Vec<Entry> {
+                    entries(batch).expect("reads").into_iter().map(|(entry, _)| entry).collect()
+                };
+                let expected: Vec<_> = edited.iter().map(|(entry, _)| entry.clone()).collect();
+                assert_eq!(plain(&second), expected);
+                // As it arrives elsewhere: its places are found in the log there.
+                let log = find_or_begin(tx, &NAME).expect("is there");
+                let sent = Batch::of_bytes(&second.to_bytes()).expect("reads");
+                assert!(matches!(read(&sent), Err(BatchError::Pack(PackError::Reference { .. }))));
+                let places = find_places(tx, &log, &sent.references().expect("reads")).expect("finds");
+                assert_eq!(places, second.places);
+                tx.execute("DELETE FROM change", []).expect("forgets");
+                assert_eq!(find_places(tx, &log, &sent.references().expect("reads")).expect("finds"), places);
+                let alone = alone(second, Some(NEWEST)).expect("stands alone");
+                assert!(alone.places.is_empty() && alone.references().expect("reads").is_empty());
+                assert_eq!(plain(&alone), expected);
+                Ok::<_, crate::store::StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
+    fn who_does_not_pack_gets_rows() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (made, _) = cases();
+        store
+            .commit(|tx| {
+                let batch = signed(tx, &made, None);
+                assert_eq!(batch.codec, Codec::RowsZstd);
+                assert_eq!(entries(&batch).expect("reads").len(), made.len());
+                Ok::<_, crate::store::StoreError>(())
+            })
+            .expect("commits");
     }
 }

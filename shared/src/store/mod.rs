@@ -33,8 +33,11 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_search_and_collisions.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_search_and_collisions.sql"),
+    include_str!("migrations/0003_places.sql"),
+];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// How a database file begins, and where its header holds `user_version`.
@@ -44,8 +47,9 @@ const HEADER_BYTES: usize = 64;
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS_MAX: usize = 256;
-/// Inflated batches that are kept at hand.
+/// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
+const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// An open store. One thread owns it.
 #[derive(Debug)]
@@ -62,6 +66,8 @@ pub struct Store {
 pub(crate) struct Bodies {
     rows: BTreeMap<(i64, u64), Arc<Rows>>,
     order: VecDeque<(i64, u64)>,
+    /// Bytes of all of them.
+    bytes: usize,
 }
 
 impl Bodies {
@@ -70,18 +76,21 @@ impl Bodies {
     }
 
     pub(crate) fn keep(&mut self, log: i64, first: u64, rows: Arc<Rows>) {
-        if self.rows.insert((log, first), rows).is_none() {
-            self.order.push_back((log, first));
+        self.bytes += rows.bytes();
+        match self.rows.insert((log, first), rows) {
+            Some(before) => self.bytes -= before.bytes(),
+            None => self.order.push_back((log, first)),
         }
-        if self.order.len() > BODIES_MAX
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.rows.remove(&oldest);
+        while self.order.len() > BODIES_MAX || (self.bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
+            let Some((log, first)) = self.order.front().copied() else { return };
+            self.forget(log, first);
         }
     }
 
     pub(crate) fn forget(&mut self, log: i64, first: u64) {
-        self.rows.remove(&(log, first));
+        if let Some(rows) = self.rows.remove(&(log, first)) {
+            self.bytes -= rows.bytes();
+        }
         self.order.retain(|key| *key != (log, first));
     }
 }
@@ -114,9 +123,27 @@ pub enum OpenError {
         /// The newest that this program knows.
         newest: u32,
     },
+    /// The disk is full.
+    #[error("the disk is full: the database cannot be opened")]
+    Full,
+    /// The file is no database, or a page of it does not read back.
+    #[error("the database is damaged and cannot be opened")]
+    Damaged(#[source] rusqlite::Error),
     /// SQLite cannot read or write the file.
     #[error("the database cannot be opened")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::Full,
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged(error)
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
 }
 
 /// A failed read or write of the store.
@@ -166,6 +193,7 @@ impl Store {
         make_private(path);
         match Self::open_as(path, Locking::Shared) {
             // No room for the index of the write-ahead log: it is held in memory then, for this process alone.
+            Err(OpenError::Full) => Self::open_as(path, Locking::Alone),
             Err(OpenError::Sqlite(error)) if is_out_of_room(&error) => Self::open_as(path, Locking::Alone),
             opened => opened,
         }
@@ -371,6 +399,20 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Whether the file at `path` is a hub's store. It is looked at as it is: nothing is written, nothing laid
+/// beside it; what cannot be read is not known to be a hub's.
+pub fn is_hub(path: &Path) -> bool {
+    let Some(name) = path.to_str() else { return false };
+    let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let found =
+        Connection::open_with_flags(format!("file:{name}?immutable=1"), flags).and_then(|connection| {
+            connection.query_row("SELECT 1 FROM fact WHERE name = 'hub'", [], |_| Ok(())).optional()
+        });
+    matches!(found, Ok(Some(())))
+}
+
 /// A single fact by its name, or `None`.
 ///
 /// # Errors
@@ -526,6 +568,6 @@ mod tests {
     fn what_is_no_database_is_refused() {
         let (_folder, path) = file();
         std::fs::write(&path, b"this is no database at all, only some text").expect("writes");
-        assert!(matches!(Store::open(&path), Err(OpenError::Sqlite(_))));
+        assert!(matches!(Store::open(&path), Err(OpenError::Damaged(_))));
     }
 }

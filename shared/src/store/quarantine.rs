@@ -132,6 +132,16 @@ pub fn count(tx: Tx<'_>) -> Result<u64> {
     Ok(tx.query_row("SELECT count(*) FROM quarantine", [], |row| row.get(0))?)
 }
 
+/// How many changes of one device are held for one reason.
+///
+/// # Errors
+/// The store fails.
+pub fn count_of(tx: Tx<'_>, author: DeviceId, rule: &str) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM quarantine WHERE author = ?1 AND rule = ?2")?
+        .query_row(params![author.0, rule], |row| row.get(0))?)
+}
+
 /// Bytes that are no valid batch, kept as they came.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Debris {

@@ -40,7 +40,9 @@ impl Replica {
             return Err(fault(CloseCode::Limit, "a batch is larger than allowed"));
         }
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
+        let own = LogName { author: session.device, epoch: session.epoch, reader: None };
         let expected = match session.role {
+            Role::Parent if session.shut_out.is_some() => log == own,
             Role::Parent => {
                 log.author == session.device
                     || log.reader.is_some_and(|reader| reader.device == session.device)
@@ -104,6 +106,7 @@ impl Replica {
     ) -> Result<(), Fault> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let (role, device, accepts) = (session.role, session.device, session.accepts);
+        let is_let_in = session.shut_out.is_none();
         // A feed written for an earlier life of this laptop, or by one of the hub.
         let followed = self.station.feed_epoch.map(|epoch| self.station.own_feed(epoch));
         if role == Role::Child && followed != Some(name) {
@@ -122,7 +125,7 @@ impl Replica {
         if role == Role::Parent && !accepts {
             return Ok(());
         }
-        if role == Role::Parent && !self.is_active(device)? {
+        if role == Role::Parent && is_let_in && !self.is_active(device)? {
             return Err(fault(CloseCode::Revoked, "this laptop may not connect"));
         }
         match self.intake(now, peer, &batch) {
@@ -145,10 +148,12 @@ impl Replica {
     pub(super) fn intake(&mut self, now: Now, peer: PeerId, batch: &Batch) -> Result<Tally, IntakeError> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(Tally::default()) };
         let (role, key, unit, epoch) = (session.role, session.key, session.unit.clone(), session.epoch);
+        let shut_out = session.shut_out;
         let Self { store, station, registries, .. } = self;
         let hub_key = station.place.as_ref().map(|place| place.hub_key);
         let outcome = store.commit(|tx| {
             let mut intake = Intake::new(tx, station, registries, now);
+            intake.shut_out = shut_out;
             match (role, batch.log.reader, unit, hub_key) {
                 (Role::Parent, None, Some(unit), _) if batch.log.epoch != epoch => {
                     intake.returned_batch(batch, &key, &unit)?;
@@ -205,6 +210,7 @@ impl Replica {
             self.sessions.get(&peer).is_some_and(|session| durable >= session.announced)
         });
         if done {
+            self.end_if_left_behind(peer)?;
             self.extend_feed(now, peer, &Holdings::AsTold);
         }
         if tally.new > 0 {
@@ -259,15 +265,18 @@ impl Replica {
     /// Parent: writes what a device has not been told into its feed.
     pub(super) fn extend_feed(&mut self, now: Now, peer: PeerId, holdings: &Holdings) {
         let Some(session) = self.sessions.get(&peer) else { return };
-        if session.role != Role::Parent || session.phase != Phase::Linked || !session.accepts {
+        let is_told = session.accepts && session.shut_out.is_none();
+        if session.role != Role::Parent || session.phase != Phase::Linked || !is_told {
             return;
         }
+        let packs = session.packs;
         let (device, epoch, Some(unit)) = (session.device, session.epoch, session.unit.clone()) else {
             return;
         };
         let Self { store, station, registries, .. } = self;
-        let extended = store
-            .commit(|tx| Extension::new(tx, station, registries, (device, epoch, &unit), now)?.run(holdings));
+        let extended = store.commit(|tx| {
+            Extension::new(tx, station, registries, (device, epoch, &unit), packs, now)?.run(holdings)
+        });
         match extended {
             Ok(feed) => {
                 if let Some(session) = self.sessions.get_mut(&peer)
@@ -308,7 +317,7 @@ impl Replica {
                 return Ok(());
             }
             if let Some(batch) = session.sending.returns.pop_front() {
-                session.sending.begin(&batch, None);
+                session.sending.begin(&batch, 0, None);
                 continue;
             }
             let Some((name, next)) = session.sending.log else { return Ok(()) };
@@ -318,9 +327,13 @@ impl Replica {
             let Some(batch) = batch.filter(|batch| batch.first == next && !batch.signature.is_empty()) else {
                 break;
             };
-            session.sending.begin(&batch, session.resume.take());
+            let changes = if name.reader.is_some() {
+                batch.last - batch.first + 1
+            } else {
+                changes::count_between(tx, name.author, name.epoch, batch.first - 1, batch.last)?
+            };
+            session.sending.begin(&batch, changes, session.resume.take());
             session.sending.log = Some((name, batch.last + 1));
-            session.sent += batch.last - batch.first + 1;
             let left = log.map_or(0, |log| log.head.index - batch.last);
             let output = session.progress(left);
             self.outputs.push_back(output);

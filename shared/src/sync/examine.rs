@@ -210,12 +210,12 @@ fn verify(
 
 fn verify_batch(log: &Log, batch: &Batch, key: Option<PublicKey>) -> Result<(), Broken> {
     let broken = |sort| Broken::At(batch.first, sort);
-    let entries = batch.entries().map_err(|_| broken(LogFaultSort::Unreadable))?;
+    let entries = log::read(batch).map_err(|_| broken(LogFaultSort::Unreadable))?;
     if entries.len() as u64 != (batch.last + 1).saturating_sub(batch.first) {
         return Err(broken(LogFaultSort::Gap));
     }
     let mut chain = batch.before;
-    for entry in &entries {
+    for (entry, _) in &entries {
         let hash = match entry {
             Entry::Change { change, .. } | Entry::Fed { change, .. } => {
                 Some(document::hash(change).map_err(|_| broken(LogFaultSort::Unreadable))?)

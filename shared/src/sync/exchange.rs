@@ -64,12 +64,16 @@ impl Replica {
         match fault {
             Fault::Peer(code, reason) => self.close(peer, code, reason),
             Fault::Store(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "store what a peer sent");
-                let reason = if matches!(error, StoreError::Full) {
-                    "the disk is full, nothing more can be stored"
+                let full = matches!(error, StoreError::Full);
+                let error = &error as &dyn std::error::Error;
+                if full && self.station.hub {
+                    // No van can hand over until somebody makes room.
+                    tracing::error!(error, "store what a laptop sent");
                 } else {
-                    "the database failed"
-                };
+                    tracing::warn!(error, "store what a peer sent");
+                }
+                let reason =
+                    if full { "the disk is full, nothing more can be stored" } else { "the database failed" };
                 self.close(peer, CloseCode::Internal, reason.to_owned());
             }
         }
@@ -137,6 +141,13 @@ impl Replica {
                 self.take_lacks(now, peer, hashes, returned)
             }
             (Role::Parent, _, _, Frame::Bye) => {
+                if let Some(standing) = self.sessions.get(&peer).and_then(|session| session.shut_out) {
+                    let reason = format!(
+                        "this laptop is {}; what it still held is at the hub, for a person to judge",
+                        standing.word()
+                    );
+                    return Err(fault(CloseCode::Revoked, reason));
+                }
                 self.close(peer, CloseCode::Done, "everything is said".to_owned());
                 Ok(())
             }

@@ -48,6 +48,8 @@ pub(super) struct Extension<'a> {
     scope: Scope,
     log: Log,
     feed: Feed,
+    /// The newest dictionary of packed batches that the device knows; `None` where it reads rows alone.
+    packs: Option<u8>,
     /// Whether the villages of units have moved since the feed was extended last.
     scope_moved: bool,
     open: Vec<(Entry, Option<ChangeHash>)>,
@@ -59,6 +61,7 @@ impl<'a> Extension<'a> {
         station: &'a Station,
         registries: &'a Registries,
         (device, epoch, unit): (DeviceId, Epoch, &UnitId),
+        packs: Option<u8>,
         now: Now,
     ) -> Result<Self> {
         let log = log::find_or_begin(tx, &station.feed_for(device, epoch))?;
@@ -75,6 +78,7 @@ impl<'a> Extension<'a> {
             scope,
             log,
             feed,
+            packs,
             scope_moved: false,
             open: Vec::new(),
         })
@@ -102,7 +106,9 @@ impl<'a> Extension<'a> {
         self.flush()?;
         feeds::set_state(self.tx, self.log.row, self.feed)?;
         let station = self.station;
-        log::sign(self.tx, &self.log, |message| station.key.sign(Context::FeedHead, message).0.to_vec())?;
+        log::sign(self.tx, &self.log, self.packs, |message| {
+            station.key.sign(Context::FeedHead, message).0.to_vec()
+        })?;
         Ok(self.log)
     }
 

@@ -5,6 +5,7 @@ use super::{
     enrolment::{self, EnrolError},
     exchange::{Fault, fault, protocol},
     feed::Holdings,
+    gate::Refusal,
     receipts::receipt_is_sound,
     repair::Repair,
     session::{CREDIT_BYTES, Phase, is_head},
@@ -17,14 +18,19 @@ use crate::{
     store::{
         self, StoreError, changes, devices, feeds,
         log::{self, Half},
+        quarantine,
     },
     time::{Now, Timestamp},
     wire::{
         Frame,
         batch::{Batch, LogName, Reader},
         frame::{Cursor, Enrol, Enrolled, Hello, LogVerdict, Partial, VERSION, Welcome},
+        pack,
     },
 };
+
+/// Changes that a revoked or lost laptop may leave behind: a thief shall not fill the hub's disk.
+const LEFT_BEHIND_MAX: u64 = 20_000;
 
 impl Replica {
     /// The child's first words on a connection.
@@ -87,6 +93,7 @@ impl Replica {
             clock: now.wall,
             eager: resting,
             program: env!("CARGO_PKG_VERSION").to_owned(),
+            packs: Some(pack::NEWEST),
         };
         let feed_name = feed.map(|feed| feed.name);
         let session = self.sessions.get_mut(&peer).ok_or_else(|| protocol("gone"))?;
@@ -151,10 +158,13 @@ impl Replica {
         let key = session.key;
         let device = devices::by_key(self.store.reader(), &key)?
             .ok_or_else(|| fault(CloseCode::UnknownDevice, "this hub does not know the laptop: enrol it"))?;
-        if device.standing != devices::Standing::Active {
-            let reason = format!("this laptop is {}", device.standing.word());
-            return Err(fault(CloseCode::Revoked, reason));
-        }
+        let shut_out = match device.standing {
+            devices::Standing::Active => None,
+            standing if self.may_leave_behind(&device, hello)? => Some(standing),
+            standing => {
+                return Err(fault(CloseCode::Revoked, format!("this laptop is {}", standing.word())));
+            }
+        };
         if !hello.versions.contains(&VERSION) {
             let reason = format!("this hub speaks version {VERSION}: update the laptop's program");
             return Err(fault(CloseCode::WrongVersion, reason));
@@ -165,15 +175,18 @@ impl Replica {
             }
         }
         self.check_own_past(peer, device.device, hello)?;
-        let (welcome, log_name) = self.welcome(now, &device, hello)?;
+        let (mut welcome, log_name) = self.welcome(now, &device, hello)?;
+        welcome.reconcile &= shut_out.is_none();
         self.journal_device(device.device);
         let reconcile = welcome.reconcile;
-        let continues = welcome.verdict == LogVerdict::Continues;
+        let verdict = welcome.verdict;
+        let continues = verdict == LogVerdict::Continues;
         let durable = welcome.durable.index;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.device = device.device;
         session.epoch = hello.epoch;
         session.unit = Some(device.unit.clone());
+        session.shut_out = shut_out;
         session.phase = Phase::Linked;
         session.deadline = None;
         session.repair = reconcile.then(Repair::default);
@@ -189,12 +202,15 @@ impl Replica {
         session.sending = super::session::Sending::default();
         session.sending.credit = CREDIT_BYTES;
         session.resume = hello.partial;
+        session.packs = hello.packs;
         session.accepts = continues;
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));
         self.outputs.push_back(output);
         self.event(Event::Linked { peer, device: device.device });
         if !continues {
+            let forked = verdict == LogVerdict::Forked;
+            self.event(Event::AnotherLife { device: device.device, forked });
             return Ok(());
         }
         if let Some(half) = self.half_of(&log_name)?
@@ -203,11 +219,39 @@ impl Replica {
             session.incoming = Some((log_name, half));
         }
         self.receipt_if_behind(now, peer)?;
+        self.end_if_left_behind(peer)?;
         if !reconcile {
             let holdings = if hello.holds == 0 { Holdings::Nothing } else { Holdings::AsTold };
             self.extend_feed(now, peer, &holdings);
         }
         self.pump(peer);
+        Ok(())
+    }
+
+    /// Whether a laptop that is revoked or lost may hand over what it has not handed over yet, or has no receipt
+    /// for: it goes to quarantine, and the laptop is told nothing of others.
+    fn may_leave_behind(&self, device: &devices::Device, hello: &Hello) -> Result<bool, StoreError> {
+        if device.standing == devices::Standing::Suspended {
+            return Ok(false);
+        }
+        let tx = self.store.reader();
+        let name = LogName { author: device.device, epoch: hello.epoch, reader: None };
+        let durable = log::find(tx, &name)?.map_or(0, |log| log.head.index);
+        let receipted = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
+        let held = quarantine::count_of(tx, device.device, Refusal::SHUT_OUT)?;
+        Ok(held < LEFT_BEHIND_MAX && (hello.log.index > durable || receipted < durable))
+    }
+
+    /// Parent: a laptop that may only leave something behind has done so.
+    pub(super) fn end_if_left_behind(&mut self, peer: PeerId) -> Result<(), StoreError> {
+        let durable = self.durable(peer)?.unwrap_or(0);
+        if let Some(session) = self.sessions.get(&peer)
+            && session.shut_out.is_some()
+            && durable >= session.announced
+        {
+            let feed = session.feed_at;
+            self.say(peer, &Frame::CaughtUp { feed, durable });
+        }
         Ok(())
     }
 
@@ -329,6 +373,7 @@ impl Replica {
                 letter,
                 reconcile,
                 unit: device.unit.clone(),
+                packs: Some(pack::NEWEST),
             };
             Ok((welcome, name))
         })
@@ -385,16 +430,21 @@ impl Replica {
             place.unit = Some(welcome.unit.clone());
         }
         let lowers = devices::receipted(store.reader(), station.epoch)? > welcome.durable.index;
-        if is_new || lowers || place != station.place {
+        let packs_anew = station.packs != welcome.packs;
+        if is_new || lowers || packs_anew || place != station.place {
             store.commit(|tx| {
                 if let Some(place) = &place {
                     place.save(tx)?;
+                }
+                if packs_anew {
+                    Station::save_packs(tx, welcome.packs)?;
                 }
                 devices::lower_receipt(tx, station.epoch, welcome.durable.index)?;
                 if is_new { begin_feed(tx, station, &welcome.hub_epoch) } else { Ok(()) }
             })?;
         }
         station.place = place;
+        station.packs = welcome.packs;
         station.feed_epoch = Some(welcome.hub_epoch);
         Ok(is_new)
     }

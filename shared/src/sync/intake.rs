@@ -24,12 +24,16 @@ use crate::{
     store::{
         self, StoreError, Tx,
         changes::{self, Indexed, State},
-        devices, feeds, log, quarantine,
+        devices::{self, Standing},
+        feeds, log, quarantine,
         quarantine::Refused,
         registries,
     },
     time::Now,
-    wire::batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
+    wire::{
+        batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
+        pack::PackError,
+    },
 };
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
@@ -105,12 +109,22 @@ pub(super) struct Intake<'a> {
     registries: &'a mut Registries,
     now: Now,
     histories: BTreeMap<DocumentId, History>,
+    /// How the sender stands, where it may only leave things behind for a person to judge.
+    pub(super) shut_out: Option<Standing>,
     pub(super) tally: Tally,
 }
 
 impl<'a> Intake<'a> {
     pub(super) fn new(tx: Tx<'a>, station: &'a Station, registries: &'a mut Registries, now: Now) -> Self {
-        Self { tx, station, registries, now, histories: BTreeMap::new(), tally: Tally::default() }
+        Self {
+            tx,
+            station,
+            registries,
+            now,
+            histories: BTreeMap::new(),
+            shut_out: None,
+            tally: Tally::default(),
+        }
     }
 
     /// Takes a batch of a device's own log; `key` and `unit` are the device's, `feed` is its feed.
@@ -129,6 +143,8 @@ impl<'a> Intake<'a> {
         if batch.first != log.head.index + 1 || batch.before != log.head.chain {
             return Err(IntakeError::Discontinuous);
         }
+        let places = log::find_places(self.tx, &log, &batch.references()?)?;
+        let batch = &Batch { places, ..batch.clone() };
         let entries = hashed(batch)?;
         log::store(self.tx, &mut log, batch)?;
         self.log_entries(batch, entries, log.row, (key, unit), feed)
@@ -174,7 +190,7 @@ impl<'a> Intake<'a> {
                     let origin = Origin { device: batch.log.author, epoch: batch.log.epoch, index };
                     let own_actor = changes::actor(self.tx, change.actor)? == Some(batch.log.author);
                     let writer = Writer::Van { device: batch.log.author, unit: unit.clone(), own_actor };
-                    if let Some(feed) = feed
+                    if let Some(feed) = feed.filter(|_| self.shut_out.is_none())
                         && change.parents.is_empty()
                     {
                         feeds::enter(self.tx, feed, document)?;
@@ -352,6 +368,9 @@ impl<'a> Intake<'a> {
         change: &Change,
         writer: &Writer,
     ) -> Result<Verdict, StoreError> {
+        if let Some(standing) = self.shut_out {
+            return Ok(Verdict::Reject(Refusal::ShutOut { standing }));
+        }
         let mut refused = Vec::new();
         for parent in &change.parents {
             if changes::find(self.tx, parent)?.is_some_and(|parent| parent.state == State::Refused) {
@@ -473,7 +492,8 @@ impl<'a> Intake<'a> {
         changes::forget_document(self.tx, document)
     }
 
-    fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
+    /// Judges a change anew that was refused.
+    pub(super) fn release(&mut self, hash: &ChangeHash) -> Result<(), IntakeError> {
         if let Some(change) = changes::find(self.tx, hash)?
             && change.state == State::Refused
         {
@@ -584,9 +604,16 @@ fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result
 fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
-    for (entry, index) in batch.entries()?.into_iter().zip(batch.first..) {
-        let hash =
-            entry.change().map(document::hash).transpose().map_err(|_| IntakeError::Build { index })?;
+    let read = match log::read(batch) {
+        // It goes on from what is not here.
+        Err(BatchError::Pack(PackError::Reference { .. })) => return Err(IntakeError::Discontinuous),
+        read => read?,
+    };
+    for ((entry, known), index) in read.into_iter().zip(batch.first..) {
+        let hash = match (known, entry.change()) {
+            (None, Some(change)) => Some(document::hash(change).map_err(|_| IntakeError::Build { index })?),
+            (known, _) => known,
+        };
         chain = chain.after(&entry, hash.as_ref());
         entries.push((index, entry, hash));
     }

@@ -26,6 +26,7 @@ mod pair;
 pub mod rebuild;
 mod receipts;
 mod reconcile;
+mod release;
 mod repair;
 pub mod replica;
 mod scope;
@@ -222,6 +223,13 @@ pub enum Event {
         /// The connection.
         peer: PeerId,
         /// Whether another machine wrote something else at the same place.
+        forked: bool,
+    },
+    /// Parent: a laptop's disk went back in time, or was copied and both went on: it begins another life.
+    AnotherLife {
+        /// Which laptop.
+        device: DeviceId,
+        /// Whether two laptops went on from one disk.
         forked: bool,
     },
     /// The hub's disk went back in time; it began another life.

@@ -124,8 +124,7 @@ fn read_logs(tx: Tx<'_>, station: &Station) -> Result<Contents> {
         let firsts = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
         for first in firsts {
             let batch = log::batch_with(tx, &log, first)?.ok_or(damaged("batch"))?;
-            let entries = batch.entries().map_err(|_| damaged("batch.body"))?;
-            for (entry, index) in entries.into_iter().zip(first..) {
+            for ((entry, _), index) in log::entries(&batch)?.into_iter().zip(first..) {
                 contents.take(tx, station, &log, index, entry)?;
             }
         }

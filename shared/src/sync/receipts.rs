@@ -136,7 +136,7 @@ impl Replica {
             session.settled = Some((feed, own));
             let event = Event::Settled {
                 peer,
-                sent: session.sent,
+                sent: session.sending.sent,
                 received: session.received,
                 receipted: session.covered,
                 quarantined: session.quarantined,

@@ -140,7 +140,7 @@ impl Replica {
                 && !batches.contains_key(&(log.row, batch.first))
             {
                 at = batch.first - 1;
-                batches.insert((log.row, batch.first), batch);
+                batches.insert((log.row, batch.first), log::alone(batch, self.station.packs)?);
                 let silent = log.name.reader.is_none() && at > 0 && !log::has_changes(tx, log, at)?;
                 if !silent {
                     break;
@@ -163,11 +163,10 @@ impl Replica {
         let Some(log) = log::all(tx)?.into_iter().rfind(is_past) else { return Ok(()) };
         let mut at = Some(1);
         while let Some(first) = at {
-            if let Some(batch) = log::batch_with(tx, &log, first)? {
-                let entries = batch.entries().map_err(|_| store::damaged("batch.body"))?;
-                if entries.iter().any(|entry| matches!(entry, Entry::Registry { .. })) {
-                    returns.insert((log.row, batch.first), batch);
-                }
+            if let Some(batch) = log::batch_with(tx, &log, first)?
+                && log::entries(&batch)?.iter().any(|(entry, _)| matches!(entry, Entry::Registry { .. }))
+            {
+                returns.insert((log.row, batch.first), batch);
             }
             at = log::next_batch(tx, &log, first)?;
         }

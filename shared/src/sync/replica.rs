@@ -55,6 +55,9 @@ pub enum ReplicaError {
     /// Nothing was set up in this store.
     #[error("nothing is set up here yet")]
     Empty,
+    /// It is a hub's, not a laptop's.
+    #[error("this folder belongs to a hub, not to a laptop")]
+    Hub,
     /// Something is set up in this store already.
     #[error("this folder already belongs to district {district}")]
     Taken {
@@ -85,9 +88,10 @@ impl Replica {
     /// Opens a laptop's store, set up with a key if it is empty.
     ///
     /// # Errors
-    /// The store fails.
+    /// The store fails, or is a hub's.
     pub fn open_laptop(mut store: Store, mut entropy: OwnedEntropy) -> Result<Self, ReplicaError> {
         let station = match Station::load(store.reader())? {
+            Some(station) if station.hub => return Err(ReplicaError::Hub),
             Some(station) => station,
             None => Station::create(&mut store, &mut *entropy, None)?,
         };

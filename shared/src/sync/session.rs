@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{Channel, Event, Output, PeerId, Role, reconcile::Reconciler, repair::Repair};
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
-    store::log::Half,
+    store::{devices::Standing, log::Half},
     time::Tick,
     wire::{
         batch::{Batch, LogName},
@@ -58,8 +58,12 @@ pub(super) struct Session {
     pub(super) announced: u64,
     /// Parent: whether the child's log continues what is held.
     pub(super) accepts: bool,
+    /// Parent: how the device stands, where it may only leave behind what it had not handed over.
+    pub(super) shut_out: Option<Standing>,
     /// Parent: the feed's entry that the child holds last.
     pub(super) feed_at: u64,
+    /// Parent: the newest dictionary of packed batches that the child knows; `None` where it reads rows alone.
+    pub(super) packs: Option<u8>,
     /// The part of our next batch that the peer holds.
     pub(super) resume: Option<Partial>,
     readers: BTreeMap<Channel, FrameReader>,
@@ -76,7 +80,6 @@ pub(super) struct Session {
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
-    pub(super) sent: u64,
     pub(super) received: u64,
     pub(super) covered: u64,
     pub(super) quarantined: u64,
@@ -91,6 +94,8 @@ pub(super) struct Sending {
     pub(super) returns: VecDeque<Batch>,
     current: Option<Current>,
     pub(super) credit: u64,
+    /// Changes, of a feed entries, in batches that are sent whole.
+    pub(super) sent: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +105,7 @@ struct Current {
     bytes: Vec<u8>,
     offset: usize,
     begun: bool,
+    changes: u64,
 }
 
 impl Session {
@@ -119,7 +125,9 @@ impl Session {
             common: 0,
             announced: 0,
             accepts: role == Role::Child,
+            shut_out: None,
             feed_at: 0,
+            packs: None,
             resume: None,
             readers: BTreeMap::new(),
             incoming: None,
@@ -129,7 +137,6 @@ impl Session {
             reconciler: None,
             owed: 0,
             settled: None,
-            sent: 0,
             received: 0,
             covered: 0,
             quarantined: 0,
@@ -155,7 +162,7 @@ impl Session {
     pub(super) fn progress(&self, left: u64) -> Output {
         Output::Event(Event::Progress {
             peer: self.peer,
-            sent: self.sent,
+            sent: self.sending.sent,
             received: self.received,
             receipted: self.covered,
             left,
@@ -174,14 +181,14 @@ impl Sending {
         *self = Self { log: Some((log, next)), credit, ..Self::default() };
     }
 
-    /// Begins to send a batch, from the byte that the receiver lacks.
-    pub(super) fn begin(&mut self, batch: &Batch, held: Option<Partial>) {
+    /// Begins to send a batch with a number of changes that count as sent, from the byte that the receiver lacks.
+    pub(super) fn begin(&mut self, batch: &Batch, changes: u64, held: Option<Partial>) {
         let bytes = batch.to_bytes();
         let digest = digest(&bytes);
         let offset = held
             .filter(|held| held.digest == digest)
             .map_or(0, |held| usize::try_from(held.held).unwrap_or(0).min(bytes.len()));
-        self.current = Some(Current { log: batch.log, digest, bytes, offset, begun: false });
+        self.current = Some(Current { log: batch.log, digest, bytes, offset, begun: false, changes });
     }
 
     /// The next bytes for the batch stream, as far as credit goes.
@@ -202,6 +209,7 @@ impl Sending {
         let left = current.bytes.len() - current.offset;
         let size = left.min(DATA_BYTES).min(usize::try_from(self.credit).unwrap_or(usize::MAX));
         if left == 0 {
+            self.sent += current.changes;
             self.current = None;
             return None;
         }

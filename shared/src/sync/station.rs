@@ -7,11 +7,16 @@ use crate::{
         self, Result, Store, Tx, damaged,
         log::{self, Log},
     },
-    wire::batch::{LogName, Reader},
+    wire::{
+        batch::{LogName, Reader},
+        pack,
+    },
 };
 
 /// The fact that names the lives before this one, 16 bytes each.
 const PAST_LIVES: &str = "past_lives";
+/// The fact that says what the hub knows of packed batches: one byte, or none.
+const HUB_PACKS: &str = "hub_packs";
 
 /// Who this machine is.
 #[derive(Debug)]
@@ -26,6 +31,9 @@ pub struct Station {
     pub place: Option<Place>,
     /// The life of the hub whose feed is followed.
     pub feed_epoch: Option<Epoch>,
+    /// The newest dictionary of packed batches that the hub knows, as it said last; `None` where it reads rows
+    /// alone. Hubs are updated first: until it has said so, it knows what this program does.
+    pub packs: Option<u8>,
 }
 
 /// Where a machine belongs.
@@ -59,12 +67,17 @@ impl Station {
         let feed_epoch = store::fact(tx, "feed_epoch")?
             .map(|bytes| Epoch::try_from(bytes.as_slice()).map_err(|_| damaged("fact.feed_epoch")))
             .transpose()?;
+        let packs = match store::fact(tx, HUB_PACKS)? {
+            Some(packs) => packs.first().copied(),
+            None => Some(pack::NEWEST),
+        };
         Ok(Some(Self {
             key: Key::from_seed(seed),
             epoch: Epoch::try_from(epoch.as_slice()).map_err(|_| damaged("fact.epoch"))?,
             hub: store::fact(tx, "hub")?.is_some(),
             place: Place::load(tx)?,
             feed_epoch,
+            packs,
         }))
     }
 
@@ -97,7 +110,8 @@ impl Station {
             }
             Ok::<_, store::StoreError>(())
         })?;
-        Ok(Self { key, epoch, hub: place.is_some(), place, feed_epoch: None })
+        let packs = Some(pack::NEWEST);
+        Ok(Self { key, epoch, hub: place.is_some(), place, feed_epoch: None, packs })
     }
 
     /// This machine's own log.
@@ -138,12 +152,17 @@ impl Station {
         Ok(())
     }
 
+    /// Keeps what the hub said that it knows of packed batches.
+    pub(super) fn save_packs(tx: Tx<'_>, packs: Option<u8>) -> Result<()> {
+        store::set_fact(tx, HUB_PACKS, packs.as_slice())
+    }
+
     /// Signs what is unsigned at the end of this machine's own log.
     ///
     /// # Errors
     /// The store fails or is damaged.
     pub fn sign_log(&self, tx: Tx<'_>, log: &Log) -> Result<()> {
-        log::sign(tx, log, |message| self.key.sign(Context::LogHead, message).0.to_vec())
+        log::sign(tx, log, self.packs, |message| self.key.sign(Context::LogHead, message).0.to_vec())
     }
 
     /// Its number; 0 before it is enrolled, and of a hub.

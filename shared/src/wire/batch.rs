@@ -2,8 +2,11 @@
 
 use minicbor::{Decode, Encode};
 
+use super::pack::{self, PackError, Packed, Places};
 use crate::{
-    change::{Change, OPERATIONS_MAX, PARENTS_MAX, PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX},
+    change::{
+        Action, Change, Key, OPERATIONS_MAX, PARENTS_MAX, PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX, Scalar,
+    },
     id::{ChangeHash, DeviceId, DocumentId, Epoch},
 };
 
@@ -17,6 +20,14 @@ pub const BATCH_ENTRIES_MAX: usize = 4_096;
 pub const BATCH_INFLATED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of one entry in row form.
 pub const ENTRY_BYTES_MAX: usize = 60 * 1024;
+/// Below this many bytes of rows, packing may not be worth its tables: rows are tried too.
+const ROWS_TRIED_BYTES: usize = 4 * 1024;
+/// Bytes that an operation in row form has at most besides its texts, bytes and predecessors.
+const OPERATION_BYTES: usize = 96;
+/// Bytes of an operation's id in row form.
+const ID_BYTES: usize = 28;
+/// Bytes that an entry in row form has at most besides its operations, for entries that hold a change.
+const HEAD_BYTES: usize = 160;
 /// Below this many bytes a batch is not worth compressing.
 const COMPRESS_BYTES_MIN: usize = 256;
 
@@ -299,6 +310,9 @@ pub enum Codec {
     /// Rows, compressed by zstd.
     #[n(1)]
     RowsZstd,
+    /// Columns: [`pack`].
+    #[n(2)]
+    Pack,
 }
 
 impl Codec {
@@ -307,6 +321,7 @@ impl Codec {
         match self {
             Self::Rows => 0,
             Self::RowsZstd => 1,
+            Self::Pack => 2,
         }
     }
 
@@ -315,6 +330,7 @@ impl Codec {
         match number {
             0 => Some(Self::Rows),
             1 => Some(Self::RowsZstd),
+            2 => Some(Self::Pack),
             _ => None,
         }
     }
@@ -348,7 +364,17 @@ pub struct Batch {
     /// its author.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
+    /// The earlier entries of the log that the body names, as far as they are known here. They do not travel:
+    /// who receives a batch finds them by [`Batch::references`], and who stores it keeps them with it.
+    #[cbor(skip)]
+    pub places: Places,
 }
+
+/// Gives the name of a change, or `None` where none can be built.
+pub type Hash = fn(&Change) -> Option<ChangeHash>;
+
+/// Entries, each with the hash of the change that it holds, where it holds one and it is known.
+pub type Hashed = Vec<(Entry, Option<ChangeHash>)>;
 
 impl Batch {
     /// What the author signs: the log's name, the last index and the chain there.
@@ -380,24 +406,63 @@ impl Batch {
         }
     }
 
-    /// Decodes the entries.
+    /// Indexes of the log's earlier entries that the body names, ascending.
     ///
     /// # Errors
-    /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
-    pub fn entries(&self) -> Result<Vec<Entry>, BatchError> {
-        let rows = self.rows()?;
-        (0..rows.len()).map(|position| rows.entry(position)).collect()
+    /// The body is malformed.
+    pub fn references(&self) -> Result<Vec<u64>, BatchError> {
+        match self.codec {
+            Codec::Rows | Codec::RowsZstd => Ok(Vec::new()),
+            Codec::Pack => Ok(pack::references(&self.body)?),
+        }
     }
 
-    /// Inflates the body and finds where each entry begins.
+    /// Decodes the entries; where a change's hash was needed for that, it comes along.
     ///
     /// # Errors
-    /// The body does not hold exactly the entries that the header announces, or exceeds a limit.
-    pub fn rows(&self) -> Result<Rows, BatchError> {
+    /// The body does not hold exactly the entries that the header announces, exceeds a limit, or names an entry
+    /// that is not in `places`.
+    pub fn entries(&self, hash: Hash) -> Result<Hashed, BatchError> {
+        if self.codec != Codec::Pack {
+            let rows = self.rows(hash)?;
+            return (0..rows.len()).map(|position| Ok((rows.entry(position)?, None))).collect();
+        }
+        let entries = pack::decode(&self.body, self.count(), &self.places, hash)?;
+        let mut total = 0;
+        for (entry, _) in &entries {
+            if let Some(change) = entry.change() {
+                limits(change)?;
+            }
+            let bytes = match bytes_at_most(entry) {
+                bytes if bytes <= ENTRY_BYTES_MAX => bytes,
+                _ => entry_bytes(entry),
+            };
+            within(bytes, ENTRY_BYTES_MAX)?;
+            total += bytes;
+        }
+        if total > BATCH_INFLATED_BYTES_MAX {
+            within(entries.iter().map(|(entry, _)| entry_bytes(entry)).sum(), BATCH_INFLATED_BYTES_MAX)?;
+        }
+        Ok(entries)
+    }
+
+    /// Brings the body into rows and finds where each entry begins.
+    ///
+    /// # Errors
+    /// As [`Batch::entries`].
+    pub fn rows(&self, hash: Hash) -> Result<Rows, BatchError> {
         let bytes = match self.codec {
             Codec::Rows => self.body.clone(),
             Codec::RowsZstd => zstd::bulk::decompress(&self.body, BATCH_INFLATED_BYTES_MAX)
                 .map_err(|_| BatchError::Malformed)?,
+            Codec::Pack => {
+                let mut rows = Rows { bytes: Vec::new(), ends: Vec::new() };
+                for (entry, _) in self.entries(hash)? {
+                    minicbor::encode(&entry, &mut rows.bytes).expect("encoding into memory cannot fail");
+                    rows.ends.push(rows.bytes.len());
+                }
+                return Ok(rows);
+            }
         };
         let mut ends = Vec::new();
         let mut decoder = minicbor::Decoder::new(&bytes);
@@ -405,9 +470,7 @@ impl Batch {
         for _ in self.first..=self.last {
             decoder.skip().map_err(|_| BatchError::Malformed)?;
             let end = decoder.position();
-            if end - start > ENTRY_BYTES_MAX {
-                return Err(BatchError::Bytes { found: end - start, limit: ENTRY_BYTES_MAX });
-            }
+            within(end - start, ENTRY_BYTES_MAX)?;
             ends.push(end);
             start = end;
         }
@@ -415,6 +478,11 @@ impl Batch {
             return Err(BatchError::Malformed);
         }
         Ok(Rows { bytes, ends })
+    }
+
+    /// How many entries the header announces.
+    fn count(&self) -> usize {
+        self.last.checked_sub(self.first).map_or(0, |before| before as usize + 1)
     }
 }
 
@@ -434,6 +502,11 @@ impl Rows {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// Bytes of all of them.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Decodes the entry at `position`, from 0.
@@ -458,26 +531,66 @@ pub struct Body {
     pub codec: Codec,
     /// The entries.
     pub bytes: Vec<u8>,
+    /// The earlier entries of the log that they name.
+    pub places: Places,
 }
 
-/// Encodes entries, compressed where that makes them smaller.
-pub fn encode<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Body {
+/// Encodes entries, each with the hash of the change that it holds: packed, or as rows where that is smaller
+/// or packing does not give back what it was given. Parents that are in `places` are named by their place; of
+/// packing dictionaries the one of this number, or an older one, is used.
+pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictionary: u8) -> Body {
+    let Some(Packed { bytes, references }) = pack::encode(entries, places, dictionary) else {
+        return encode_rows(entries.iter().map(|(entry, _)| entry));
+    };
+    if bytes.len() < ROWS_TRIED_BYTES {
+        let rows = encode_rows(entries.iter().map(|(entry, _)| entry));
+        if rows.bytes.len() <= bytes.len() {
+            return rows;
+        }
+    }
+    Body { codec: Codec::Pack, bytes, places: places.only(&references) }
+}
+
+/// Encodes entries as rows, compressed where that makes them smaller: quick, for what is soon encoded anew.
+pub fn encode_rows<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Body {
     let mut rows = Vec::new();
     for entry in entries {
         rows.extend_from_slice(&row(entry));
     }
     if rows.len() >= COMPRESS_BYTES_MIN
-        && let Ok(bytes) = zstd::bulk::compress(&rows, 9)
+        && let Ok(bytes) = zstd::bulk::compress(&rows, 3)
         && bytes.len() < rows.len()
     {
-        return Body { codec: Codec::RowsZstd, bytes };
+        return Body { codec: Codec::RowsZstd, bytes, places: Places::default() };
     }
-    Body { codec: Codec::Rows, bytes: rows }
+    Body { codec: Codec::Rows, bytes: rows, places: Places::default() }
 }
 
 /// Bytes of an entry in row form, before compression.
 pub fn entry_bytes(entry: &Entry) -> usize {
     row(entry).len()
+}
+
+/// No less than [`entry_bytes`] of an entry that holds a change, without encoding it; `usize::MAX` of others.
+fn bytes_at_most(entry: &Entry) -> usize {
+    let Some(change) = entry.change() else { return usize::MAX };
+    let operations = change.operations.iter().map(|operation| {
+        let key = match &operation.key {
+            Key::Map(key) => key.len(),
+            Key::Head | Key::Element(_) => 0,
+        };
+        let value = match &operation.action {
+            Action::Put(Scalar::Str(text)) => text.len(),
+            Action::Put(Scalar::Bytes(bytes)) => bytes.len(),
+            Action::Put(_) | Action::MakeMap | Action::MakeList | Action::Delete | Action::Increment(_) => 0,
+        };
+        OPERATION_BYTES + key + value + ID_BYTES * operation.predecessors.len()
+    });
+    HEAD_BYTES + 34 * change.parents.len() + operations.sum::<usize>()
+}
+
+fn within(found: usize, limit: usize) -> Result<(), BatchError> {
+    if found > limit { Err(BatchError::Bytes { found, limit }) } else { Ok(()) }
 }
 
 fn row<T: Encode<()>>(value: &T) -> Vec<u8> {
@@ -528,13 +641,16 @@ pub enum BatchError {
         /// The last index.
         last: u64,
     },
+    /// The packed form is broken.
+    #[error(transparent)]
+    Pack(#[from] PackError),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        change::{Action, Key, Object, Operation, Scalar},
+        change::{Object, Operation},
         id::{ActorId, Kind},
         time::Timestamp,
     };
@@ -557,8 +673,17 @@ mod tests {
         }
     }
 
-    fn batch(entries: &[Entry]) -> Batch {
-        let Body { codec, bytes } = encode(entries);
+    #[expect(clippy::unnecessary_wraps, reason = "the form of what names changes")]
+    fn name(change: &Change) -> Option<ChangeHash> {
+        Some(ChangeHash(*blake3::hash(&row(change)).as_bytes()))
+    }
+
+    fn batch(entries: &[Entry], packed: bool) -> Batch {
+        let hashed: Hashed =
+            entries.iter().map(|entry| (entry.clone(), entry.change().and_then(name))).collect();
+        let body =
+            if packed { encode(&hashed, &Places::default(), pack::NEWEST) } else { encode_rows(entries) };
+        let Body { codec, bytes, places } = body;
         Batch {
             log: LogName { author: DeviceId(4), epoch: Epoch([9; 16]), reader: None },
             first: 1,
@@ -568,6 +693,7 @@ mod tests {
             codec,
             body: bytes,
             signature: vec![0; 64],
+            places,
         }
     }
 
@@ -581,36 +707,51 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_reads_back_as_written() {
-        for entries in [entries(), vec![Entry::Actor { nonce: [3; 16] }]] {
-            let batch = batch(&entries);
+    fn a_batch_reads_back_as_written_in_every_codec() {
+        for (entries, packed, codec) in [
+            (entries(), false, Codec::RowsZstd),
+            (entries(), true, Codec::Pack),
+            (vec![Entry::Actor { nonce: [3; 16] }], true, Codec::Rows),
+        ] {
+            let batch = batch(&entries, packed);
+            assert_eq!((batch.codec, Codec::of_number(batch.codec.number())), (codec, Some(codec)));
             let read = Batch::of_bytes(&batch.to_bytes()).expect("reads");
             assert_eq!(read, batch);
-            assert_eq!(read.entries().expect("decodes"), entries);
+            let plain: Vec<_> =
+                read.entries(name).expect("decodes").into_iter().map(|(entry, _)| entry).collect();
+            assert_eq!(plain, entries);
+            let rows = read.rows(name).expect("has rows");
+            assert_eq!(rows.len(), entries.len());
+            for (position, entry) in entries.iter().enumerate() {
+                assert_eq!(rows.entry(position).as_ref(), Ok(entry));
+                assert!(entry.change().is_none() || bytes_at_most(entry) >= entry_bytes(entry));
+            }
         }
     }
 
     #[test]
     fn no_prefix_and_no_flipped_bit_panics() {
-        let bytes = batch(&entries()).to_bytes();
-        for end in 0..bytes.len() {
-            assert!(Batch::of_bytes(&bytes[..end]).is_err());
-        }
-        for at in 0..bytes.len() * 8 {
-            let mut mutant = bytes.clone();
-            mutant[at / 8] ^= 1 << (at % 8);
-            if let Ok(batch) = Batch::of_bytes(&mutant) {
-                drop(batch.entries());
+        for packed in [false, true] {
+            let bytes = batch(&entries(), packed).to_bytes();
+            for end in 0..bytes.len() {
+                assert!(Batch::of_bytes(&bytes[..end]).is_err());
+            }
+            for at in 0..bytes.len() * 8 {
+                let mut mutant = bytes.clone();
+                mutant[at / 8] ^= 1 << (at % 8);
+                if let Ok(batch) = Batch::of_bytes(&mutant) {
+                    drop(batch.entries(name));
+                }
             }
         }
     }
 
     #[test]
     fn a_bomb_is_refused_before_it_inflates() {
-        let mut bomb = batch(&entries());
+        let mut bomb = batch(&entries(), false);
         bomb.codec = Codec::RowsZstd;
         bomb.body = zstd::bulk::compress(&vec![0; BATCH_INFLATED_BYTES_MAX + 1], 19).expect("compresses");
-        assert_eq!(bomb.entries(), Err(BatchError::Malformed));
+        assert_eq!(bomb.entries(name), Err(BatchError::Malformed));
     }
 
     #[test]

@@ -121,6 +121,9 @@ pub struct Hello {
     /// The version of the child's program.
     #[n(12)]
     pub program: String,
+    /// The newest dictionary of packed batches that the child knows, 0 of none; `None` where it reads rows alone.
+    #[n(14)]
+    pub packs: Option<u8>,
 }
 
 /// What the parent makes of the child's log.
@@ -174,6 +177,9 @@ pub struct Welcome {
     /// The unit of the device.
     #[n(10)]
     pub unit: UnitId,
+    /// The newest dictionary of packed batches that the parent knows, 0 of none; `None` where it reads rows alone.
+    #[n(11)]
+    pub packs: Option<u8>,
 }
 
 /// A laptop's proof that it holds a ticket.
@@ -452,6 +458,7 @@ mod tests {
             clock: Timestamp(5),
             eager: true,
             program: "0.1.0".into(),
+            packs: Some(1),
         })
     }
 

@@ -4,7 +4,9 @@
 //! maximum that is checked before anything is allocated; nothing here panics on any input.
 
 pub mod batch;
+pub mod column;
 pub mod frame;
+pub mod pack;
 
 pub use batch::{Batch, Chain, Entry, LogName};
 pub use frame::{Frame, FrameReader};

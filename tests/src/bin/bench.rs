@@ -12,7 +12,8 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tests::{
     crossing::{self, Extent, Line},
-    people::{Order, Region, ndjson},
+    packing::{Log, compressed, floor},
+    people::{self, Order, Region, ndjson},
     process::{Hub, Running, Van},
     relay::{Profile, Relay},
 };
@@ -27,18 +28,29 @@ struct Arguments {
     /// A tenth of the cases: an impression within minutes.
     #[arg(long)]
     quick: bool,
-    /// Only the exchange over thin links: minutes.
-    #[arg(long)]
-    link: bool,
+    /// Only these parts.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Prints the figures as one JSON value, not as a table.
     #[arg(long)]
     json: bool,
 }
 
+/// A part of the benchmark.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Part {
+    /// The codec of batches: seconds.
+    Pack,
+    /// The exchange over thin links: minutes.
+    Link,
+    /// Many cases on a van and at the hub.
+    Cases,
+}
+
 /// One line of the table.
 #[derive(Debug)]
 struct Figure {
-    name: &'static str,
+    name: String,
     value: f64,
     /// What the value should not exceed; None is for information.
     goal: Option<f64>,
@@ -52,8 +64,17 @@ const SEARCHES: u32 = 20;
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let cases = if arguments.quick { arguments.cases / 10 } else { arguments.cases };
-    let mut figures = if arguments.link { Vec::new() } else { measure(cases)? };
-    figures.extend(crossings(arguments.quick)?);
+    let is_wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let mut figures = Vec::new();
+    if is_wanted(Part::Pack) {
+        figures.extend(packed()?);
+    }
+    if is_wanted(Part::Link) {
+        figures.extend(crossings(arguments.quick)?);
+    }
+    if is_wanted(Part::Cases) {
+        figures.extend(measure(cases)?);
+    }
     let mut out = io::stdout().lock();
     if arguments.json {
         writeln!(out, "{}", json!({"figures": figures.iter().map(Figure::to_json).collect::<Vec<_>>()}))?;
@@ -63,13 +84,64 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Cases whose columns are weighed.
+const PACKED_CASES: usize = 2_000;
+
+/// Weighs a van's log on the wire.
+fn packed() -> anyhow::Result<Vec<Figure>> {
+    let order = Order {
+        seed: 1,
+        cases: PACKED_CASES,
+        unit: "V01".to_owned(),
+        day: "2026-11-20".to_owned(),
+        refs: false,
+    };
+    let region = Region::shipped("53.02")?;
+    let cases: Vec<_> = people::cases(&region, &order)?.collect();
+    let lines: String = cases.iter().flat_map(|case| [case.to_line(), "\n".to_owned()]).collect();
+    let file = compressed(lines.as_bytes())?;
+    let mut log = Log::of(order.seed, &cases)?;
+    let least = floor(&cases, PACKED_CASES)?;
+    let whole = log.bytes(0, log.entries.len());
+    let mut figures = Vec::new();
+    let mut add = |name: &str, value, goal, unit, kind| {
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+    };
+    add("entries of 2,000 cases", log.entries.len() as f64, None, "", "count");
+    let each = |bytes: usize| bytes as f64 / PACKED_CASES as f64;
+    add("columnar floor, per case", each(least), None, "bytes", "bytes");
+    add("packed, per case", each(whole), None, "bytes", "bytes");
+    add("packed, batch of 2,000 cases / floor", whole as f64 / least as f64, Some(1.10), "", "ratio");
+    for (name, size, goal) in
+        [("packed, batches of 80 / floor", 80, 1.6), ("packed, batches of 10 / floor", 10, 2.5)]
+    {
+        // Not every case makes a person.
+        let entries = size * log.entries.len() / PACKED_CASES;
+        let bytes = log.bytes(0, entries);
+        add(name, bytes as f64 / least as f64, Some(goal), "", "ratio");
+    }
+    add("packed / NDJSON by zstd -19", whole as f64 / file as f64, Some(0.6), "", "ratio");
+    for (size, names) in [
+        (PACKED_CASES, ["encode, 2,000 changes, each", "decode and hash, 2,000 changes, each"]),
+        (10, ["encode, 10 changes, each", "decode and hash, 10 changes, each"]),
+    ] {
+        let times = log.times(size);
+        for ((name, time), goal) in names.into_iter().zip(times).zip([30.0, 25.0]) {
+            add(name, time.as_secs_f64() * 1e6, Some(goal), "µs", "time");
+        }
+    }
+    let before = log.go_on(PACKED_CASES / 2)?;
+    let edits = log.bytes(before, 100) as f64 / (PACKED_CASES / 2) as f64;
+    add("later edit, batches of 100", edits, Some(45.0), "bytes", "bytes");
+    Ok(figures)
+}
+
 /// Takes cases over thin links.
 fn crossings(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let extent = if quick { Extent { cases: 300, runs: 1 } } else { Extent { cases: 2_000, runs: 3 } };
     let mut figures = Vec::new();
     crossing::measure(extent, |Line { name, value, goal, unit, kind }| {
-        // The names are as many as the lines of the table, and needed to the end.
-        figures.push(Figure { name: name.leak(), value, goal, unit, kind });
+        figures.push(Figure { name, value, goal, unit, kind });
     })?;
     Ok(figures)
 }
@@ -87,7 +159,9 @@ fn measure(cases: usize) -> anyhow::Result<Vec<Figure>> {
     let (unit, day) = ("V01".to_owned(), "2026-11-20".to_owned());
     let lines = ndjson(&Region::shipped("53.02")?, &Order { seed: 1, cases, unit, day, refs: false })?;
     let mut figures = Vec::new();
-    let mut add = |name, value, goal, unit, kind| figures.push(Figure { name, value, goal, unit, kind });
+    let mut add = |name: &str, value, goal, unit, kind| {
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+    };
 
     let started = Instant::now();
     van.call(&["record", "--file", "-", "--json"]).stdin(lines).within(STEP_LIMIT).run().done();

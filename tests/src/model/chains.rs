@@ -68,7 +68,7 @@ fn check_logs(replica: &Replica, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow
 
 fn check_batch(batch: &Batch, keys: &BTreeMap<DeviceId, PublicKey>) -> anyhow::Result<()> {
     let mut chain = batch.before;
-    for entry in batch.entries()? {
+    for (entry, _) in log::read(batch)? {
         let hash = entry.change().map(document::hash).transpose()?;
         chain = chain.after(&entry, hash.as_ref());
     }

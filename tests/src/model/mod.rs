@@ -16,9 +16,9 @@ use shared::{
     id::{ActorId, ChangeHash, DeviceId, DocumentId},
     store::{
         changes::{self, State},
-        devices, log,
+        devices, log, quarantine,
     },
-    sync::Replica,
+    sync::{Replica, gate::Refusal},
 };
 
 use crate::{
@@ -163,8 +163,11 @@ impl Model {
                 );
                 continue;
             };
+            // What a revoked laptop brought is held for a person, for no other reason.
+            let is_left_behind = self.revoked.contains(&edit.device)
+                && quarantine::find(tx, &edit.hash)?.is_some_and(|held| held.rule == Refusal::SHUT_OUT);
             ensure!(
-                found.state == State::Applied,
+                found.state == State::Applied || is_left_behind,
                 "{:?} of {name} is {:?} at the hub",
                 edit.hash,
                 found.state
@@ -261,7 +264,7 @@ impl World {
             for hash in before.iter().filter(|hash| !after.contains(hash)) {
                 let tx = replica.store().reader();
                 let found = changes::find(tx, hash)?;
-                let refused = shared::store::quarantine::find(tx, hash)?.map(|refused| refused.reason);
+                let refused = quarantine::find(tx, hash)?.map(|refused| refused.reason);
                 eprintln!("{}: {hash:?} is now {found:?}, {refused:?}", machine.name);
             }
             ensure!(

@@ -228,13 +228,14 @@ impl<'a> Sitting<'a> {
         self.people += 1;
         let sex = if self.random.chance(0.5) { "P" } else { "L" };
         let days = self.random.between(3, 300) as i64;
+        let order = self.order;
         Person {
             nik: None,
             name: names::name(&mut self.random, sex, home.clan),
             sex,
             born: self.day_before(days).to_string(),
             estimated: false,
-            reference: Some(format!("{}-{}-bayi-{:04}", self.order.unit, self.order.day, self.people)),
+            reference: Some(format!("{}-{}-bayi-{}-{:04}", order.unit, order.day, order.seed, self.people)),
         }
     }
 

@@ -284,6 +284,11 @@ impl std::fmt::Display for Output {
 }
 
 impl Running {
+    /// Announces lines of the log at ERROR that hold `text`.
+    pub fn announce(&mut self, text: &str) {
+        self.announced.push(text.to_owned());
+    }
+
     /// The line that said it was ready.
     pub fn ready(&self) -> &Value {
         &self.ready

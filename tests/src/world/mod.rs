@@ -382,6 +382,7 @@ impl World {
             | Event::Progress { .. }
             | Event::GoAway { .. }
             | Event::Rewound { .. }
+            | Event::AnotherLife { .. }
             | Event::HubRewound { .. }
             | Event::Quarantined { .. } => {}
         }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use tests::process::Van;
+
 use crate::stage::{Stage, case, ids, line, record, recording, reports, shown, van_cases};
 
 #[test]
@@ -138,4 +140,64 @@ fn an_officer_who_is_not_listed_is_a_warning() {
     };
     assert!(!warnings("P-01").contains("P-01"));
     assert!(warnings("P-99").contains("P-99"));
+}
+
+#[test]
+fn a_folder_that_is_not_a_laptops_is_told_and_left_as_it_is() {
+    let stage = Stage::open();
+    let commands: [&[&str]; 6] = [
+        &["custody", "--safe-to-wipe"],
+        &["find", "x"],
+        &["doctor"],
+        &["sync"],
+        &["run"],
+        &["record", "--name", "A"],
+    ];
+    let nowhere = Van::at(stage.path("nowhere"));
+    std::fs::create_dir(stage.path("empty")).expect("a folder");
+    for van in [&nowhere, &Van::at(stage.path("empty"))] {
+        for arguments in commands {
+            let output = van.call(arguments).run().exited(1);
+            assert!(output.stderr.contains("nothing is enrolled in"), "{output}");
+            assert!(output.stderr.contains("What to do"), "{output}");
+        }
+    }
+    assert!(!nowhere.home().exists());
+    assert_eq!(std::fs::read_dir(stage.path("empty")).expect("a folder").count(), 0);
+    stage.stop();
+    let files = |folder: &std::path::Path| {
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .expect("a folder")
+            .flatten()
+            .map(|entry| (entry.file_name(), std::fs::read(entry.path()).expect("a file")))
+            .collect();
+        files.sort();
+        files
+    };
+    let before = files(stage.hub.home());
+    let van = Van::at(stage.hub.home().to_owned());
+    for arguments in commands.into_iter().chain([&["enroll", "KLG1-x"][..]]) {
+        let output = van.call(arguments).run().exited(1);
+        assert!(output.stderr.contains("belongs to a hub"), "{output}");
+    }
+    assert!(files(stage.hub.home()) == before, "not a byte is changed");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_told_with_the_way_out() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let file = van.home().join("keliling.db");
+    let whole = std::fs::read(&file).expect("it is there");
+    let malformed = [&whole[..100], &[0xff; 8_000]].concat();
+    for bytes in [b"this is no database, and longer than a header is. ".repeat(100), malformed, Vec::new()] {
+        std::fs::write(&file, &bytes).expect("writes");
+        for arguments in
+            [&["custody"][..], &["find", "x"], &["doctor"], &["sync"], &["record", "--name", "A"]]
+        {
+            let output = van.call(arguments).run().exited(1);
+            assert!(output.stderr.contains("damaged"), "{output}");
+            assert!(output.stderr.contains("What to do: keep this folder"), "{output}");
+        }
+    }
 }

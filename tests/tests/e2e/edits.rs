@@ -132,11 +132,15 @@ fn a_revoked_laptop_is_cut_off_at_once_and_told_why() {
     let refused = van.call(&["sync", "--json"]).run().exited(1);
     assert!(refused.text("error").contains("revoked"), "{refused}");
     assert!(refused.stderr.contains("bring the laptop to the hub operator"), "{refused}");
+    assert!(refused.text("error").contains("for a person to judge"), "{refused}");
     assert_eq!(stage.hub_cases().len(), 1);
     let again = stage.hub.call(&["device", "resume", "V01A"]).run().exited(1);
-    assert!(again.stderr.contains("enrol it anew"), "{again}");
+    assert!(again.stderr.contains("quarantine release"), "{again}");
     let status = van.run(&["custody"]);
-    assert_eq!((status.number("at_hub"), status.number("on_laptop")), (1, 1), "{status}");
+    assert_eq!((status.number("at_hub"), status.number("on_laptop")), (2, 0), "{status}");
+    let released = stage.hub.run(&["quarantine", "release", "V01A"]);
+    assert_eq!(released.number("released"), released.number("counting"), "{released}");
+    assert_eq!(stage.hub_cases().len(), 2, "what it had not handed over is not lost");
 }
 
 #[test]
@@ -152,4 +156,66 @@ fn a_suspended_laptop_comes_back_with_all_it_has() {
     assert_eq!(stage.hub_cases().len(), 1);
     let unknown = stage.hub.call(&["device", "revoke", "V09A"]).run().exited(1);
     assert!(unknown.stderr.contains("no laptop is called V09A"), "{unknown}");
+}
+
+#[test]
+fn an_amendment_warns_as_a_record_does_and_a_warning_goes_when_it_holds_no_more() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete", "nik": null, "consent": null}));
+    let codes = || {
+        let shown = van.run(&["case", "show", &slip]);
+        let warnings = shown.json()["warnings"].as_object().cloned().unwrap_or_default();
+        warnings.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(codes(), ["consent", "no_nik"]);
+    van.run(&["amend", &slip, "--set", "nik=5302015708909002", "--set", "consent=true"]);
+    assert!(!codes().iter().any(|code| code == "consent" || code == "no_nik"), "{:?}", codes());
+    let warned = van.run(&["amend", &slip, "--set", "phone=12", "--set", "nik=", "--set", "consent=false"]);
+    assert_eq!(warned.json()["warnings"].as_array().map(Vec::len), Some(3), "{warned}");
+    assert_eq!(codes(), ["consent", "no_nik", "phone"]);
+    let other = case(&van, json!({"name": "Maria", "nik": "5302015708909003"}));
+    let warned = van.run(&["amend", &slip, "--set", "nik=5302015708909003"]);
+    assert!(warned.json()["warnings"].to_string().contains("under another name"), "{warned}");
+    van.run(&["case", "show", &other]);
+}
+
+#[test]
+fn visits_and_collectors_are_named_as_people_do() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete"}));
+    van.call(&["visit", "open", " "]).run().exited(2);
+    let open = ["visit", "open", "Pasar", "--agency", "DUK", "--point", "nowhere", "--lead", "Ibu Tefa"];
+    let opened = van.run(&open);
+    assert_eq!(opened.json()["warnings"], json!(["service point nowhere is not in the registry"]));
+    let list = van.run(&["visit", "list"]);
+    let visit = list.lines.iter().find(|visit| visit["label"] == "Pasar").expect("it is listed");
+    assert_eq!(
+        (&visit["agencies"], &visit["point"], &visit["lead"]),
+        (&json!(["DUK"]), &json!("nowhere"), &json!("Ibu Tefa"))
+    );
+    van.run(&["amend", &slip, "--set", "visit=Pasar"]);
+    assert_eq!(van.run(&["case", "show", &slip]).json()["place"]["label"], "Pasar");
+    van.call(&["amend", &slip, "--set", "visit=Nowhere"]).run().exited(1);
+    let nobody = van.call(&["amend", &slip, "--set", "status=with_collector"]).run().exited(1);
+    assert!(nobody.stderr.contains("--with NAME"), "{nobody}");
+}
+
+#[test]
+fn find_says_where_it_cut_and_takes_a_telephone_number_in_any_writing() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    for name in ["Bete Nahak", "Maria Nahak", "Yosef Nahak"] {
+        case(&van, json!({"name": name, "phone": "081298765432"}));
+    }
+    let found = |words: &[&str]| van.run(&[&["find"], words].concat()).lines;
+    assert_eq!(found(&["nahak"]).len(), 3);
+    let cut = found(&["nahak", "--limit", "2"]);
+    assert_eq!((cut.len(), &cut[2]["cut"]), (3, &json!(true)));
+    for number in ["081298", "81298765432", "+6281298765432", "0812-9876-5432"] {
+        assert_eq!(found(&[number]).len(), 3, "{number}");
+    }
+    assert_eq!(found(&["+62", "812", "9876"]).len(), 3);
+    assert_eq!(found(&["089"]).len(), 0);
 }

@@ -122,10 +122,17 @@ fn a_disk_without_any_room_still_shows_what_is_there() {
     let full = record(&van, &[line(json!({"name": "No Room"}))]).exited(1);
     assert!(full.stderr.contains("disk is full") || full.stderr.contains("No space left"), "{full}");
     assert_eq!(van_cases(&van), before);
+    // What room was kept is enough to hand over.
+    sync(&van);
+    assert_eq!((stage.hub_cases(), van.run(&["custody"]).number("at_hub")), (before, 1));
     std::fs::remove_file(disk.at.join("ballast")).expect("it was there");
     case(&van, json!({"name": "Room"}));
     sync(&van);
     assert_eq!(stage.hub_cases().len(), 2);
+    disk.fill(0);
+    let other = Van::at(disk.at.join("other"));
+    let full = other.call(&["enroll", &stage.hub.invite("V02")]).run().exited(1);
+    assert!(full.stderr.contains("disk is full") && full.stderr.contains("What to do: free"), "{full}");
 }
 
 #[test]
@@ -133,6 +140,8 @@ fn a_hub_whose_disk_is_full_takes_nothing_and_stays_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = Disk::mount(&folder.path().join("disk"), 60_000) else { return };
     let stage = on_disk(folder, &disk);
+    // A human must come: the hub says so at ERROR.
+    stage.running().announce("store what a laptop sent");
     let (early, late) = (stage.van("early", "V01"), stage.van("late", "V02"));
     early.record(&day(30, 81, "V01"));
     sync(&early);
@@ -141,6 +150,7 @@ fn a_hub_whose_disk_is_full_takes_nothing_and_stays_up() {
     late.record(&day(500, 82, "V02"));
     let failed = late.call(&["sync", "--json", "--patience", "10s"]).run().exited(1);
     assert!(failed.text("error").contains("disk is full"), "{failed}");
+    assert!(failed.text("next").contains("tell the hub operator"), "{failed}");
     let custody = late.run(&["custody"]);
     let there = stage.hub_cases();
     assert!(there.is_superset(&held));

@@ -182,6 +182,7 @@ pub(crate) fn hello(station: &Station, log: Cursor) -> Vec<u8> {
         clock: Timestamp(1_795_200_000_000),
         eager: false,
         program: "0".to_owned(),
+        packs: None,
     })
     .to_bytes()
 }

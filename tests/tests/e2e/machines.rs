@@ -70,11 +70,12 @@ fn a_hub_from_an_older_backup_is_healed_by_two_vans() {
     stage.start();
     assert_eq!(stage.hub_cases().len(), 20);
     // Cut off in the middle of the repair, no laptop claims what the hub does not hold.
-    stage.link.cut_after(9_000);
+    stage.link.cut_after(6_000);
     let cut = two.call(&["sync", "--json", "--patience", "1s"]).run();
     stage.link.restore();
     let custody = two.run(&["custody"]);
-    assert!(cut.code == Some(0) || custody.number("on_laptop") >= 1, "{cut}{custody}");
+    let is_there = stage.hub_cases().is_superset(&van_cases(&two));
+    assert!(is_there || custody.number("on_laptop") >= 1, "{cut}{custody}");
     sync(&two);
     assert_eq!(two.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
     assert!(stage.hub_cases().is_superset(&van_cases(&two)), "what is green is there");

@@ -96,7 +96,7 @@ fn a_batch_that_is_cut_goes_on_over_tcp_where_it_was_cut() {
     let stage = Stage::open();
     stage.link.block_udp(true);
     let van = stage.van("van", "V01");
-    van.record(&day(200, 7, "V01"));
+    van.record(&day(800, 7, "V01"));
     stage.link.cut_after(8_000);
     let cut = van.call(&["sync", "--patience", "4s", "--json"]).run().exited(1);
     assert!(cut.text("error").contains("hung up"), "{cut}");
@@ -104,8 +104,8 @@ fn a_batch_that_is_cut_goes_on_over_tcp_where_it_was_cut() {
     stage.link.restore();
     assert_eq!(over(&van), "tcp");
     let again = stage.link.stats().up.sent.bytes - before;
-    assert_eq!(stage.hub_cases().len(), 200);
-    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("at_hub"), 200);
+    assert_eq!(stage.hub_cases().len(), 800);
+    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("at_hub"), 800);
     let whole = fs::metadata(van.home().join("keliling.db")).expect("a store").len();
     assert!(again < whole, "{again}");
 }

@@ -36,7 +36,7 @@ fn an_expired_ticket_lets_nobody_in() {
         let van = Van::at(stage.path("van"));
         let output = van.call(&["enroll", &text]).run().exited(1);
         assert!(output.stderr.contains("expired") && output.stderr.contains("new ticket"), "{output}");
-        assert!(van.call(&["record", "--name", "A"]).run().exited(1).stderr.contains("not enrolled"));
+        assert!(van.call(&["record", "--name", "A"]).run().exited(1).stderr.contains("nothing is enrolled"));
     }
     assert_eq!(stage.hub.run(&["device", "list"]).lines.len(), 0);
 }

@@ -207,6 +207,46 @@ fn people_are_linked_only_where_it_is_sure() {
 }
 
 #[test]
+fn what_is_typed_of_a_known_person_is_never_lost() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let nik = "5302015708909002";
+    let first = with(json!({"name": "Citra Dewi", "person_ref": "p-1", "nik": nik, "mother": null}));
+    let made = van.record(&first).lines[0].clone();
+    let person = made["person"].as_str().expect("an id");
+    let refused = [
+        with(json!({"name": "Budi Santoso", "person_ref": "p-1"})),
+        with(json!({"name": "Citra Dewi", "person_ref": "p-1", "nik": "5302015708909003"})),
+        with(json!({"name": "Budi Santoso", "person_ref": person})),
+    ];
+    let output = record(&van, &refused).exited(1);
+    assert_eq!(output.number("refused"), 3, "{output}");
+    let words = output.lines[0]["error"].as_str().expect("words");
+    assert!(
+        words.starts_with("person_ref p-1 is Citra Dewi, NIK 530201") && words.contains("another person_ref"),
+        "{words}"
+    );
+    let later = json!({
+        "name": "CITRA DEWI", "nik": nik, "service": "DUK-KK", "born": "1990-08-18", "phone": "081299999999",
+        "address": "RT 2", "mother": "Bete",
+    });
+    let output = record(&van, &[with(later)]).done();
+    let slip = output.lines[0]["slip"].as_str().expect("a number");
+    let shown = van.run(&["case", "show", slip]);
+    let stored = &shown.json()["subject"];
+    assert_eq!(
+        (&stored["born"], &stored["phone"], &stored["address"], &stored["mother"]),
+        (&json!("1990-08-17"), &json!("+6281234567890"), &json!("RT 1"), &json!("Bete")),
+        "{shown}"
+    );
+    let warning = shown.json()["warnings"]["differs"].as_str().expect("it is stored");
+    for both in ["1990-08-17", "1990-08-18", "+6281234567890", "+6281299999999", "RT 1", "RT 2"] {
+        assert!(warning.contains(both), "{both}: {warning}");
+    }
+    assert!(output.lines[0]["warnings"].to_string().contains("RT 2"), "{output}");
+}
+
+#[test]
 fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let folder = tempfile::tempdir().expect("folder");
     let (hub, _running, van) = begin(folder.path());

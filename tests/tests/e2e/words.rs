@@ -55,6 +55,7 @@ fn wrong_usage_exits_with_two_and_help_with_an_example() {
         (Program::Van, &["sync", "--patience", "soon"]),
         (Program::Van, &["amend", "x", "--set", "colour=red"]),
         (Program::Van, &["run", "--web", "0.0.0.0:0"]),
+        (Program::Van, &["record"]),
         (Program::Van, &["record", "--position", "here", "--name", "A"]),
         (Program::Hub, &["init", "--district", "fifty"]),
         (Program::Hub, &["init"]),
@@ -99,6 +100,35 @@ fn commands(which: Program) -> Vec<Vec<String>> {
         found.push(command);
     }
     found
+}
+
+#[test]
+fn the_numbers_in_helps_and_in_the_tour_are_right() {
+    let mut texts = vec![include_str!("../../../README.md").to_owned()];
+    for which in [Program::Van, Program::Hub] {
+        for command in commands(which) {
+            let words: Vec<&str> = command.iter().map(String::as_str).collect();
+            texts.push(program(which, &[&words[..], &["--help"]].concat()).run().done().stdout);
+        }
+    }
+    let (mut slips, mut villages) = (0, 0);
+    for word in texts.iter().flat_map(|text| text.split([' ', '\n', '`', '"', '\'', ',', ';', '(', ')', '|']))
+    {
+        let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(!digits || word.parse::<shared::nik::Nik>().is_ok(), "{word}");
+        if word.starts_with(|c: char| c.is_ascii_digit()) && word.matches('/').count() == 3 {
+            slips += 1;
+            assert!(word.parse::<shared::slip::SlipNumber>().is_ok(), "{word}");
+        }
+        let parts: Vec<&str> = word.split('.').collect();
+        let coded =
+            parts.len() == 4 && parts[3].len() == 4 && word.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        if coded {
+            villages += 1;
+            assert!(word.parse::<shared::id::VillageCode>().is_ok(), "{word}");
+        }
+    }
+    assert!(slips >= 5 && villages >= 3, "{slips} slip numbers, {villages} villages");
 }
 
 /// Standard output is JSON alone, one value a line; so is standard error, but for the log.
@@ -206,6 +236,7 @@ fn every_command_speaks_json() {
         (&["init", "--district", "53.02"], 1),
         (&["run"], 1),
         (&["device", "revoke", "1"], 0),
+        (&["quarantine", "release", "V01A"], 1),
     ] {
         ask(Program::Hub, arguments, code);
     }
@@ -254,6 +285,9 @@ fn whoever_holds_the_store_serves_the_others() {
     writeln!(pipe, "{}", crate::stage::line(json!({"name": "One"}))).expect("it is taken");
     recording.line(|line| line["line"] == 1);
     questions(&van);
+    let under_way = van.call(&["sync", "--json"]).run().exited(1);
+    assert!(under_way.stderr.contains("a recording is under way"), "{under_way}");
+    assert!(under_way.stderr.contains("sync` again when it is done"), "{under_way}");
     assert_eq!(van_cases(&van).len(), 2);
     writeln!(pipe, "{}", crate::stage::line(json!({"name": "Two"}))).expect("it is taken");
     drop(pipe);

@@ -79,8 +79,12 @@ fn row_line(row: &Value) -> String {
     )
 }
 
-pub(super) fn find(desk: &mut Desk, text: &str) -> anyhow::Result<()> {
-    let answer = desk.list(Request::Find { text: text.to_owned() }, row_line)?;
+pub(super) fn find(desk: &mut Desk, text: String, limit: usize) -> anyhow::Result<()> {
+    let answer = desk.list(Request::Find { text, limit }, row_line)?;
+    if answer["cut"] == true {
+        desk.printer.value(&json!({"cut": true, "limit": limit}))?;
+        desk.printer.text(format_args!("The first {limit} of more: add words, or --limit COUNT."))?;
+    }
     if answer["cases"] == 0 {
         desk.printer.text("No case matches every word.")?;
     }

@@ -16,6 +16,7 @@ use crate::{
         output::{Failure, Printer},
     },
     link::{FIRST_PACKET, PATIENCE, Purpose, Target},
+    start,
 };
 
 pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> anyhow::Result<()> {
@@ -48,13 +49,17 @@ pub(super) fn enroll(home: &Home, options: &Enroll, mut printer: Printer) -> any
             addresses: ticket.addresses,
         })
     };
-    let (report, serving) = exchange(home, lock, options.patience.unwrap_or(PATIENCE), enrol, target)?;
+    let (report, serving) = {
+        let patience = options.patience.unwrap_or(PATIENCE);
+        exchange(home, lock, start::open_new(home), patience, enrol, target)?
+    };
     let agent = serving.finish();
     let Some(place) = &agent.replica().station().place else {
         let error = report.error.unwrap_or_else(|| "the hub did not answer".to_owned());
         let next = report.next.unwrap_or_else(|| "try again where there is a network".to_owned());
         return Err(Failure::new(error).next(next).into());
     };
+    home.keep_room();
     tell(place, agent.replica().registries(), report.seconds, &mut printer)?;
     if !report.ok {
         let error = report.error.unwrap_or_default();

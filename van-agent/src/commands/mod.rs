@@ -23,6 +23,7 @@ use crate::{
         output::{Failure, Printer},
     },
     request::Request,
+    start,
 };
 
 /// Does what was typed.
@@ -36,7 +37,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Completions { shell } = cli.command {
         return completions(shell, printer);
     }
-    let home = Home::open(folder(cli.home)?)?;
+    if let Command::Run { web } = &cli.command {
+        run::check(*web)?;
+    }
+    if let Command::Record(options) = &cli.command {
+        record::check(options)?;
+    }
+    let folder = folder(cli.home)?;
+    let enrols = matches!(cli.command, Command::Enroll(_));
+    let home = if enrols { start::new_home(folder)? } else { start::home(folder)? };
     match cli.command {
         Command::Enroll(options) => enroll::enroll(&home, &options, printer),
         Command::Record(options) => record::record(&home, *options, printer),
@@ -59,7 +68,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
     match command {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
-        Command::Find { text } => case::find(&mut desk, &text.join(" ")),
+        Command::Find { text, limit } => case::find(&mut desk, text.join(" "), limit),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),

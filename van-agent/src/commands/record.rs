@@ -24,6 +24,7 @@ use crate::{
         save::GROUP_LINES_MAX,
     },
     request::{RawLine, Request},
+    start,
 };
 
 /// Bytes of lines in one request, at most: escaped they still fit into it.
@@ -42,6 +43,21 @@ struct Summary {
     unsaved_from: Option<u64>,
 }
 
+/// Refuses flags that make no case, whatever is on the laptop.
+pub(super) fn check(options: &cli::Record) -> Result<(), Failure> {
+    if options.file.is_some() {
+        return Ok(());
+    }
+    let cli::Record { nik, name, person_ref, village, service, officer, .. } = options;
+    if [nik, name, person_ref, village, service, officer].into_iter().all(Option::is_none) {
+        let message = "there is nothing to record: name (or nik, or person_ref), sex, village, service and officer are missing";
+        return Err(
+            Failure::usage(message).next("give them as flags, or --file FILE; see `van-agent record --help`")
+        );
+    }
+    line_of(options.clone()).map(drop)
+}
+
 pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) -> anyhow::Result<()> {
     let Some(path) = options.file.clone() else { return record_one(home, options, &mut printer) };
     let input: Box<dyn BufRead + Send> = if path == Path::new("-") {
@@ -56,7 +72,7 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
             save_all(input, &mut printer, &mut summary, |request| ask_other(&mut client, request))
         }
         Reached::Alone(lock) => {
-            let serving = Serving::begin(home, lock, |_| {}, |_| {})?;
+            let serving = Serving::begin(home, lock, start::open(home), |_| {}, |_| {})?;
             let handle = serving.owner.handle().clone();
             let result = save_all(input, &mut printer, &mut summary, |request| ask_own(&handle, request));
             serving.end();
@@ -66,9 +82,12 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
     summary.tell(&mut printer)?;
     result?;
     if summary.refused > 0 {
-        return Err(Failure::new(format!("{} lines were refused", summary.refused))
-            .next("correct these lines and record them again; the others are saved")
-            .into());
+        return Err(Failure::new(match summary.refused {
+            1 => "1 line was refused".to_owned(),
+            refused => format!("{refused} lines were refused"),
+        })
+        .next("correct these lines and record them again; the others are saved")
+        .into());
     }
     Ok(())
 }

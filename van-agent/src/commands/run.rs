@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     access::Serving,
-    agent::{Agent, SyncCall, not_enrolled},
+    agent::{Agent, SyncCall},
     host::{
         control::Client,
         home::{Home, LOCK_PATIENCE, Lock},
@@ -18,37 +18,38 @@ use crate::{
         web::SignIn,
     },
     link::{Keeper, Report, said},
+    start,
     web::{self, Exchange},
 };
 
 /// How often the owner's thread is asked whether it lives.
 const PULSE: Duration = Duration::from_secs(5);
 
-pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
+/// Refuses an address that others could open.
+pub(super) fn check(at: SocketAddr) -> Result<(), Failure> {
     if !at.ip().is_loopback() {
         return Err(Failure::usage(format!("the page is not shown on {at}: it is for this machine alone"))
-            .next("use a loopback address such as --web 127.0.0.1:4470")
-            .into());
+            .next("use a loopback address such as --web 127.0.0.1:4470"));
     }
+    Ok(())
+}
+
+pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
-    let (mut enrolled, mut offset_minutes) = (false, 0);
+    let mut offset_minutes = 0;
     let serving = Serving::begin(
         home,
         lock,
+        start::open(home),
         |agent| {
-            enrolled = agent.replica().station().place.is_some();
             offset_minutes = agent.offset_minutes();
             agent.set_link(call_sender);
         },
         // Where nobody listens any more the program is ending.
         move |event| drop(event_sender.send(event)),
     )?;
-    if !enrolled {
-        serving.end();
-        return Err(not_enrolled().into());
-    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = serving.owner.handle().clone();
     let link = Link { home: home.clone(), events, calls, offset_minutes };

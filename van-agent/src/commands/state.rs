@@ -3,12 +3,7 @@
 use serde_json::Value;
 
 use super::{Desk, field};
-use crate::{host::output::Failure, request::Request};
-
-/// The way out where a laptop's store is damaged.
-pub(super) const DAMAGED: &str = "keep this folder as it is, for what it holds that the hub does not; ask the hub \
-    operator for a new ticket and enrol anew in another folder (`van-agent --home NEW-FOLDER enroll TICKET`): the \
-    hub returns everything that it holds";
+use crate::{host::output::Failure, request::Request, start::DAMAGED};
 
 pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
     let custody = desk.ask(Request::Custody)?;
@@ -31,13 +26,30 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
     if !safe {
         for case in custody["lost"].as_array().into_iter().flatten() {
             let (slip, name) = (field(case, "slip"), field(case, "name"));
-            desk.printer.text(format_args!("  would be lost: {slip}  {name}"))?;
+            let why = match case["why"].as_str() {
+                Some("draft") => "a draft, at the hub: nobody else will finish it",
+                _ => "would be lost: not at the hub yet",
+            };
+            desk.printer.text(format_args!("  {slip}  {name}  ({why})"))?;
         }
     }
     if safe_to_wipe && !safe {
-        return Err(Failure::new("a wipe of this laptop would lose what the hub does not hold")
-            .next("give `van-agent sync` where there is a network, and finish or cancel drafts")
-            .into());
+        let (unsent, drafts) = (custody["unsent"] != 0, custody["drafts"] != 0);
+        let (what, next) = match (unsent, drafts) {
+            (false, true) => (
+                "this laptop has drafts that nobody else will finish",
+                "finish or cancel each with `van-agent amend SLIP --set status=received` (or cancelled), then sync",
+            ),
+            (true, true) => (
+                "a wipe of this laptop would lose what the hub does not hold, and it has drafts",
+                "finish or cancel the drafts, then give `van-agent sync` where there is a network",
+            ),
+            _ => (
+                "a wipe of this laptop would lose what the hub does not hold",
+                "give `van-agent sync` where there is a network",
+            ),
+        };
+        return Err(Failure::new(what).next(next).into());
     }
     Ok(())
 }

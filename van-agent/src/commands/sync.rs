@@ -2,17 +2,18 @@
 
 use std::{
     io::{self, IsTerminal},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use shared::sync::{CloseCode, Event};
+use shared::sync::{CloseCode, Event, Replica};
 use tokio::sync::mpsc;
 
 use crate::{
     access::{Serving, call},
-    agent::{Agent, not_enrolled},
+    agent::{Agent, NO_LINK, not_enrolled},
     host::{
         control::{Client, Reached, reach},
         home::{Home, LOCK_PATIENCE, Lock},
@@ -20,24 +21,56 @@ use crate::{
     },
     link::{Keeper, Progress, Report, Target, said},
     request::Request,
+    start::{self, StartError},
 };
 
+/// How often whoever holds the store without a link is asked again.
+const LINK_POLL: Duration = Duration::from_millis(200);
+
 pub(super) fn sync(home: &Home, patience: Duration, mut printer: Printer) -> anyhow::Result<()> {
-    let report = match reach(home, LOCK_PATIENCE)? {
-        Reached::Through(client) => ask(client, patience)?,
-        Reached::Alone(lock) => {
+    let report = match reach_link(home, patience)? {
+        Way::Told(report) => report,
+        Way::Alone(lock) => {
+            home.give_way();
             let (report, serving) = exchange(
                 home,
                 lock,
+                start::open(home),
                 patience,
                 |_| Ok(()),
                 |agent| Target::of(agent).ok_or_else(not_enrolled),
             )?;
             serving.end();
+            home.keep_room();
             serde_json::to_value(report)?
         }
     };
     tell(&report, &mut printer)
+}
+
+/// How the exchange is had.
+enum Way {
+    /// Somebody who keeps a link has done it.
+    Told(Value),
+    /// By this process.
+    Alone(Lock),
+}
+
+/// Takes the home, or asks whoever keeps a link; waits a while for whoever holds the store without one.
+fn reach_link(home: &Home, patience: Duration) -> anyhow::Result<Way> {
+    let asked = Instant::now();
+    loop {
+        let client = match reach(home, LOCK_PATIENCE)? {
+            Reached::Alone(lock) => return Ok(Way::Alone(lock)),
+            Reached::Through(client) => client,
+        };
+        match ask(client, patience) {
+            Err(failure) if failure.message == NO_LINK && asked.elapsed() < LOCK_PATIENCE => {
+                thread::sleep(LINK_POLL);
+            }
+            answered => return Ok(Way::Told(answered?)),
+        }
+    }
 }
 
 /// Asks the process that keeps the store to reconcile now.
@@ -71,6 +104,7 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
 pub(super) fn exchange(
     home: &Home,
     lock: Lock,
+    replica: Result<Replica, StartError>,
     patience: Duration,
     prepare: impl FnOnce(&mut Agent) -> Result<(), Failure>,
     target: impl FnOnce(&Agent) -> Result<Target, Failure> + Send + 'static,
@@ -81,6 +115,7 @@ pub(super) fn exchange(
     let serving = Serving::begin(
         home,
         lock,
+        replica,
         |agent| {
             agent.set_link(call_sender);
             prepared = prepare(agent);

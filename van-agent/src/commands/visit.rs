@@ -31,12 +31,22 @@ pub(super) fn visit(desk: &mut Desk, options: Visit) -> anyhow::Result<()> {
 
 fn line(visit: &Value) -> String {
     let state = if visit["closed"].is_string() { "closed" } else { "open" };
-    format!(
+    let aboard = visit["agencies"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let aboard = aboard.collect::<Vec<_>>().join(" ");
+    let mut line = format!(
         "{}  {}  {}  {} cases, {state}  {}",
         field(visit, "date"),
         field(visit, "unit"),
         field(visit, "label"),
         visit["cases"],
         field(visit, "visit"),
-    )
+    );
+    for (title, text) in
+        [("agencies", aboard.as_str()), ("point", field(visit, "point")), ("lead", field(visit, "lead"))]
+    {
+        if !text.is_empty() && text != "-" {
+            line += &format!("\n  {title}: {text}");
+        }
+    }
+    line
 }

@@ -183,7 +183,7 @@ impl Control {
     /// whether there is still somebody to take them.
     ///
     /// # Errors
-    /// There is no port on loopback, or the file cannot be written.
+    /// There is no port on loopback, or the file cannot be written for another reason than a full disk.
     pub fn serve(
         home: &Home,
         _lock: &Lock,
@@ -202,8 +202,14 @@ impl Control {
             .map_err(ControlError::Listen)?;
         // Owns the thread before anything else can fail.
         let control = Self { file: home.path(Item::Control), port, closing, listener: Some(listening) };
-        home.write(Item::Control, &serde_json::to_vec(&door).expect("plain fields have a JSON form"))?;
-        Ok(control)
+        match home.write(Item::Control, &serde_json::to_vec(&door).expect("plain fields have a JSON form")) {
+            // Nobody finds the way here then: others wait for the lock.
+            Err(HomeError::Full { .. }) => {
+                tracing::warn!("the disk is full: other commands cannot reach this program");
+                Ok(control)
+            }
+            written => written.map(|()| control).map_err(ControlError::Home),
+        }
     }
 }
 

@@ -20,6 +20,10 @@ pub const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 const LOCK_POLL: Duration = Duration::from_millis(50);
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Room that is kept for an exchange on a full disk.
+const RESERVE_BYTES: usize = 2 << 20;
+/// Less free room than this, and the reserve is given up.
+const ROOM_BYTES: usize = 256 << 10;
 
 const DATABASE: &str = "keliling.db";
 const LOCK: &str = "lock";
@@ -37,16 +41,20 @@ pub enum Item {
     Head,
     /// Which networks let no UDP through.
     Networks,
+    /// Nothing: room for one exchange on a full disk.
+    Reserve,
 }
 
 impl Item {
-    fn name(self) -> &'static str {
+    /// The file's name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::ResetKey => "reset-key",
             Self::Control => "control",
             Self::Head => "head",
             Self::Networks => "networks",
+            Self::Reserve => "reserve",
         }
     }
 }
@@ -178,6 +186,11 @@ impl Home {
         &self.folder
     }
 
+    /// The database's file of a home in `folder`, which need not be one.
+    pub fn database_in(folder: &Path) -> PathBuf {
+        folder.join(DATABASE)
+    }
+
     /// The database's file.
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
@@ -211,6 +224,25 @@ impl Home {
         match fs::remove_file(self.path(Item::Control)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io(error)),
             _ => Ok(Lock { _file: file }),
+        }
+    }
+
+    /// Lays aside room for an exchange on a full disk. Best effort: where there is none, there is none.
+    pub fn keep_room(&self) {
+        if !self.path(Item::Reserve).exists()
+            && let Err(error) = self.write(Item::Reserve, &vec![0; RESERVE_BYTES])
+        {
+            tracing::debug!(error = &error as &dyn std::error::Error, "keep room for a full disk");
+        }
+    }
+
+    /// Gives the reserve up where the disk is full.
+    pub fn give_way(&self) {
+        let probe = self.folder.join("room");
+        let full = fs::write(&probe, vec![0; ROOM_BYTES]).is_err();
+        drop(fs::remove_file(probe));
+        if full && fs::remove_file(self.path(Item::Reserve)).is_ok() {
+            tracing::warn!("the disk is full: the room that was kept for an exchange is used");
         }
     }
 
@@ -305,9 +337,13 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 fn replace(folder: &Path, file: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = file.with_extension("new");
     let mut open = private(OpenOptions::new().write(true).create(true).truncate(true)).open(&fresh)?;
-    open.write_all(bytes)?;
-    open.sync_all()?;
+    let written = open.write_all(bytes).and_then(|()| open.sync_all());
     drop(open);
+    if let Err(error) = written {
+        // On a full disk half a file takes room that others need.
+        drop(fs::remove_file(&fresh));
+        return Err(error);
+    }
     fs::rename(&fresh, file)?;
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;

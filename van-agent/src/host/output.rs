@@ -147,7 +147,9 @@ pub fn failure_of(error: &anyhow::Error) -> Failure {
     }
 }
 
-const FULL: &str = "free some space on the disk, then give the command again; nothing that was saved is lost";
+/// What to do where the disk is full.
+pub const FULL: &str =
+    "free some space on the disk, then give the command again; nothing that was saved is lost";
 
 fn is_full(error: &anyhow::Error) -> bool {
     let no_room = |cause: &(dyn std::error::Error + 'static)| {

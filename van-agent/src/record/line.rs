@@ -75,7 +75,7 @@ pub struct Identity {
     pub phone: Option<String>,
     /// Address below the village.
     pub address: Option<String>,
-    /// Village of residence.
+    /// Village of residence, where it is another one.
     pub village: Option<VillageCode>,
     /// Family card.
     pub kk: Option<String>,
@@ -157,9 +157,8 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
         fields.object("applicant")?.map(|fields| whole_identity(fields, "applicant")).transpose()?;
     let collector =
         fields.object("collector")?.map(|fields| whole_identity(fields, "collector")).transpose()?;
-    let mut subject = identity(&mut fields)?;
+    let subject = identity(&mut fields)?;
     let village: VillageCode = parsed(&fields.required("village")?, "village")?;
-    subject.village.get_or_insert_with(|| village.clone());
     let status: State = parsed(&fields.required("status")?, "status")?;
     if !status.may_begin() {
         let why = "a case begins as draft, received, complete, incomplete or waiting_for_network".to_owned();

@@ -1,11 +1,15 @@
 //! Who the people of a line are: known ones where that is sure, new ones otherwise.
+//!
+//! **Invariant:** what was typed of a known person is never lost: it is stored already, or fills what was
+//! missing, or is told in a warning of the case, or the line is refused.
 
 use shared::{
-    desk::warnings::Warning,
-    document::{Field, field, person},
-    id::{DocumentId, Kind},
+    desk::warnings::{self, Warning},
+    document::{Field, Person, View, field, person},
+    id::{DocumentId, Kind, VillageCode},
     name,
     nik::Nik,
+    phone,
     store::{lines, read_model},
     sync::writing::Writing,
 };
@@ -16,16 +20,18 @@ use super::{
 };
 
 impl Group<'_> {
-    /// The person of an identity: a known one, or a new one.
+    /// The person of an identity: a known one, or a new one, who lives in `village` unless the line says
+    /// otherwise.
     pub(super) fn person(
         &mut self,
         writing: &mut Writing<'_>,
         identity: &Identity,
+        village: Option<&VillageCode>,
         warnings: &mut Vec<Warning>,
     ) -> Result<DocumentId, RefusedError> {
         let known = self.known_person(writing, identity, warnings)?;
         if let Some(document) = known {
-            complete(writing, document, identity)?;
+            self.complete(writing, document, identity, warnings)?;
             return Ok(document);
         }
         let missing = |missing| match &identity.nik {
@@ -34,7 +40,7 @@ impl Group<'_> {
         };
         let name = identity.name.as_deref().ok_or_else(|| missing("name"))?;
         let reference = identity.person_ref.as_deref().filter(|text| text.parse::<DocumentId>().is_err());
-        let phone = identity.phone.as_deref().map(|phone| shared::phone::normalise(phone).0);
+        let phone = identity.phone.as_deref().map(|phone| phone::normalise(phone).0);
         let (document, mut edit) = writing.create(Kind::Person);
         person::New {
             district: &self.place.district,
@@ -48,7 +54,7 @@ impl Group<'_> {
             kk: identity.kk.as_deref(),
             phone: phone.as_deref(),
             address: identity.address.as_deref(),
-            village: identity.village.as_ref(),
+            village: identity.village.as_ref().or(village),
             reference,
         }
         .write(&mut edit)?;
@@ -65,27 +71,18 @@ impl Group<'_> {
     /// Who an identity is, if that is sure: by `person_ref`, or by an equal NIK with an agreeing name.
     fn known_person(
         &self,
-        writing: &Writing<'_>,
+        writing: &mut Writing<'_>,
         identity: &Identity,
         odd: &mut Vec<Warning>,
     ) -> Result<Option<DocumentId>, RefusedError> {
         if let Some(reference) = &identity.person_ref {
-            return self.referred(writing, reference);
+            return self.referred(writing, identity, reference);
         }
         let Some(nik) = &identity.nik else {
-            odd.push((
-                "no_nik",
-                "there is no NIK: a new person, who may be known already (see `person list`)".to_owned(),
-            ));
+            odd.push(warnings::no_nik());
             return Ok(None);
         };
-        let mut holders: Vec<(DocumentId, DocumentId, String)> = Vec::new();
-        for row in read_model::people_of_nik(writing.tx, nik.as_str())? {
-            holders.push((row.document, row.twin, row.name));
-        }
-        for (document, name) in self.made.by_nik.get(nik).into_iter().flatten() {
-            holders.push((*document, *document, name.clone()));
-        }
+        let holders = self.holders(writing, nik)?;
         let Some(typed) = &identity.name else {
             // With the NIK alone only one person may be meant.
             let one = holders.first().filter(|first| holders.iter().all(|other| other.1 == first.1));
@@ -96,60 +93,138 @@ impl Group<'_> {
             return Ok(Some(*document));
         }
         if let Some((document, ..)) = holders.first() {
-            let words = format!("the NIK is known under another name, of person {document}");
-            odd.push(("nik_other_name", words));
+            odd.push(warnings::nik_other_name(*document));
         }
         Ok(None)
     }
 
-    /// The person that a `person_ref` names; a new one may take a name of the caller's own.
-    fn referred(&self, writing: &Writing<'_>, reference: &str) -> Result<Option<DocumentId>, RefusedError> {
-        if let Ok(document) = reference.parse::<DocumentId>() {
-            let here = read_model::person_of(writing.tx, document)?.is_some()
-                || self.made.by_nik.values().flatten().any(|(made, _)| *made == document);
-            return if here { Ok(Some(document)) } else { Err(RefusedError::Person(reference.to_owned())) };
+    /// Whoever has a NIK: the document, the one that stands for it, and the name.
+    fn holders(
+        &self,
+        writing: &Writing<'_>,
+        nik: &Nik,
+    ) -> Result<Vec<(DocumentId, DocumentId, String)>, RefusedError> {
+        let mut holders = Vec::new();
+        for row in read_model::people_of_nik(writing.tx, nik.as_str())? {
+            holders.push((row.document, row.twin, row.name));
         }
-        if let Some(document) = self.made.by_reference.get(reference) {
-            return Ok(Some(*document));
+        for (document, name) in self.made.by_nik.get(nik).into_iter().flatten() {
+            holders.push((*document, *document, name.clone()));
         }
-        Ok(lines::person_named(writing.tx, self.place.device, reference)?)
+        Ok(holders)
+    }
+
+    /// The person that a `person_ref` names, whose name and NIK are those of the line; a new one may take a
+    /// name of the caller's own.
+    fn referred(
+        &self,
+        writing: &mut Writing<'_>,
+        identity: &Identity,
+        reference: &str,
+    ) -> Result<Option<DocumentId>, RefusedError> {
+        let document = if let Ok(document) = reference.parse::<DocumentId>() {
+            if document.kind() != Some(Kind::Person) || writing.history(document)?.is_empty() {
+                return Err(RefusedError::Person(reference.to_owned()));
+            }
+            Some(document)
+        } else if let Some(document) = self.made.by_reference.get(reference) {
+            Some(*document)
+        } else {
+            lines::person_named(writing.tx, self.place.device, reference)?
+        };
+        let Some(document) = document else { return Ok(None) };
+        let stored = read(writing, document)?;
+        let typed = (identity.name.as_deref(), identity.nik.as_ref());
+        let other_name = typed.0.zip(stored.name.as_deref()).is_some_and(|(one, two)| !name::agree(one, two));
+        let other_nik = typed.1.zip(stored.nik.as_ref()).is_some_and(|(one, two)| one != two);
+        if other_name || other_nik {
+            return Err(RefusedError::Somebody {
+                reference: reference.chars().take(64).collect(),
+                name: stored.name.unwrap_or_else(|| "nobody named".to_owned()),
+                nik: stored.nik,
+            });
+        }
+        Ok(Some(document))
+    }
+
+    /// Adds to a known person what was missing; what differs stays as it is stored, with a warning that holds
+    /// both values.
+    fn complete(
+        &self,
+        writing: &mut Writing<'_>,
+        document: DocumentId,
+        identity: &Identity,
+        odd: &mut Vec<Warning>,
+    ) -> Result<(), RefusedError> {
+        let stored = read(writing, document)?;
+        let mut missing = Vec::new();
+        for (field, typed, stored_value) in fields(identity, &stored) {
+            match (typed, stored_value) {
+                (Some(typed), None) => missing.push((field, typed)),
+                (Some(typed), Some(stored_value)) if folded(&typed) != folded(&stored_value) => {
+                    let name = stored.name.as_deref().unwrap_or("a person without a name");
+                    let words =
+                        format!("{field} of {name} is {stored_value} and stays so; {typed} was typed now");
+                    odd.push(("differs", words));
+                }
+                (Some(_), Some(_)) | (None, _) => {}
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if stored.nik.is_none()
+            && let Some(nik) = &identity.nik
+        {
+            let name = stored.name.as_deref().unwrap_or_default();
+            let holders = self.holders(writing, nik)?;
+            if let Some((holder, ..)) = holders.iter().find(|(.., known)| !name::agree(known, name)) {
+                odd.push(warnings::nik_other_name(*holder));
+            }
+        }
+        let mut edit = writing.open(document)?;
+        for (field, typed) in missing {
+            field::set(&mut edit, field, &typed, None)?;
+        }
+        writing.save(document, edit)?;
+        Ok(())
     }
 }
 
-/// Adds to a known person what was missing, and what changes in life where it differs.
-fn complete(
-    writing: &mut Writing<'_>,
-    document: DocumentId,
-    identity: &Identity,
-) -> Result<(), RefusedError> {
-    let contact = [
-        (Field::Phone, identity.phone.clone()),
-        (Field::Address, identity.address.clone()),
-        (Field::Kk, identity.kk.clone()),
-    ];
-    let once = [
-        (Field::Nik, identity.nik.as_ref().map(ToString::to_string)),
-        (Field::Sex, identity.sex.map(|sex| sex.as_str().to_owned())),
-        (Field::Born, identity.born.map(|born| born.to_string())),
-        (Field::Mother, identity.mother.clone()),
-        (Field::Father, identity.father.clone()),
-    ];
-    if contact.iter().chain(&once).all(|(_, value)| value.is_none()) {
-        return Ok(());
+fn read(writing: &mut Writing<'_>, document: DocumentId) -> Result<Person, RefusedError> {
+    Ok(Person::read(&View::of(writing.history(document)?)))
+}
+
+/// Everything but the name that a line may say of a known person: as typed, and as stored.
+fn fields(identity: &Identity, stored: &Person) -> [(Field, Option<String>, Option<String>); 10] {
+    fn text(value: Option<impl ToString>) -> Option<String> {
+        value.map(|value| value.to_string())
     }
-    let mut edit = writing.open(document)?;
-    for (field, value) in contact {
-        if let Some(value) = value {
-            field::set(&mut edit, field, &value, None)?;
-        }
-    }
-    for (field, value) in once {
-        if let Some(value) = value
-            && edit.text(&[field.key()]).is_none()
-        {
-            field::set(&mut edit, field, &value, None)?;
-        }
-    }
-    writing.save(document, edit)?;
-    Ok(())
+    let sex = |sex: shared::nik::Sex| sex.as_str();
+    let guessed = |born: bool, guess: bool| (born && guess).then(|| "true".to_owned());
+    [
+        (Field::Nik, text(identity.nik.as_ref()), text(stored.nik.as_ref())),
+        (Field::Sex, text(identity.sex.map(sex)), text(stored.sex.map(sex))),
+        (Field::Born, text(identity.born), text(stored.born)),
+        (
+            Field::BornEstimated,
+            guessed(stored.born.is_none(), identity.born_estimated == Some(true)),
+            guessed(true, stored.born_estimated),
+        ),
+        (Field::Mother, identity.mother.clone(), stored.mother.clone()),
+        (Field::Father, identity.father.clone(), stored.father.clone()),
+        (
+            Field::Phone,
+            identity.phone.as_deref().map(|typed| phone::normalise(typed).0),
+            stored.phone.clone(),
+        ),
+        (Field::Address, identity.address.clone(), stored.address.clone()),
+        (Field::Kk, identity.kk.clone(), stored.kk.clone()),
+        (Field::Domicile, text(identity.village.as_ref()), text(stored.village.as_ref())),
+    ]
+}
+
+/// A value without what two people write differently: capital letters and spaces.
+fn folded(value: &str) -> String {
+    value.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
 }

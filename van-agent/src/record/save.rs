@@ -59,6 +59,11 @@ pub(super) enum RefusedError {
     Visit(DocumentId),
     #[error("person {0} is not on this laptop")]
     Person(String),
+    #[error(
+        "person_ref {reference} is {name}{}; give this person another person_ref, or correct what is stored by amend",
+        .nik.as_ref().map_or_else(String::new, |nik| format!(", NIK {}", masked(nik)))
+    )]
+    Somebody { reference: String, name: String, nik: Option<Nik> },
     #[error("NIK {} is not known here yet: {missing} is missing", masked(.nik))]
     Stranger { nik: Nik, missing: &'static str },
     #[error("{missing} is missing")]
@@ -153,16 +158,18 @@ impl<'a> Group<'a> {
         }
         let service = Self::check(writing, line)?.clone();
         let mut warnings = self.warnings(writing, line, &service)?;
-        let subject = self.person(writing, &line.subject, &mut warnings)?;
-        let encounter = self.encounter(writing, line);
+        let subject = self.person(writing, &line.subject, Some(&line.village), &mut warnings)?;
+        let encounter = self.encounter(line);
         let applicant = match &line.applicant {
-            Some(applicant) => self.person(writing, applicant, &mut warnings)?,
+            Some(applicant) => self.person(writing, applicant, None, &mut warnings)?,
             None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
         };
-        self.made.note_applicant(encounter, applicant);
+        if let Some(encounter) = encounter {
+            self.made.note_applicant(encounter, applicant);
+        }
         let collector = line.collector.as_ref();
         let collector =
-            collector.map(|collector| self.person(writing, collector, &mut warnings)).transpose()?;
+            collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
         if let Some(slip) = self.open_case(writing, subject, line)? {
             let words = format!("case {slip} for the same person and service is still open");
             warnings.push(("same_open", words));
@@ -184,7 +191,7 @@ impl<'a> Group<'a> {
             subject,
             collector,
             visit,
-            encounter,
+            encounter: encounter.unwrap_or_else(|| document.sitting()),
             started: line.started,
             ended: line.ended,
             offset_minutes: line.offset_minutes,
@@ -300,20 +307,13 @@ impl<'a> Group<'a> {
         Ok(found)
     }
 
-    /// The id of the sitting: drawn, or derived from the key that its lines share and its day.
-    fn encounter(&self, writing: &mut Writing<'_>, line: &Line) -> [u8; 8] {
-        let mut id = [0; 8];
-        match &line.encounter {
-            None => writing.draw(&mut id),
-            Some(key) => {
-                let day = line.started.day(self.zone.offset_minutes());
-                let device = self.place.device;
-                let text = format!("{device}/{day}/{key}");
-                let digest = blake3::derive_key("keliling 1 encounter", text.as_bytes());
-                id.copy_from_slice(&digest[..8]);
-            }
-        }
-        id
+    /// The id of the sitting that its lines name by a key: it follows from the key and their day.
+    fn encounter(&self, line: &Line) -> Option<[u8; 8]> {
+        let key = line.encounter.as_ref()?;
+        let day = line.started.day(self.zone.offset_minutes());
+        let device = self.place.device;
+        let digest = blake3::derive_key("keliling 1 encounter", format!("{device}/{day}/{key}").as_bytes());
+        digest.first_chunk().copied()
     }
 
     /// Who asked in this sitting before.
@@ -321,11 +321,9 @@ impl<'a> Group<'a> {
         &self,
         writing: &Writing<'_>,
         line: &Line,
-        encounter: [u8; 8],
+        encounter: Option<[u8; 8]>,
     ) -> Result<Option<DocumentId>, RefusedError> {
-        if line.encounter.is_none() {
-            return Ok(None);
-        }
+        let Some(encounter) = encounter else { return Ok(None) };
         if let Some(applicant) = self.made.applicants.get(&encounter) {
             return Ok(Some(*applicant));
         }
@@ -415,12 +413,17 @@ fn mode(service: &Service, status: State) -> Option<Warning> {
     Some(("mode", format!("{}: {words}", service.code)))
 }
 
-/// One warning of each code, the first.
+/// One warning of each code; what differs of several people stands in one.
 fn unique(warnings: &[Warning]) -> Vec<(&'static str, String)> {
     let mut found: Vec<(&'static str, String)> = Vec::new();
     for (code, words) in warnings {
-        if !found.iter().any(|(known, _)| known == code) {
-            found.push((code, words.clone()));
+        match found.iter_mut().find(|(known, _)| known == code) {
+            None => found.push((code, words.clone())),
+            Some((_, all)) if *code == "differs" => {
+                all.push_str("; ");
+                all.push_str(words);
+            }
+            Some(_) => {}
         }
     }
     found

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
-    agent::Agent,
+    agent::{Agent, FOUND_MAX},
     host::{
         output::Failure,
         web::{Language, Words, came_from, cookie},
@@ -97,7 +97,8 @@ struct Case {
     /// Each in short, then as it was written in English.
     warnings: Vec<(String, String)>,
     conflicts: Vec<(String, Vec<Side>)>,
-    held: Vec<String>,
+    /// The rule in the page's language, and the reason as the hub gave it.
+    held: Vec<(String, String)>,
 }
 
 struct Happened {
@@ -130,6 +131,9 @@ struct Held {
     case: String,
     /// The slip number, or the document where no case is known.
     name: String,
+    /// The rule in the page\'s language.
+    short: String,
+    /// As the hub gave it.
     reason: String,
     at: String,
 }
@@ -194,11 +198,12 @@ pub(super) async fn find(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let found = match ask(&site, &words, Request::Find { text: q.clone() }).await {
-        Ok((_, found)) => found.iter().map(Row::of).collect::<Vec<_>>(),
+    let request = Request::Find { text: q.clone(), limit: FOUND_MAX };
+    let (cut, found) = match ask(&site, &words, request).await {
+        Ok((answer, found)) => (answer["cut"] == true, found.iter().map(Row::of).collect::<Vec<_>>()),
         Err(failure) => return failed(words, &failure),
     };
-    let count = words.count("found", found.len() as u64);
+    let count = words.count(if cut { "found-cut" } else { "found" }, found.len() as u64);
     show(Find { words, text: q, count, found })
 }
 
@@ -214,13 +219,17 @@ pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> R
         match value["reason"].as_str() {
             Some(reason) => {
                 let name = if row.slip.is_empty() { text(value, "document") } else { row.slip };
-                held.push(Held { case: row.case, name, reason: reason.to_owned(), at: text(value, "at") });
+                let (short, reason) = (refusal(&words, value), reason.to_owned());
+                held.push(Held { case: row.case, name, short, reason, at: text(value, "at") });
             }
             None => {
                 let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let fields = fields
-                    .map(|name| words.find(&format!("field-{name}")).unwrap_or_else(|| name.to_owned()));
-                decide.push((row, fields.collect::<Vec<_>>().join(", ")));
+                let sorts = value["sorts"].as_array().into_iter().flatten();
+                let titles = fields.zip(sorts).map(|(name, sort)| {
+                    let sort = sort.as_str().unwrap_or_default();
+                    conflict_title(&words, name, sort)
+                });
+                decide.push((row, titles.collect::<Vec<_>>().join(", ")));
             }
         }
     }
@@ -234,7 +243,9 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         Err(failure) if !failure.missing => return failed(words, &failure),
         Err(failure) => {
             let sentence = words.get("not-there");
-            let page = Failed { words, sentence, detail: Some(failure.message) };
+            // In the first language the sentence has to do: the detail is English.
+            let detail = (words.language() == Language::English).then_some(failure.message);
+            let page = Failed { words, sentence, detail };
             return (StatusCode::NOT_FOUND, show(page)).into_response();
         }
     };
@@ -255,7 +266,10 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         events: each("events").iter().map(happened).collect(),
         warnings,
         conflicts: each("conflicts").iter().map(|found| conflict(&words, found)).collect(),
-        held: each("quarantine").iter().map(|refused| text(refused, "reason")).collect(),
+        held: each("quarantine")
+            .iter()
+            .map(|refused| (refusal(&words, refused), text(refused, "reason")))
+            .collect(),
         words,
     };
     show(page)
@@ -293,8 +307,18 @@ fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
         at: text(side, "at"),
     };
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
-    let title = words.find(&format!("conflict-{}", text(found, "sort")));
-    (title.or_else(|| words.find(&format!("field-{name}"))).unwrap_or(name), sides)
+    (conflict_title(words, &name, &text(found, "sort")), sides)
+}
+
+/// What a conflict is about: its sort where that says more than the field does.
+fn conflict_title(words: &Words, field: &str, sort: &str) -> String {
+    let title = words.find(&format!("conflict-{sort}"));
+    title.or_else(|| words.find(&format!("field-{field}"))).unwrap_or_else(|| field.to_owned())
+}
+
+/// Why something is held, by the name of the rule.
+fn refusal(words: &Words, refused: &Value) -> String {
+    words.find(&format!("rule-{}", text(refused, "rule"))).unwrap_or_else(|| words.get("rule-other"))
 }
 
 /// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.

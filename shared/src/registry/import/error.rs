@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use crate::{
-    id::DistrictCode,
-    registry::{Kind, TooLongError},
-};
+use crate::registry::{Kind, TooLongError};
 
 use super::{FILE_BYTES_MAX, Format, ROW_ERRORS_MAX};
 
@@ -146,12 +143,6 @@ pub enum Problem {
     Empty {
         /// What the column holds, with an example.
         expected: &'static str,
-    },
-    /// It is of another district.
-    #[error("is not in district {district}")]
-    OtherDistrict {
-        /// The district of the import.
-        district: DistrictCode,
     },
     /// Another row has it.
     #[error("is already on {first}")]

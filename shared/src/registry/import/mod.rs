@@ -2,8 +2,8 @@
 //! units, officers.
 //!
 //! All or nothing: one wrong row and nothing is imported, and every wrong row is told with its
-//! line, column, what was found and what was expected. Rows of another district are wrong. Columns
-//! that no row uses are left out and named to the operator.
+//! line, column, what was found and what was expected. Rows of other districts are taken too: a citizen
+//! may live in one. Columns that no row uses are left out and named to the operator.
 
 mod cells;
 mod error;
@@ -20,7 +20,6 @@ use super::{
     Kind, Registries, Table,
     row::{Holiday, Officer, Service, ServicePoint, Unit, Village},
 };
-use crate::id::DistrictCode;
 use cells::Cells;
 use error::RowErrors;
 use read::{FromCells, Reader};
@@ -50,8 +49,6 @@ pub struct Source<'a> {
     pub kind: &'a Kind,
     /// The file's form.
     pub format: Format,
-    /// The hub's district; its rows alone are taken.
-    pub district: &'a DistrictCode,
     /// The hub's registries: service points and units name villages, officers name agencies. What
     /// is not there yet is not checked against.
     pub known: &'a Registries,

@@ -111,26 +111,10 @@ impl Reader<'_> {
         (values.len() == parts.len()).then_some(values)
     }
 
-    /// A village's code of the hub's district.
-    fn village_code(&mut self, column: &'static str) -> Option<VillageCode> {
-        let code: VillageCode = self.required(column, VILLAGE_CODE, parsed)?;
-        self.of_district(column, &code).then_some(code)
-    }
-
     /// The code of a village in the hub's registry.
     fn registered_village(&mut self, column: &'static str) -> Option<VillageCode> {
-        let code = self.village_code(column)?;
+        let code = self.required(column, VILLAGE_CODE, parsed)?;
         self.is_registered(column, &code).then_some(code)
-    }
-
-    fn of_district(&mut self, column: &'static str, code: &VillageCode) -> bool {
-        let district = self.source.district;
-        if &code.district() == district {
-            return true;
-        }
-        let problem = Problem::OtherDistrict { district: district.clone() };
-        self.wrong_part::<()>(column, code.as_str(), problem);
-        false
     }
 
     fn is_registered(&mut self, column: &'static str, code: &VillageCode) -> bool {
@@ -175,7 +159,7 @@ impl FromCells for Village {
     };
 
     fn read(cells: &mut Reader<'_>) -> Option<Self> {
-        let code = cells.village_code("code");
+        let code: Option<VillageCode> = cells.required("code", VILLAGE_CODE, parsed);
         let name = cells.required("name", NAME, text);
         let district = cells.required("district", NAME, text);
         let regency = cells.required("regency", NAME, text);
@@ -404,9 +388,7 @@ impl FromCells for Unit {
         let kind = cells.required("kind", expected, one_of(&kinds));
         let villages: Option<Vec<VillageCode>> = cells.list("villages", VILLAGE_CODE, parsed);
         let mut villages = villages?;
-        let known = villages
-            .iter()
-            .filter(|code| cells.of_district("villages", code) && cells.is_registered("villages", code));
+        let known = villages.iter().filter(|code| cells.is_registered("villages", code));
         if known.count() < villages.len() {
             return None;
         }

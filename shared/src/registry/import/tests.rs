@@ -8,22 +8,12 @@ const HOLIDAYS: &str = include_str!("../../../../hub-server/data/registry/holida
 
 const VILLAGE_HEADER: &str = "code,name,kind,district_code,district,regency_code,regency,postal_code";
 
-fn district(code: &str) -> DistrictCode {
-    code.parse().expect("valid")
-}
-
-fn take(
-    kind: &Kind,
-    format: Format,
-    of: &str,
-    known: &Registries,
-    text: &str,
-) -> Result<Imported, ImportError> {
-    import(&Source { kind, format, district: &district(of), known }, text.as_bytes())
+fn take(kind: &Kind, format: Format, known: &Registries, text: &str) -> Result<Imported, ImportError> {
+    import(&Source { kind, format, known }, text.as_bytes())
 }
 
 fn csv(kind: &Kind, text: &str) -> Result<Imported, ImportError> {
-    take(kind, Format::Csv, "53.05", &Registries::default(), text)
+    take(kind, Format::Csv, &Registries::default(), text)
 }
 
 fn lines(result: Result<Imported, ImportError>) -> Vec<String> {
@@ -43,9 +33,8 @@ fn cut(text: &str, district: &str) -> String {
 fn alor() -> Registries {
     let mut registries = Registries::default();
     registries.put(csv(&Kind::Villages, &cut(VILLAGES, "53.05.")).expect("sound").table);
-    registries.put(
-        take(&Kind::Services, Format::Json, "53.05", &Registries::default(), SERVICES).expect("sound").table,
-    );
+    registries
+        .put(take(&Kind::Services, Format::Json, &Registries::default(), SERVICES).expect("sound").table);
     registries
 }
 
@@ -55,7 +44,7 @@ fn the_villages_of_ten_regencies_are_all_read() {
     assert_eq!(districts.len(), 10);
     let mut rows = 0;
     for of in districts {
-        let imported = take(&Kind::Villages, Format::Csv, of, &Registries::default(), &cut(VILLAGES, of));
+        let imported = take(&Kind::Villages, Format::Csv, &Registries::default(), &cut(VILLAGES, of));
         rows += imported.expect("sound").table.len();
     }
     assert_eq!(rows, 1_725);
@@ -70,8 +59,8 @@ fn the_villages_of_ten_regencies_are_all_read() {
 fn the_service_points_of_a_district_are_all_read() {
     for (of, points) in [("53.02", 59), ("53.06", 50), ("52.07", 14), ("33.17", 152)] {
         let mut known = Registries::default();
-        known.put(take(&Kind::Villages, Format::Csv, of, &known, &cut(VILLAGES, of)).expect("sound").table);
-        let imported = take(&Kind::ServicePoints, Format::Csv, of, &known, &cut(POINTS, of)).expect("sound");
+        known.put(take(&Kind::Villages, Format::Csv, &known, &cut(VILLAGES, of)).expect("sound").table);
+        let imported = take(&Kind::ServicePoints, Format::Csv, &known, &cut(POINTS, of)).expect("sound");
         assert_eq!((imported.table.len(), imported.ignored.len()), (points, 0));
         known.put(imported.table);
         assert_eq!(known.points().len(), points);
@@ -107,7 +96,6 @@ fn each_wrong_cell_is_told_with_its_line() {
         [
             "f.csv line 2: code \"53.99\" is not a village code such as 53.02.01.1001",
             "f.csv line 2: postal_code \"1\" is not a postal code of five digits",
-            "f.csv line 3: code \"53.06.01.2001\" is not in district 53.05",
             "f.csv line 5: district_code \"53.05.03\" disagrees with code: it should be \"53.05.02\"",
             "f.csv line 5: kind \"kelurahan\" disagrees with code: it should be \"desa\"",
             "f.csv line 7: code \"53.05.02.2023\" is already on line 6",
@@ -172,12 +160,7 @@ fn a_file_of_another_form_is_told_so() {
     let told = csv(&Kind::Units, "unit,nama\nV01,Mobil\n").expect_err("wrong").to_string();
     assert_eq!(told, "the first line lacks the columns name, kind; it must name unit, name, kind");
     assert!(matches!(csv(&Kind::Devices, "number"), Err(ImportError::NotImported { .. })));
-    let source = Source {
-        kind: &Kind::Units,
-        format: Format::Csv,
-        district: &district("53.05"),
-        known: &Registries::default(),
-    };
+    let source = Source { kind: &Kind::Units, format: Format::Csv, known: &Registries::default() };
     assert!(matches!(import(&source, b"unit\nname\n\xff"), Err(ImportError::NotUtf8 { line: 3 })));
     assert!(matches!(import(&source, &vec![b'a'; FILE_BYTES_MAX + 1]), Err(ImportError::TooLong { .. })));
 }
@@ -194,22 +177,22 @@ fn units_name_villages_that_there_are() {
     let text = "unit,name,kind,villages\n\
                 V01,Mobil 1,van,53.05.02.2023; 53.05.01.1001\n\
                 B1,Kapal,kapal,\n";
-    let table = take(&Kind::Units, Format::Csv, "53.05", &known, text).expect("sound").table;
+    let table = take(&Kind::Units, Format::Csv, &known, text).expect("sound").table;
     let json = r#"[{"unit":"B1","name":"Kapal","kind":"boat","villages":[]},
         {"unit":"V01","name":"Mobil 1","kind":"van","villages":["53.05.01.1001","53.05.02.2023"]}]"#;
-    assert_eq!(take(&Kind::Units, Format::Json, "53.05", &known, json).expect("sound").table, table);
+    assert_eq!(take(&Kind::Units, Format::Json, &known, json).expect("sound").table, table);
     let unit: Unit = serde_json::from_str(table.get("B1").expect("there")).expect("reads");
     assert_eq!(unit.kind, UnitKind::Boat);
     let wrong = "unit,name,kind,villages\nv1,Mobil,car,53.05.01.2999;53.06.01.2001;53.05.01.1001;53.05.01.1001\n\
                  V02,Mobil,van,53.05.01.2999;53.06.01.2001\n";
     assert_eq!(
-        lines(take(&Kind::Units, Format::Csv, "53.05", &known, wrong)),
+        lines(take(&Kind::Units, Format::Csv, &known, wrong)),
         [
             "f.csv line 2: unit \"v1\" is not a unit of capital letters and digits such as V01",
             "f.csv line 2: kind \"car\" is not van, bus, boat, motorcycle, train or walking",
             "f.csv line 2: villages \"53.05.01.1001\" is already on line 2",
             "f.csv line 3: villages \"53.05.01.2999\" is not in the villages registry",
-            "f.csv line 3: villages \"53.06.01.2001\" is not in district 53.05",
+            "f.csv line 3: villages \"53.06.01.2001\" is not in the villages registry",
         ]
     );
 }
@@ -217,9 +200,9 @@ fn units_name_villages_that_there_are() {
 #[test]
 fn officers_act_for_agencies_that_there_are() {
     let text = "id,name,agencies\nina,Ina Ala'ang,TAS;DUK\nama,Ama,\n";
-    let table = take(&Kind::Officers, Format::Csv, "53.05", &alor(), text).expect("sound").table;
+    let table = take(&Kind::Officers, Format::Csv, &alor(), text).expect("sound").table;
     assert!(table.get("ina").expect("there").contains(r#"["DUK","TAS"]"#));
-    let told = lines(take(&Kind::Officers, Format::Csv, "53.05", &alor(), "id,name,agencies\nx,X,DUKK\n"));
+    let told = lines(take(&Kind::Officers, Format::Csv, &alor(), "id,name,agencies\nx,X,DUKK\n"));
     assert_eq!(told, ["f.csv line 2: agencies \"DUKK\" is not in the services registry"]);
 }
 
@@ -236,7 +219,7 @@ fn service_points_come_as_features_too() {
     let collection = |features: &[String]| {
         format!(r#"{{"type":"FeatureCollection","features":[{}]}}"#, features.join(","))
     };
-    let take = |text: &str| take(&Kind::ServicePoints, Format::GeoJson, "53.05", &alor(), text);
+    let take = |text: &str| take(&Kind::ServicePoints, Format::GeoJson, &alor(), text);
     let sound = collection(&[
         feature("53.05.02.2022", "O'a Mate", &point("124.4", "-8.2")),
         feature("53.05.02.2022", "Dusun Dua", &point("124.5", "-8.3")),
@@ -272,7 +255,6 @@ fn a_wrong_catalogue_is_told_by_service() {
     let told = lines(take(
         &Kind::Services,
         Format::Json,
-        "53.05",
         &Registries::default(),
         &format!(r#"{{"note":"x","services":[{service},5]}}"#),
     ));
@@ -288,7 +270,7 @@ fn a_wrong_catalogue_is_told_by_service() {
             "f.csv item 2: row \"5\" is not an object",
         ]
     );
-    let cut = take(&Kind::Services, Format::Json, "53.05", &Registries::default(), "[{\"code\":\n");
+    let cut = take(&Kind::Services, Format::Json, &Registries::default(), "[{\"code\":\n");
     assert!(lines(cut)[0].starts_with("f.csv: the file is not JSON: "), "line and column are told");
 }
 
@@ -315,7 +297,7 @@ proptest::proptest! {
     fn nothing_that_a_file_holds_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
         for kind in Kind::KNOWN {
             for format in [Format::Csv, Format::Json, Format::GeoJson] {
-                let source = Source { kind, format, district: &district("53.05"), known: &Registries::default() };
+                let source = Source { kind, format, known: &Registries::default() };
                 proptest::prop_assert!(import(&source, &bytes).is_err());
             }
         }
@@ -329,7 +311,6 @@ proptest::proptest! {
         let source = Source {
             kind: &Kind::ServicePoints,
             format: Format::Csv,
-            district: &district("53.06"),
             known: &Registries::default(),
         };
         match import(&source, &bytes) {

@@ -12,10 +12,12 @@ use super::{
 };
 use crate::{
     id::DocumentId,
-    name,
+    name, phone,
     store::{Result, Tx},
 };
 
+/// Digits after `+62` from which a text is looked for as a telephone number.
+const PHONE_DIGITS_MIN: usize = 3;
 /// Places for cases of one second in the order of sittings.
 const PLACES: i64 = 1_024;
 /// The last second that the order of sittings tells apart, far beyond any calendar.
@@ -234,7 +236,7 @@ fn query(text: &str) -> Option<String> {
     let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
     let words: Vec<_> = words
         .map(|word| match named(word) {
-            Some(names) => format!("({} OR {names})", beginning("words", word)),
+            Some(names) => format!("({} OR {names}{})", beginning("words", word), telephone(word)),
             None => beginning("words", word),
         })
         .collect();
@@ -242,7 +244,14 @@ fn query(text: &str) -> Option<String> {
         return None;
     }
     let whole = named(text).map_or_else(String::new, |names| format!(" OR {names}"));
-    Some(format!("({}){whole}", words.join(" AND ")))
+    Some(format!("({}){whole}{}", words.join(" AND "), telephone(text)))
+}
+
+/// That a text is the beginning of a telephone number as stored, after an `OR`; nothing where it is none.
+fn telephone(text: &str) -> String {
+    let (stored, _) = phone::normalise(text);
+    let known = stored.strip_prefix("+62").is_some_and(|national| national.len() >= PHONE_DIGITS_MIN);
+    if known { format!(" OR {}", beginning("words", &stored)) } else { String::new() }
 }
 
 /// That every word of the key of `text` begins a word of a name.

@@ -6,6 +6,7 @@ use crate::{
     change::{ActorId, ChangeHash},
     document::authority::Breach,
     id::DeviceId,
+    store::devices::Standing,
     time::Timestamp,
 };
 
@@ -170,6 +171,12 @@ pub enum Refusal {
     /// The writer may not write that.
     #[error(transparent)]
     Authority(#[from] Breach),
+    /// The laptop may not connect any more: a person judges what it had not handed over before.
+    #[error("the laptop is {}: what it still held is for a person to judge", standing.word())]
+    ShutOut {
+        /// How the laptop stands.
+        standing: Standing,
+    },
     /// The second line, behind the rules: with this change the document could not be built or read.
     #[error("with it, the document can no longer be read")]
     Unreadable,
@@ -243,6 +250,9 @@ pub struct RefusalNote {
 }
 
 impl Refusal {
+    /// The word for what a laptop brought that may not connect any more.
+    pub const SHUT_OUT: &str = "shut_out";
+
     /// The rule broken: a short word that never changes.
     pub fn code(&self) -> &'static str {
         match self {
@@ -271,6 +281,7 @@ impl Refusal {
             Self::Equivocation { .. } => "equivocation",
             Self::DependsOnRefused { .. } => "depends_on_refused",
             Self::Authority(_) => "authority",
+            Self::ShutOut { .. } => Self::SHUT_OUT,
             Self::Unreadable => "unreadable",
         }
     }

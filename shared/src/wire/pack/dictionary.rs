@@ -1,0 +1,65 @@
+//! Dictionaries: what small bodies have in common, known to both sides beforehand.
+//!
+//! They are trained from invented records by `dictionary`, a program of the tests. **Invariant:** one that was
+//! ever released stays, as stored bodies name it. Machines tell one another which they know.
+
+use std::{fmt, sync::LazyLock};
+
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+
+use super::LEVEL;
+
+/// Bytes that a dictionary may have.
+pub const DICTIONARY_BYTES_MAX: usize = 64 * 1024;
+/// The number of the newest dictionary. All before it are known too, from 1; 0 is none.
+pub const NEWEST: u8 = FILES.len() as u8;
+/// By their numbers, from 1.
+const FILES: [&[u8]; 1] = [include_bytes!("dictionary-1.zdict")];
+
+/// A dictionary, prepared for use.
+pub(super) struct Dictionary {
+    pub(super) number: u8,
+    pub(super) writer: EncoderDictionary<'static>,
+    pub(super) reader: DecoderDictionary<'static>,
+}
+
+impl fmt::Debug for Dictionary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dictionary").field("number", &self.number).finish_non_exhaustive()
+    }
+}
+
+impl Dictionary {
+    /// The dictionary of a number, if this version has it.
+    pub(super) fn of(number: u8) -> Option<&'static Self> {
+        static ALL: LazyLock<Vec<Dictionary>> = LazyLock::new(|| {
+            let all = FILES.iter().zip(1..).map(|(file, number)| Dictionary {
+                number,
+                writer: EncoderDictionary::copy(file, LEVEL),
+                reader: DecoderDictionary::copy(file),
+            });
+            all.collect()
+        });
+        ALL.get(usize::from(number).checked_sub(1)?)
+    }
+
+    /// The newest dictionary up to a number, if there is one.
+    pub(super) fn at_most(number: u8) -> Option<&'static Self> {
+        Self::of(number.min(NEWEST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dictionary_is_there_and_within_its_size() {
+        for number in 1..=NEWEST {
+            assert_eq!(Dictionary::of(number).map(|dictionary| dictionary.number), Some(number));
+            assert!(FILES[usize::from(number) - 1].len() <= DICTIONARY_BYTES_MAX);
+        }
+        assert!(Dictionary::of(0).is_none() && Dictionary::of(NEWEST + 1).is_none());
+        assert_eq!(Dictionary::at_most(u8::MAX).map(|dictionary| dictionary.number), Some(NEWEST));
+    }
+}

@@ -1,0 +1,51 @@
+//! Trains a dictionary of the packed codec from invented days of many vans.
+//!
+//! The same program makes the same file. A file that was released stays as it is: a new one gets the next number.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use clap::Parser;
+use shared::wire::pack::DICTIONARY_BYTES_MAX;
+use tests::{
+    packing::Log,
+    people::{self, Order, Region},
+};
+
+/// Trains a dictionary of the packed codec and writes it to a file.
+#[derive(Parser, Debug)]
+#[command(after_help = "Example: dictionary shared/src/wire/pack/dictionary-2.zdict")]
+struct Arguments {
+    /// Where it is written.
+    file: PathBuf,
+    /// Its size at most.
+    #[arg(long, default_value_t = DICTIONARY_BYTES_MAX)]
+    bytes: usize,
+}
+
+/// Seeds of the days that are learnt from; benchmarks and tests use lower ones.
+const SEEDS: std::ops::Range<u64> = 1_000..1_160;
+/// Cases of each day.
+const CASES: usize = 120;
+/// Entries of the batches that are learnt from.
+const BATCHES: [usize; 4] = [4, 20, 60, 160];
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let region = Region::shipped("53.02")?;
+    let mut samples = Vec::new();
+    for seed in SEEDS {
+        let unit = format!("V{:02}", seed % 40 + 1);
+        let day = format!("2026-{:02}-{:02}", seed % 12 + 1, seed % 28 + 1);
+        let order = Order { seed, cases: CASES, unit, day, refs: seed % 5 == 0 };
+        let cases: Vec<_> = people::cases(&region, &order)?.collect();
+        let mut log = Log::of(seed, &cases)?;
+        let size = BATCHES[seed as usize % BATCHES.len()];
+        samples.extend(log.columns(0, size));
+        let before = log.go_on(CASES / 2)?;
+        samples.extend(log.columns(before, size));
+    }
+    let dictionary = zstd::dict::from_samples(&samples, arguments.bytes).context("train the dictionary")?;
+    fs::write(&arguments.file, dictionary).context("write the dictionary")?;
+    Ok(())
+}
