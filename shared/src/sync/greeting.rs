@@ -160,9 +160,13 @@ impl Replica {
             .ok_or_else(|| fault(CloseCode::UnknownDevice, "this hub does not know the laptop: enrol it"))?;
         let shut_out = match device.standing {
             devices::Standing::Active => None,
-            standing if self.may_leave_behind(&device, hello)? => Some(standing),
-            standing => {
-                return Err(fault(CloseCode::Revoked, format!("this laptop is {}", standing.word())));
+            standing @ (devices::Standing::Suspended
+            | devices::Standing::Revoked
+            | devices::Standing::Lost) => {
+                if !self.may_leave_behind(&device, hello)? {
+                    return Err(fault(CloseCode::Revoked, format!("this laptop is {}", standing.word())));
+                }
+                Some(standing)
             }
         };
         if !hello.versions.contains(&VERSION) {
