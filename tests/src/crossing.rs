@@ -241,8 +241,7 @@ async fn read_head(stream: &mut (impl AsyncReadExt + Unpin)) -> anyhow::Result<(
     }
 }
 
-/// Uploads of two sizes with our settings, with quinn's own, and with one of ours each. All runs of a size go at
-/// once, each over a link of its own; a link's losses are the same for all settings.
+/// Uploads of two sizes with our settings, and with one changed. All runs of a size go at once, each over a link of its own; a link's losses are the same for all settings.
 fn compare_settings(runtime: &Runtime, link: &str) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
     for kilobytes in [20, 150] {
@@ -277,28 +276,41 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// What of a laptop's settings is ours, and not quinn's.
+/// A laptop's settings, or what is measured beside them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Settings {
-    window: bool,
-    round_trip: bool,
+enum Settings {
+    Ours,
+    /// quinn's own first window, 12,000 bytes.
+    Window,
+    /// quinn's own first guess of the round trip, 333 ms.
+    RoundTrip,
+    /// Up to so many bytes unacknowledged.
+    Unacknowledged(u64),
 }
 
 impl Settings {
-    const ALL: [Self; 4] = [
-        Self { window: true, round_trip: true },
-        Self { window: true, round_trip: false },
-        Self { window: false, round_trip: true },
-        Self { window: false, round_trip: false },
+    const ALL: [Self; 6] = [
+        Self::Ours,
+        Self::Window,
+        Self::RoundTrip,
+        Self::Unacknowledged(32 << 10),
+        Self::Unacknowledged(48 << 10),
+        Self::Unacknowledged(128 << 10),
     ];
 
     fn transport(self) -> TransportConfig {
         let mut transport = quic::transport(Side::Van { keep_alive: None });
-        if !self.window {
-            transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
-        }
-        if !self.round_trip {
-            transport.initial_rtt(Duration::from_millis(333));
+        match self {
+            Self::Ours => {}
+            Self::Window => {
+                transport.congestion_controller_factory(Arc::new(CubicConfig::default()));
+            }
+            Self::RoundTrip => {
+                transport.initial_rtt(Duration::from_millis(333));
+            }
+            Self::Unacknowledged(bytes) => {
+                transport.send_window(bytes);
+            }
         }
         transport
     }
@@ -306,8 +318,12 @@ impl Settings {
 
 impl std::fmt::Display for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let window = if self.window { "32,000" } else { "12,000" };
-        write!(f, "window {window} bytes, first round trip {} ms", if self.round_trip { 700 } else { 333 })
+        match self {
+            Self::Ours => f.write_str("our settings"),
+            Self::Window => f.write_str("but a first window of 12,000 bytes"),
+            Self::RoundTrip => f.write_str("but a first round trip of 333 ms"),
+            Self::Unacknowledged(bytes) => write!(f, "but up to {} KB unacknowledged", bytes >> 10),
+        }
     }
 }
 

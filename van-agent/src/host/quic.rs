@@ -35,7 +35,8 @@ const PERSISTENT_CONGESTION_THRESHOLD: u32 = 8;
 const STREAMS_MAX: u32 = 4;
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-const SEND_WINDOW_BYTES: u64 = 128 << 10;
+/// More than that overflows a modem's queue of 48 KB in the first seconds, and is paid for again.
+const SEND_WINDOW_BYTES: u64 = 64 << 10;
 const INCOMING_MAX: usize = 1_024;
 const INCOMING_BYTES_MAX: u64 = 64 << 10;
 const INCOMING_TOTAL_BYTES_MAX: u64 = 16 << 20;
