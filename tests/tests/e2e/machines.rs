@@ -74,7 +74,9 @@ fn a_hub_from_an_older_backup_is_healed_by_two_vans() {
     let cut = two.call(&["sync", "--json", "--patience", "1s"]).run();
     stage.link.restore();
     let custody = two.run(&["custody"]);
-    assert!(cut.code == Some(0) || custody.number("on_laptop") >= 1, "{cut}{custody}");
+    // The cut may also fall behind the last receipt.
+    let arrived = || stage.hub_cases().is_superset(&van_cases(&two));
+    assert!(custody.number("on_laptop") >= 1 || arrived(), "{cut}{custody}");
     sync(&two);
     assert_eq!(two.run(&["custody", "--safe-to-wipe"]).number("on_laptop"), 0);
     assert!(stage.hub_cases().is_superset(&van_cases(&two)), "what is green is there");

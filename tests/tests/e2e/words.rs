@@ -123,6 +123,8 @@ fn every_command_speaks_json() {
     let people = van.run(&["person", "list"]).lines;
     let person = |at: usize| people[at]["person"].as_str().expect("an id").to_owned();
     let (one, other, file) = (person(0), person(1), stage.text("export"));
+    let paper = stage.text("surat.txt");
+    fs::write(&paper, "Surat keterangan").expect("there is room");
     let mut asked: BTreeSet<String> = BTreeSet::new();
     let mut ask = |which: Program, arguments: &[&str], code: i32| {
         let call = match which {
@@ -159,6 +161,12 @@ fn every_command_speaks_json() {
         (&["case", "list"], 0),
         (&["case", "list", "--format", "ndjson"], 0),
         (&["case", "show", &slip], 0),
+        (&["case", "attach", &slip, &paper, "--name", "Surat"], 0),
+        (&["case", "attach", &slip, nobody], 1),
+        (&["case", "attachment", &slip, "Surat", "--out", &file], 0),
+        (&["case", "attachment", &slip, "nothing", "--out", &file], 1),
+        (&["case", "detach", &slip, "Surat", "--reason", "x"], 0),
+        (&["case", "detach", &slip, "Surat", "--reason", " "], 2),
         (&["case", "show", nobody], 1),
         (&["case", "export", &slip, "--format", "json"], 0),
         (&["case", "export", &slip, "--format", "automerge", "--out", &file], 0),
@@ -190,6 +198,7 @@ fn every_command_speaks_json() {
         (&["device", "lost", "9"], 1),
         (&["case", "list"], 0),
         (&["case", "show", &slip], 0),
+        (&["case", "attachment", &slip, "nothing", "--out", &file], 1),
         (&["case", "amend", &slip, "--set", "notes=y"], 0),
         (&["case", "export", &slip], 0),
         (&["find", "bete"], 0),
