@@ -93,14 +93,13 @@ impl Replica {
             (_, _, Channel::Control | Channel::Attachment, Frame::Attachment(message)) => {
                 self.take_attachment(now, peer, channel, message)
             }
-            (_, _, Channel::Attachment, _) => {
-                Err(protocol("that frame does not belong on the stream of files"))
-            }
             (_, Phase::Linked, Channel::Batch, Frame::BatchStart { log, digest, total, offset }) => {
                 self.batch_start(peer, log, digest, total, offset)
             }
             (_, Phase::Linked, Channel::Batch, Frame::BatchData(data)) => self.batch_data(now, peer, &data),
-            (_, _, Channel::Batch, _) => Err(protocol("that frame does not belong on the batch stream")),
+            (_, _, Channel::Batch | Channel::Attachment, _) => {
+                Err(protocol("that frame does not belong on this stream"))
+            }
             (Role::Parent, Phase::Greeting, _, Frame::Enrol(enrol)) => self.take_enrol(now, peer, &enrol),
             (Role::Parent, Phase::Greeting | Phase::Linked, _, Frame::Hello(hello)) => {
                 self.take_hello(now, peer, &hello)
