@@ -40,6 +40,17 @@ fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -
     packed
 }
 
+#[test]
+fn each_generation_of_dictionaries_is_written_for_who_knows_no_newer_and_read_by_all() {
+    let entries = hashed(day(8), built);
+    for known in 0..=u8::MAX {
+        let packed = encode(&entries, &Places::default(), known).expect("packs");
+        assert_eq!(packed.bytes[1], known.min(NEWEST));
+        let read = decode(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
+        assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
+    }
+}
+
 const ACTORS: [ActorId; 3] = [ActorId([0xa1; 16]), ActorId([0xb2; 16]), ActorId([0xc3; 16])];
 
 fn actors() -> impl Strategy<Value = ActorId> {
