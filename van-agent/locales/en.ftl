@@ -152,3 +152,77 @@ to-follow-other = { $count ->
    *[other] { $count } files to follow
 }
 open-attachments = { $count } attachments are on this laptop only.
+record = Record
+who = Whom it is about
+services = Services
+sitting = Encounter
+add-service = Service: its code or a part of its name, then Enter
+add = Add
+drop = Take this service away
+save = Save
+forget = Discard what is typed
+kept = What is typed is kept on this laptop.
+nothing-lost = Nothing is lost.
+half-typed = { $count ->
+    [one] { $count } other half-typed form
+   *[other] { $count } other half-typed forms
+}
+nik-hint = Type or scan 16 digits, then Enter. Without a NIK go on to the name.
+not-this-one = Not this person
+like = Perhaps known already. Ask for the mother's name, hamlet and age, then choose:
+same-person = The same person
+other-person = Another person
+death = A death is reported, recorded on
+years = { $count ->
+    [one] { $count } year
+   *[other] { $count } years
+}
+missing = { $count ->
+    [one] { $count } requirement is missing: tick what was brought
+   *[other] { $count } requirements are missing: tick what was brought
+}
+mode-full = Can be finished here without network.
+mode-intake = Documents are taken here; the agency finishes; the product comes with a later visit.
+mode-online_step = NOT FINISHED: waiting for the network. Do not promise a result today.
+field-priority = Priority queue
+priority-none = no
+priority-elderly = elderly
+priority-disability = person with a disability
+priority-mother = pregnant or nursing mother
+priority-child = child
+field-companion = Companion
+consent = The citizen agrees that this is recorded and sent to the agency for this service
+wrong-nik = A NIK has 16 digits, with a birth date that exists.
+wrong-name = The name is missing.
+wrong-sex = The sex is not chosen.
+wrong-born = Write of the birth date what is known: 1948, 1948-07 or 2004-01-05.
+wrong-village = Choose a village of the list.
+wrong-officer = Fill in the officer's name.
+wrong-add = Choose one service of the list: its code, or a part of its name that no other has.
+wrong-person_ref = That person is not on this laptop.
+wrong-other = Not saved yet: correct what is typed, then save again.
+saved = Saved
+saved-here = SAVED on this laptop. Not at the hub yet.
+number = Number
+bring = Still to be brought:
+recorded-not-registered = RECORDED, not yet REGISTERED
+tariff = Tariff
+open-case = Show the case
+next-one = Next
+same-family = Another family member
+print = Print
+open-forms = { $count ->
+    [one] { $count } form is not saved.
+   *[other] { $count } forms are not saved.
+}
+officer-now = Officer at work
+officer-set = Change officer
+sync-now = Synchronise now
+here = Officer and visits
+visit-label = A new visit: what people call the place
+visit-open = Open visit
+visit-close = Close visit
+keys = Keys of this page
+keys-this = this list of keys
+keys-tab = to the next field; do it
+close = Close

@@ -140,7 +140,7 @@ impl Agent {
     }
 
     /// Keeps the head file in step with the log.
-    fn note_head(&mut self) {
+    pub(crate) fn note_head(&mut self) {
         let noted = match Head::of(&self.replica) {
             Ok(head) if self.head != Some(head) => {
                 self.witness.note(&self.replica, head);
@@ -208,7 +208,8 @@ impl Agent {
         Ok(json!({"cases": count, "cut": cut}))
     }
 
-    fn show(&mut self, case: &str) -> Result<Value, Failure> {
+    /// Everything of a case.
+    pub(crate) fn show(&mut self, case: &str) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
@@ -251,6 +252,7 @@ impl Agent {
             "safe_to_wipe": counted.safe_to_wipe,
             "unsent": counted.unsent,
             "drafts": counted.drafts,
+            "forms": counted.forms,
             "attachments": counted.attachments,
             "attachment_bytes": counted.attachment_bytes,
             "needs_you": needs_you,

@@ -16,6 +16,9 @@ use crate::{
     sync::writing::{SaveError, Writing},
 };
 
+/// People of agreeing names that are looked at.
+const LIKE_MAX: usize = 200;
+
 /// Somebody who may be the same person.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Candidate {
@@ -53,26 +56,36 @@ pub enum PeopleError {
 /// The store fails.
 pub fn candidates(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Candidate>> {
     let Some(own) = read_model::person_of(tx, document)? else { return Ok(Vec::new()) };
-    let mut found = match &own.nik {
-        Some(nik) => read_model::people_of_nik(tx, nik)?,
-        None => Vec::new(),
-    };
-    found.extend(read_model::people(tx, &own.name, 200)?.into_iter().filter(|other| {
-        name::agree(&own.name, &other.name)
-            && born_agree(&own, other)
-            && (own.nik.is_none() || other.nik.is_none())
-    }));
-    let mut seen = BTreeSet::new();
+    let found = like(tx, own.nik.as_deref(), &own.name, born_of(&own))?;
     let known = |other: &PersonRow| other.twin == own.twin || are_different(&own, other);
-    let open = found.into_iter().filter(|other| !known(other) && seen.insert(other.document));
+    let open = found.into_iter().filter(|other| !known(other));
     Ok(open
         .map(|person| Candidate { same_nik: own.nik.is_some() && person.nik == own.nik, person })
         .collect())
 }
 
-fn born_agree(one: &PersonRow, other: &PersonRow) -> bool {
-    let born = |row: &PersonRow| row.born.as_deref().and_then(|text| text.parse::<Born>().ok());
-    born(one).zip(born(other)).is_none_or(|(one, other)| one.overlaps(other))
+/// Known people who may be somebody of this NIK, name and birth, as far as these are known: an equal NIK, or an
+/// agreeing name with no contradicting birth where one of the two has no NIK.
+///
+/// # Errors
+/// The store fails.
+pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Result<Vec<PersonRow>> {
+    let mut found = match nik {
+        Some(nik) => read_model::people_of_nik(tx, nik)?,
+        None => Vec::new(),
+    };
+    found.extend(read_model::people(tx, name, LIKE_MAX)?.into_iter().filter(|other| {
+        name::agree(name, &other.name)
+            && born.zip(born_of(other)).is_none_or(|(one, other)| one.overlaps(other))
+            && (nik.is_none() || other.nik.is_none())
+    }));
+    let mut seen = BTreeSet::new();
+    found.retain(|other| seen.insert(other.document));
+    Ok(found)
+}
+
+fn born_of(row: &PersonRow) -> Option<Born> {
+    row.born.as_deref().and_then(|text| text.parse().ok())
 }
 
 fn lists(row: &PersonRow, key: &str, document: DocumentId) -> bool {

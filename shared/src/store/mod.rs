@@ -10,6 +10,7 @@ pub mod changes;
 pub mod devices;
 pub mod feeds;
 pub mod files;
+pub mod forms;
 pub mod journal;
 pub mod lines;
 pub mod log;
@@ -35,11 +36,12 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
     include_str!("migrations/0004_attachments.sql"),
+    include_str!("migrations/0005_forms.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     id::{DeviceId, DocumentId},
-    store::{self, Result, Tx, attachment},
+    store::{self, Result, Tx, attachment, forms},
     time::Timestamp,
 };
 
@@ -26,6 +26,8 @@ pub struct Custody {
     pub unsent: u64,
     /// Drafts of this laptop.
     pub drafts: u64,
+    /// Half-typed forms of this laptop's page.
+    pub forms: u64,
     /// Files of attachments that are nowhere but here.
     pub attachments: u64,
     /// Their bytes.
@@ -80,6 +82,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
     let drafts = tx
         .prepare_cached(&format!("SELECT count(*) FROM case_row WHERE {OWN_DRAFT}"))?
         .query_row([device.0], |row| row.get::<_, u64>(0))?;
+    let forms = forms::count(tx)?;
     let (attachments, attachment_bytes) = attachment::count_open(tx)?;
     Ok(Custody {
         on_laptop,
@@ -89,9 +92,10 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         oldest_unsent,
         unsent,
         drafts,
+        forms,
         attachments,
         attachment_bytes,
-        safe_to_wipe: unsent == 0 && drafts == 0 && attachments == 0,
+        safe_to_wipe: [unsent, drafts, forms, attachments] == [0; 4],
     })
 }
 

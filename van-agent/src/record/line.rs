@@ -56,6 +56,16 @@ pub enum LineError {
     },
 }
 
+impl LineError {
+    /// The field that is wrong, where it is one.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Missing { field } | Self::Shape { field, .. } | Self::Value { field, .. } => Some(field),
+            Self::Json { .. } | Self::Unknown { .. } => None,
+        }
+    }
+}
+
 /// Who somebody is, as far as the line says.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Identity {

@@ -1,5 +1,5 @@
 //! From lines to cases: [`reader`] cuts input into bounded lines, [`mod@line`] reads one, [`save`] makes the
-//! documents of a group of lines in one transaction.
+//! documents of a group of lines in one transaction; [`sheet`] makes lines of what was typed on the page.
 //!
 //! **Invariant:** each line is its own unit; a bad one is reported and the others are saved.
 
@@ -9,3 +9,4 @@ mod made;
 mod people;
 pub mod reader;
 pub mod save;
+pub mod sheet;

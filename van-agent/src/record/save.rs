@@ -11,7 +11,7 @@ use shared::{
     nik::Nik,
     registry::row::{OfflineMode, Service},
     slip::{DeviceLetter, SlipNumber},
-    store::{self, StoreError, lines, read_model},
+    store::{self, StoreError, forms, lines, read_model},
     sync::{
         Replica,
         station::Place,
@@ -24,7 +24,11 @@ use super::{
     line::{self, Line},
     made::Made,
 };
-use crate::{agent::said, host::output::Failure, request::RawLine};
+use crate::{
+    agent::{not_enrolled, said},
+    host::output::Failure,
+    request::RawLine,
+};
 
 /// Lines in one transaction.
 pub const GROUP_LINES_MAX: usize = 200;
@@ -76,9 +80,83 @@ pub(super) enum RefusedError {
     Save(#[from] SaveError),
 }
 
+impl RefusedError {
+    /// The field that is wrong, where it is one.
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Line(error) => error.field(),
+            Self::Village(_) => Some("village"),
+            Self::Service(_) => Some("service"),
+            Self::ReferenceUsed { .. } => Some("ref"),
+            Self::Visit(_) => Some("visit"),
+            Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
+            Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
+            Self::Store(_) | Self::Set(_) | Self::Edit(_) | Self::Save(_) => None,
+        }
+    }
+}
+
+/// Why nothing is saved of lines that belong together.
+#[derive(Debug)]
+pub enum WholeError {
+    /// One of them is refused.
+    Refused {
+        /// The field that is wrong, where it is one.
+        field: Option<&'static str>,
+        /// What is wrong, in words.
+        why: String,
+    },
+    /// The laptop is not enrolled, or the store failed.
+    Failed(Failure),
+}
+
+impl From<RefusedError> for WholeError {
+    fn from(error: RefusedError) -> Self {
+        match error {
+            RefusedError::Store(error) | RefusedError::Save(SaveError::Store(error)) => error.into(),
+            error => Self::Refused { field: error.field(), why: error.to_string() },
+        }
+    }
+}
+
+impl From<StoreError> for WholeError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(said(error).next("repair the cause and save it again"))
+    }
+}
+
 /// A NIK as errors may show it.
 fn masked(nik: &Nik) -> String {
     format!("{}…{}", &nik.as_str()[..6], &nik.as_str()[12..])
+}
+
+/// Saves lines all together or not at all, and forgets the half-typed form that they come from in the same
+/// transaction. Reports as [`save`] does.
+///
+/// # Errors
+/// A line is refused, the laptop is not enrolled, or the store failed: nothing is kept then, and the form stays.
+pub fn save_whole(
+    replica: &mut Replica,
+    now: Now,
+    raw: &[RawLine],
+    form: &str,
+) -> Result<Vec<Value>, WholeError> {
+    let place = place(replica).map_err(WholeError::Failed)?;
+    replica.write(now, |writing| {
+        let mut group = Group::new(&place);
+        let mut reports = Vec::with_capacity(raw.len());
+        for raw in raw {
+            let line = line::parse(&raw.text).map_err(RefusedError::from)?;
+            reports.push(report(raw.line, &group.line(writing, &line)?));
+        }
+        forms::forget(writing.tx, form)?;
+        Ok(reports)
+    })
+}
+
+/// Where this laptop belongs.
+fn place(replica: &Replica) -> Result<Place, Failure> {
+    replica.station().place.clone().filter(|place| place.unit.is_some()).ok_or_else(not_enrolled)
 }
 
 /// Saves lines and reports on each: `{"line","case","slip","person","warnings"}` or `{"line","error"}`.
@@ -86,11 +164,7 @@ fn masked(nik: &Nik) -> String {
 /// # Errors
 /// The laptop is not enrolled, or the store failed: nothing of these lines is kept then.
 pub fn save(replica: &mut Replica, now: Now, raw: &[RawLine]) -> Result<Vec<Value>, Failure> {
-    let station = replica.station();
-    let Some(place) = station.place.clone().filter(|place| place.unit.is_some()) else {
-        return Err(Failure::new("this laptop is not enrolled yet")
-            .next("ask the hub operator for a ticket and give `van-agent enroll TICKET`"));
-    };
+    let place = place(replica)?;
     let parsed: Vec<_> = raw.iter().map(|raw| (raw.line, line::parse(&raw.text))).collect();
     let saved = replica.write(now, |writing| {
         let mut group = Group::new(&place);

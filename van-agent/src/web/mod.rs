@@ -1,12 +1,20 @@
-//! The field officer's page, on this machine alone: what has arrived, what needs a person, recent cases, find.
+//! The field officer's page, on this machine alone: recording, what has arrived, what needs a person, recent
+//! cases, find.
+//!
+//! Every change is a POST that carries the token of our own pages ([`posted`]). Pages work without scripts.
 
+mod acts;
 mod pages;
+mod posted;
+mod record;
+mod sitting;
 
 use axum::{
     Router,
     extract::FromRef,
+    http::header,
     middleware::{from_fn, from_fn_with_state},
-    routing::get,
+    routing::{get, post},
 };
 use tokio::{net::TcpListener, sync::watch};
 
@@ -21,6 +29,10 @@ use crate::{
 
 const INDONESIAN: &str = include_str!("../../locales/id.ftl");
 const ENGLISH: &str = include_str!("../../locales/en.ftl");
+
+const KEYS: &str = include_str!("../../templates/keys.mjs");
+const SHEET: &str = include_str!("../../templates/sheet.mjs");
+const PRINT: &str = include_str!("../../templates/print.mjs");
 
 /// An exchange that ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -56,16 +68,28 @@ pub async fn serve(
     let site = Site { agent, sign_in: sign_in.clone(), newest };
     let signed_in = Router::new()
         .route("/", get(pages::today))
+        .route("/record", get(record::begin).post(record::act))
+        .route("/record/keep", post(record::keep))
+        .route("/saved/{cases}", get(record::saved))
+        .route("/officer", post(acts::officer))
+        .route("/sync", post(acts::sync))
+        .route("/visit", post(acts::visit))
         .route("/find", get(pages::find))
         .route("/case/{case}", get(pages::case))
         .route("/needs-you", get(pages::needs_you))
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)
         .layer(from_fn_with_state(sign_in, SignIn::require));
-    let pages = Router::new().merge(assets()).merge(signed_in).layer(from_fn(guard)).with_state(site);
+    let pages = Router::new().merge(assets()).merge(scripts()).merge(signed_in).layer(from_fn(guard)).with_state(site);
     if let Err(error) = axum::serve(listener, pages).await {
         tracing::error!(%error, "show the page");
     }
+}
+
+/// The pages' scripts; they tell nothing, so anybody may have them.
+fn scripts() -> Router<Site> {
+    let script = |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "text/javascript")], text) });
+    Router::new().route("/keys.mjs", script(KEYS)).route("/sheet.mjs", script(SHEET)).route("/print.mjs", script(PRINT))
 }
 
 #[cfg(test)]

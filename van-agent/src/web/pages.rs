@@ -23,6 +23,8 @@ use crate::{
 const LANGUAGE_COOKIE: &str = "keliling-language";
 /// Cases on the first page.
 const RECENT_MAX: u64 = 20;
+/// Open visits on the first page.
+const VISITS_MAX: usize = 10;
 /// Cases and refusals on the page of what needs a person, each.
 const NEEDED_MAX: u64 = 200;
 const CASE_FIELDS: [&str; 11] =
@@ -61,6 +63,11 @@ impl Row {
 #[template(path = "today.html")]
 struct Today {
     words: Words,
+    token: String,
+    /// Who works at this laptop.
+    officer: String,
+    /// Open visits of this unit: the id, and what people call it.
+    visits: Vec<(String, String)>,
     custody: Custody,
     /// Whether the newest exchange ended well, and how it went, in words.
     exchange: Option<(bool, String)>,
@@ -164,10 +171,9 @@ struct Failed {
 
 pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let custody = ask(&site, &words, Request::Custody).await;
-    let (custody, recent) = match (custody, list(&site, &words, Some(RECENT_MAX)).await) {
-        (Ok((custody, _)), Ok(recent)) => (custody, recent),
-        (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
+    let (custody, visits, recent, officer) = match today_of(&site, &words).await {
+        Ok(found) => found,
+        Err(failure) => return failed(words, &failure),
     };
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
     let custody = Custody {
@@ -177,15 +183,38 @@ pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Respo
         accepted: count("accepted"),
         needs_you: count("needs_you"),
         oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        open: open(&words, [count("unsent"), count("drafts"), count("attachments")]),
+        open: open(&words, [count("unsent"), count("drafts"), count("forms"), count("attachments")]),
     };
     let exchange = site.newest.borrow().as_ref().map(|exchange| told(&words, exchange));
-    show(Today { words, custody, exchange, recent })
+    show(Today { token: site.sign_in.token(), words, officer, visits, custody, exchange, recent })
+}
+
+/// What the first page tells: custody, open visits, the newest cases, and who works here.
+async fn today_of(
+    site: &Site,
+    words: &Words,
+) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
+    let (custody, _) = ask(site, words, Request::Custody).await?;
+    let (_, visits) = ask(site, words, Request::VisitList).await?;
+    let open = visits.iter().filter(|visit| visit["closed"].is_null());
+    let named = |visit: &Value| {
+        (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
+    };
+    let visits = open.map(named).take(VISITS_MAX).collect();
+    let recent = list(site, words, Some(RECENT_MAX)).await?;
+    let officer = site.agent.run(|agent, _| agent.officer()).await;
+    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    Ok((custody, visits, recent, officer))
 }
 
 /// What a wipe would lose, by the numbers of custody alone.
-fn open(words: &Words, [unsent, drafts, attachments]: [u64; 3]) -> Vec<String> {
-    let counts = [("open-unsent", unsent), ("open-drafts", drafts), ("open-attachments", attachments)];
+fn open(words: &Words, [unsent, drafts, forms, attachments]: [u64; 4]) -> Vec<String> {
+    let counts = [
+        ("open-unsent", unsent),
+        ("open-drafts", drafts),
+        ("open-forms", forms),
+        ("open-attachments", attachments),
+    ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
     some.map(|(name, count)| words.count(name, count)).collect()
 }
@@ -317,7 +346,7 @@ fn to_follow(words: &Words, counts: &Value) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-fn text(value: &Value, name: &str) -> String {
+pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
@@ -391,7 +420,7 @@ pub(super) async fn language(Path(code): Path<String>, headers: HeaderMap) -> Re
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-fn words(headers: &HeaderMap) -> Words {
+pub(super) fn words(headers: &HeaderMap) -> Words {
     let code = cookie(headers, LANGUAGE_COOKIE);
     Words::new(Language::of(code.as_deref()), INDONESIAN, ENGLISH)
 }
@@ -402,7 +431,7 @@ async fn list(site: &Site, words: &Words, limit: Option<u64>) -> Result<Vec<Row>
 }
 
 /// Asks the owner's thread: the answer, and the list before it, with the names of services and villages.
-async fn ask(site: &Site, words: &Words, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+pub(super) async fn ask(site: &Site, words: &Words, request: Request) -> Result<(Value, Vec<Value>), Failure> {
     let language = words.language();
     let asked = site.agent.run(move |agent, now| {
         let mut list = Vec::new();
@@ -434,13 +463,13 @@ fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
     }
 }
 
-fn failed(words: Words, failure: &Failure) -> Response {
+pub(super) fn failed(words: Words, failure: &Failure) -> Response {
     let sentence = words.get("try-again");
     let page = Failed { words, sentence, detail: Some(failure.message.clone()) };
     (StatusCode::INTERNAL_SERVER_ERROR, show(page)).into_response()
 }
 
-fn show(page: impl Template) -> Response {
+pub(super) fn show(page: impl Template) -> Response {
     match page.render() {
         Ok(page) => Html(page).into_response(),
         Err(error) => {

@@ -3,7 +3,8 @@
 //! **Invariants:** only requests that name this machine by a loopback name are answered, so that no other site's
 //! page gets in by giving its name our address; what changes something comes from our own pages; nothing is
 //! framed, fetched from elsewhere or cached. A person is signed in by the secret of the page's URL, which the
-//! first answer takes out of the address bar and puts into a cookie of this session.
+//! first answer takes out of the address bar and puts into a cookie of this session; a form carries a token that
+//! follows from it.
 
 mod words;
 
@@ -22,6 +23,9 @@ use shared::identity;
 
 pub use self::words::{Language, Words};
 use crate::host::machine;
+
+/// The field of a form that holds the token.
+pub const CSRF_FIELD: &str = "csrf";
 
 const STYLE: &str = include_str!("../../../templates/style.css");
 const ICON: &str = include_str!("../../../templates/icon.svg");
@@ -111,13 +115,26 @@ impl SignIn {
         format!("http://{bound}/?token={}", self.text())
     }
 
+    /// The token that forms of our own pages carry.
+    pub fn token(&self) -> String {
+        HEXLOWER.encode(&self.token_bytes())
+    }
+
+    /// Whether a form carries the token.
+    pub fn is_token(&self, text: &str) -> bool {
+        is_secret(text, &self.token_bytes())
+    }
+
+    fn token_bytes(&self) -> [u8; 32] {
+        blake3::derive_key("keliling 1 form of a page", &*self.secret)
+    }
+
     fn text(&self) -> String {
         HEXLOWER.encode(&*self.secret)
     }
 
     fn is(&self, text: &str) -> bool {
-        let given = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-        given.is_some_and(|given| identity::same_secret(&given, &self.secret))
+        is_secret(text, &self.secret)
     }
 
     /// The cookie of a signed-in session; its name holds the port, as cookies do not tell ports apart.
@@ -141,6 +158,11 @@ impl SignIn {
             Some(_) | None => denied(),
         }
     }
+}
+
+fn is_secret(text: &str, secret: &[u8; 32]) -> bool {
+    let given = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    given.is_some_and(|given| identity::same_secret(&given, secret))
 }
 
 fn denied() -> Response {
@@ -248,5 +270,6 @@ mod tests {
         for wrong in ["", "00", &token[..63], &token.to_uppercase(), &SignIn::new().text()] {
             assert!(!sign_in.is(wrong) || wrong == token, "{wrong}");
         }
+        assert!(sign_in.is_token(&sign_in.token()) && !sign_in.is_token(token) && !sign_in.is(&sign_in.token()));
     }
 }

@@ -129,6 +129,11 @@ impl Words {
         self.format(name, None)
     }
 
+    /// The word for one of a kind: of `field` and `name`, the word `field-name`.
+    pub fn part(&self, kind: &str, name: &str) -> String {
+        self.get(&format!("{kind}-{name}"))
+    }
+
     /// A word by its name, where there is one.
     pub fn find(&self, name: &str) -> Option<String> {
         self.bundle.has_message(name).then(|| self.get(name))

@@ -1,0 +1,281 @@
+//! What an officer has typed of one sitting of one person on the page, and the lines that it becomes.
+//!
+//! **Invariant:** a sheet keeps what was typed as it was typed, whatever it is; only [`Sheet::lines`] reads it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use shared::{
+    registry::{Registries, row::OfflineMode, row::Service},
+    store::forms::FORM_BYTES_MAX,
+    time::Timestamp,
+};
+
+use crate::request::RawLine;
+
+/// Fields that one text fills. Those of a person are called as in a line.
+pub const PERSON: [&str; 10] =
+    ["nik", "name", "sex", "born", "mother", "father", "kk", "phone", "address", "domicile"];
+/// What a sitting has beside its person and its services.
+const SITTING: [&str; 11] = [
+    "person",
+    "stranger",
+    "applicant",
+    "encounter",
+    "village",
+    "visit",
+    "officer",
+    "priority",
+    "companion",
+    "notes",
+    "consent",
+];
+/// Fields that several texts fill, one a service: codes.
+const SERVICE: &str = "service";
+/// What is being looked for among the services.
+const ADD: &str = "add";
+/// How the fields of a service's ticks begin; its code follows.
+const TICK: &str = "tick-";
+
+/// Priority classes of the queue, in the words of the Fluent files.
+pub const PRIORITIES: [&str; 4] = ["elderly", "disability", "mother", "child"];
+
+/// What was typed, by field.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sheet {
+    fields: BTreeMap<String, Vec<String>>,
+}
+
+/// When a sheet was begun and is saved, in the district's zone.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// When it was begun.
+    pub began: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+    /// Minutes east of UTC.
+    pub offset_minutes: i16,
+}
+
+impl Sheet {
+    /// Takes the fields of a posted form that belong to a sheet.
+    pub fn of(posted: &[(String, String)]) -> Self {
+        let mut sheet = Self::default();
+        for (name, text) in posted {
+            let several = name == SERVICE || name.starts_with(TICK);
+            let one = name == ADD || PERSON.contains(&name.as_str()) || SITTING.contains(&name.as_str());
+            if text.trim().is_empty() {
+                continue;
+            }
+            if several {
+                sheet.fields.entry(name.clone()).or_default().push(text.clone());
+            } else if one {
+                sheet.set(name, text);
+            }
+        }
+        sheet
+    }
+
+    /// Reads what [`Sheet::to_text`] wrote; an empty sheet of anything else.
+    pub fn of_text(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    /// The form in which it is kept; `None` where it is over [`FORM_BYTES_MAX`].
+    pub fn to_text(&self) -> Option<String> {
+        let text = json!(self).to_string();
+        (text.len() <= FORM_BYTES_MAX).then_some(text)
+    }
+
+    /// What stands in a field, without spaces around it; empty where nothing does.
+    pub fn text(&self, name: &str) -> &str {
+        self.fields.get(name).and_then(|texts| texts.first()).map_or("", |text| text.trim())
+    }
+
+    /// Writes one text into a field.
+    pub fn set(&mut self, name: &str, text: &str) {
+        self.fields.insert(name.to_owned(), vec![text.to_owned()]);
+    }
+
+    /// Empties a field.
+    pub fn clear(&mut self, name: &str) {
+        self.fields.remove(name);
+    }
+
+    /// The NIK without the spaces between its groups.
+    pub fn nik(&self) -> String {
+        self.text("nik").split_whitespace().collect()
+    }
+
+    /// Whether nothing was typed of a person, a note or a service.
+    pub fn is_empty(&self) -> bool {
+        let beside = ["officer", "visit", "village", "consent", "encounter", "applicant"];
+        self.fields.keys().all(|name| beside.contains(&name.as_str()))
+    }
+
+    /// Codes of the services, in the order of their choice.
+    pub fn services(&self) -> Vec<&str> {
+        let mut codes = Vec::new();
+        for code in self.fields.get(SERVICE).into_iter().flatten() {
+            if !codes.contains(&code.as_str()) {
+                codes.push(code.as_str());
+            }
+        }
+        codes
+    }
+
+    /// Adds a service.
+    pub fn add_service(&mut self, code: &str) {
+        if !self.services().contains(&code) {
+            self.fields.entry(SERVICE.to_owned()).or_default().push(code.to_owned());
+        }
+    }
+
+    /// Takes a service away, with its ticks.
+    pub fn drop_service(&mut self, code: &str) {
+        if let Some(codes) = self.fields.get_mut(SERVICE) {
+            codes.retain(|known| known != code);
+        }
+        self.clear(&format!("{TICK}{code}"));
+    }
+
+    /// Whether a requirement of a service is there.
+    pub fn has(&self, service: &str, requirement: &str) -> bool {
+        let ticks = self.fields.get(&format!("{TICK}{service}"));
+        ticks.is_some_and(|ticks| ticks.iter().any(|tick| tick == requirement))
+    }
+
+    /// Requirements of a service that are not there.
+    pub fn missing<'a>(&self, service: &'a Service) -> Vec<&'a str> {
+        let missing = service.requirements.iter().filter(|text| !self.has(service.code.as_str(), text));
+        missing.map(String::as_str).collect()
+    }
+
+    /// The first status of a case: what is missing first, then what the network alone can do.
+    pub fn status(&self, service: &Service) -> &'static str {
+        match (self.missing(service).is_empty(), service.offline_mode) {
+            (false, _) => "incomplete",
+            (true, OfflineMode::OnlineStep) => "waiting_for_network",
+            (true, OfflineMode::Full | OfflineMode::Intake) => "complete",
+        }
+    }
+
+    /// The lines that it becomes, one a service, all of one sitting and one person. `form` names the sheet.
+    pub fn lines(&self, registries: &Registries, clock: Clock, form: &str) -> Vec<RawLine> {
+        let codes = self.services();
+        let text = |at: Timestamp| json!(at.to_rfc3339(clock.offset_minutes));
+        let lines = codes.iter().map(|code| {
+            let service = registries.service(code);
+            let mut line = self.person(form, codes.len() > 1);
+            for field in ["village", "visit", "officer", "priority", "companion", "notes"] {
+                self.put(&mut line, field);
+            }
+            if !self.text("applicant").is_empty() {
+                line.insert("applicant".to_owned(), json!({"person_ref": self.text("applicant")}));
+            }
+            if codes.len() > 1 || !self.text("encounter").is_empty() {
+                let key = Some(self.text("encounter")).filter(|key| !key.is_empty()).unwrap_or(form);
+                line.insert("encounter".to_owned(), json!(key));
+            }
+            line.insert("service".to_owned(), json!(code));
+            line.insert("status".to_owned(), json!(service.map_or("received", |service| self.status(service))));
+            line.insert("ticks".to_owned(), json!(service.map_or(Vec::new(), |service| self.ticks(service))));
+            line.insert("consent".to_owned(), json!(self.text("consent") == "true"));
+            line.insert("started".to_owned(), text(clock.began));
+            line.insert("ended".to_owned(), text(clock.now));
+            Value::Object(line).to_string()
+        });
+        lines.zip(1..).map(|(text, line)| RawLine { line, text }).collect()
+    }
+
+    /// The fields of the person: a known one by its document; a new one whom several lines name, and who has no
+    /// NIK, by the sheet.
+    fn person(&self, form: &str, several: bool) -> Map<String, Value> {
+        let mut line = Map::new();
+        let known = self.text("person");
+        if !known.is_empty() {
+            line.insert("person_ref".to_owned(), json!(known));
+            return line;
+        }
+        for field in PERSON {
+            self.put(&mut line, field);
+        }
+        if let Some(nik) = line.get_mut("nik") {
+            *nik = json!(self.nik());
+        }
+        if several && self.text("nik").is_empty() {
+            line.insert("person_ref".to_owned(), json!(form));
+        }
+        // A year alone is what people say who know no more.
+        if line.get("born").and_then(Value::as_str).is_some_and(|born| born.len() == 4) {
+            line.insert("born_estimated".to_owned(), json!(true));
+        }
+        line
+    }
+
+    fn put(&self, line: &mut Map<String, Value>, field: &str) {
+        let text = self.text(field);
+        if !text.is_empty() {
+            line.insert(field.to_owned(), json!(text));
+        }
+    }
+
+    fn ticks<'a>(&self, service: &'a Service) -> Vec<&'a str> {
+        let there = service.requirements.iter().filter(|text| self.has(service.code.as_str(), text));
+        there.map(String::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(fields: &[(&str, &str)]) -> Sheet {
+        let owned: Vec<_> =
+            fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Sheet::of(&owned)
+    }
+
+    #[test]
+    fn a_sheet_keeps_what_was_typed_and_nothing_else() {
+        let sheet = posted(&[
+            ("name", " O'a Mate "),
+            ("service", "DUK-KK"),
+            ("service", "DUK-LAHIR"),
+            ("service", "DUK-KK"),
+            ("tick-DUK-KK", "Fotokopi KK"),
+            ("colour", "red"),
+            ("csrf", "00"),
+            ("mother", "  "),
+        ]);
+        assert_eq!((sheet.text("name"), sheet.text("colour"), sheet.text("mother")), ("O'a Mate", "", ""));
+        assert_eq!(sheet.services(), ["DUK-KK", "DUK-LAHIR"]);
+        assert!(sheet.has("DUK-KK", "Fotokopi KK") && !sheet.has("DUK-LAHIR", "Fotokopi KK"));
+        assert_eq!(Sheet::of_text(&sheet.to_text().expect("small")), sheet);
+        assert_eq!(Sheet::of_text("[]"), Sheet::default());
+        assert!(posted(&[("name", &"x".repeat(FORM_BYTES_MAX))]).to_text().is_none());
+    }
+
+    #[test]
+    fn services_of_one_person_without_a_nik_name_the_same_person() {
+        let clock = Clock { began: Timestamp(0), now: Timestamp(60_000), offset_minutes: 480 };
+        let lines = |fields: &[(&str, &str)]| -> Vec<Value> {
+            let lines = posted(fields).lines(&Registries::default(), clock, "0011223344556677");
+            lines.iter().map(|line| serde_json::from_str(&line.text).expect("JSON")).collect()
+        };
+        let two = lines(&[("name", "Nahak"), ("born", "1948"), ("service", "A"), ("service", "B")]);
+        assert_eq!(two.len(), 2);
+        for line in &two {
+            assert_eq!(line["person_ref"], "0011223344556677");
+            assert_eq!(line["encounter"], "0011223344556677");
+            assert_eq!(line["born_estimated"], true);
+            assert_eq!(line["ended"], "1970-01-01T08:01:00+08:00");
+        }
+        let one = lines(&[("name", "Nahak"), ("service", "A")]);
+        assert!(one[0].get("person_ref").is_none() && one[0].get("encounter").is_none());
+        let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
+        assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));
+    }
+}

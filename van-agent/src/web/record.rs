@@ -1,0 +1,467 @@
+//! The page on which an officer records a sitting: who it is, which services, what is missing; and what was saved.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    born::Born,
+    desk::warnings,
+    registry::row::{OfflineMode, Service},
+    store::read_model::{self, PersonRow},
+    time::{Now, Timestamp},
+};
+
+use super::{
+    Site,
+    acts::see,
+    pages::{ask, failed, show, text, words},
+    posted::Posted,
+    sitting::{self, Kept, Step},
+};
+use crate::{
+    agent::{Agent, said},
+    host::{
+        output::Failure,
+        web::{Language, Words},
+    },
+    record::sheet::{PRIORITIES, Sheet},
+    request::Request,
+};
+
+#[derive(Template)]
+#[template(path = "record.html")]
+struct Record {
+    words: Words,
+    token: String,
+    id: String,
+    sheet: Sheet,
+    known: Option<Card>,
+    like: Vec<Card>,
+    /// The applicant of a family's sitting.
+    applicant: Option<Card>,
+    chosen: Vec<Chosen>,
+    /// Codes of all services with their names, to choose from.
+    services: Vec<(String, String)>,
+    /// Codes of all villages with their names.
+    villages: Vec<(String, String)>,
+    /// Open visits of this unit.
+    visits: Vec<(String, String)>,
+    priorities: [&'static str; 4],
+    /// Sheets that were begun before: each its name, and whose it is.
+    others: Vec<(String, String)>,
+    /// How many those are, in words.
+    half_typed: String,
+    /// What is wrong, in words, and as the program says it in English.
+    wrong: Option<(String, Option<String>)>,
+    /// The field that comes next.
+    at: String,
+}
+
+/// A person as officers tell people apart.
+struct Card {
+    id: String,
+    name: String,
+    nik: String,
+    born: String,
+    age: String,
+    mother: String,
+    place: String,
+    /// The day of a reported death.
+    death: Option<String>,
+}
+
+/// A chosen service.
+struct Chosen {
+    code: String,
+    name: String,
+    agency: String,
+    tariff: String,
+    /// Requirements, and whether each is there.
+    requirements: Vec<(String, bool)>,
+    /// How many of them are missing, in words.
+    missing: Option<String>,
+    /// The name of the words for how far it goes without network.
+    mode: &'static str,
+    /// Whether the age does not fit.
+    age: bool,
+}
+
+#[derive(Template)]
+#[template(path = "saved.html")]
+struct SavedPage {
+    words: Words,
+    cases: Vec<Slip>,
+    /// The last case, with which a family goes on.
+    with: String,
+}
+
+/// A slip as it is shown and printed.
+struct Slip {
+    case: String,
+    number: String,
+    service: String,
+    agency: String,
+    tariff: String,
+    at: String,
+    status: String,
+    waits: bool,
+    missing: Vec<String>,
+    warnings: Vec<String>,
+    name: String,
+    unit: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Begin {
+    form: Option<String>,
+    with: Option<String>,
+    at: Option<String>,
+}
+
+pub(super) async fn begin(State(site): State<Site>, Query(asked): Query<Begin>, headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let language = words.language();
+    let at = asked.at.unwrap_or_default();
+    let found = site.agent.run(move |agent, now| {
+        let kept = match asked.form.filter(|id| sitting::is_id(id)) {
+            Some(id) => agent.sheet(&id)?.map(|kept| (kept, false)),
+            None => None,
+        };
+        let (kept, fresh) = match kept {
+            Some(found) => found,
+            None => {
+                let sheet = agent.fresh_sheet(now, asked.with.as_deref())?;
+                (Kept { id: agent.new_sheet_id(), began: now.wall, sheet }, true)
+            }
+        };
+        let at = if fresh { "nik".to_owned() } else { at };
+        view(agent, now, language, &kept, at)
+    });
+    answer(&site, words, found.await, None)
+}
+
+/// What a page of a sheet shows, but for its words.
+struct View {
+    kept: Kept,
+    known: Option<Card>,
+    like: Vec<Card>,
+    applicant: Option<Card>,
+    chosen: Vec<Chosen>,
+    services: Vec<(String, String)>,
+    villages: Vec<(String, String)>,
+    visits: Vec<(String, String)>,
+    others: Vec<(String, String)>,
+    at: String,
+}
+
+fn view(
+    agent: &mut Agent,
+    now: Now,
+    language: Language,
+    kept: &Kept,
+    at: String,
+) -> Result<View, Failure> {
+    let sheet = &kept.sheet;
+    let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
+    let known = agent.person_row(sheet.text("person"))?;
+    let like = agent.like(sheet)?;
+    let born = match &known {
+        Some(person) => person.born.clone().unwrap_or_default(),
+        None => sheet.text("born").to_owned(),
+    };
+    let today = now.wall.day(agent.offset_minutes());
+    let born: Option<Born> = born.parse().ok();
+    let today_text = today.to_string();
+    let visits = read_model::visits(agent.read()?).map_err(said)?;
+    let visits = visits.into_iter().filter(|visit| visit.closed.is_none() && visit.date <= today_text);
+    let visits = visits.map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, visit.date)));
+    let visits = visits.take(50).collect();
+    let others = agent.other_sheets(&kept.id)?;
+    let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
+    let applicant = agent.person_row(sheet.text("applicant"))?;
+    let mut card = |person: PersonRow| card(agent, now, &words, person);
+    let known = known.map(&mut card).transpose()?;
+    let like = like.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
+    let applicant = applicant.map(&mut card).transpose()?;
+    let registries = agent.replica().registries();
+    let name = |service: &Service| in_language(language, service);
+    let chosen = sheet.services().into_iter().filter_map(|code| registries.service(code));
+    let chosen = chosen.map(|service| choice(&words, sheet, service, born, today)).collect();
+    let services =
+        registries.services().map(|service| (service.code.as_str().to_owned(), name(service))).collect();
+    let villages = registries.villages();
+    let villages =
+        villages.map(|village| (village.code.to_string(), format!("{}, {}", village.name, village.district)));
+    let villages = villages.collect();
+    let kept = kept.clone();
+    Ok(View { kept, known, like, applicant, chosen, services, villages, visits, others, at })
+}
+
+fn in_language(language: Language, service: &Service) -> String {
+    match language {
+        Language::Indonesian => service.name_id.clone(),
+        Language::English => service.name_en.clone(),
+    }
+}
+
+fn choice(
+    words: &Words,
+    sheet: &Sheet,
+    service: &Service,
+    born: Option<Born>,
+    today: time::Date,
+) -> Chosen {
+    let code = service.code.as_str();
+    let requirements = service.requirements.iter().map(|text| (text.clone(), sheet.has(code, text)));
+    Chosen {
+        code: code.to_owned(),
+        name: in_language(words.language(), service),
+        agency: service.agency.clone(),
+        tariff: service.tariff.clone(),
+        requirements: requirements.collect(),
+        missing: Some(sheet.missing(service).len() as u64)
+            .filter(|missing| *missing > 0)
+            .map(|missing| words.count("missing", missing)),
+        mode: match service.offline_mode {
+            OfflineMode::Full => "mode-full",
+            OfflineMode::Intake => "mode-intake",
+            OfflineMode::OnlineStep => "mode-online_step",
+        },
+        age: warnings::age(service, born, today).is_some(),
+    }
+}
+
+/// The name of a sheet, and whose it is.
+fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
+    let known = agent.person_row(kept.sheet.text("person"))?;
+    let typed = kept.sheet.text("name");
+    let name = match known {
+        Some(person) => person.name,
+        None if typed.is_empty() => kept.sheet.text("nik").to_owned(),
+        None => typed.to_owned(),
+    };
+    let at = kept.began.to_rfc3339(agent.offset_minutes());
+    let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
+    Ok((kept.id, format!("{name} · {clock}")))
+}
+
+fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
+    let offset_minutes = agent.offset_minutes();
+    let death = agent.death(person.document)?;
+    let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
+    let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
+    let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
+    let detail = |name: &str| {
+        person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let village = person.village.as_deref().and_then(|code| code.parse().ok());
+    let village = village.and_then(|code| agent.replica().registries().village(&code));
+    let village = village.map_or_else(String::new, |village| village.name.clone());
+    let place = [detail("address"), village].into_iter().filter(|part| !part.is_empty());
+    Ok(Card {
+        id: person.document.to_string(),
+        nik: grouped(person.nik.as_deref().unwrap_or_default()),
+        born: person.born.as_deref().map_or_else(String::new, |born| {
+            format!("{}{}", if guess { "± " } else { "" }, words.day(born))
+        }),
+        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
+        mother: detail("mother"),
+        place: place.collect::<Vec<_>>().join(", "),
+        death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
+        name: person.name,
+    })
+}
+
+/// A NIK in groups: district, birth, serial.
+fn grouped(nik: &str) -> String {
+    match (nik.get(..6), nik.get(6..12), nik.get(12..)) {
+        (Some(district), Some(born), Some(serial)) => format!("{district} {born} {serial}"),
+        _ => nik.to_owned(),
+    }
+}
+
+/// The page of what was found.
+fn answer(
+    site: &Site,
+    words: Words,
+    found: Result<Result<View, Failure>, crate::host::owner::Stopped>,
+    wrong: Option<(String, Option<String>)>,
+) -> Response {
+    let view = match found.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok(view)) => view,
+        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    };
+    let View { kept, known, like, applicant, chosen, services, villages, visits, others, at } = view;
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let at = if like.is_empty() { at } else { "like".to_owned() };
+    let half_typed = words.count("half-typed", others.len() as u64);
+    let page = Record {
+        words,
+        token: site.sign_in.token(),
+        id: kept.id,
+        sheet: kept.sheet,
+        known,
+        like,
+        applicant,
+        chosen,
+        services,
+        villages,
+        visits,
+        priorities: PRIORITIES,
+        others,
+        half_typed,
+        wrong,
+        at,
+    };
+    (status, show(page)).into_response()
+}
+
+/// Keeps what was typed so far.
+pub(super) async fn keep(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let id = posted.text("form").to_owned();
+    if !sitting::is_id(&id) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let sheet = Sheet::of(&posted.0);
+    let kept = site.agent.run(move |agent, now| agent.keep_sheet(now, &id, &sheet)).await;
+    match kept.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
+        Ok(Err(failure)) | Err(failure) => failed(words(&headers), &failure),
+    }
+}
+
+/// Does what a button of the page says.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let language = words.language();
+    let action = posted.text("do").to_owned();
+    let id = posted.text("form").to_owned();
+    if !sitting::is_id(&id) {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let sheet = Sheet::of(&posted.0);
+    let done = site.agent.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
+        let began = agent.sheet(&id)?.map_or(now.wall, |kept| kept.began);
+        let mut kept = Kept { id, began, sheet };
+        let step = step(agent, now, &mut kept, &action)?;
+        if matches!(step, Step::Next(_) | Step::Wrong { .. }) {
+            agent.keep_sheet(now, &kept.id, &kept.sheet)?;
+        }
+        let at = match &step {
+            Step::Next(field) | Step::Wrong { field, .. } => (*field).to_owned(),
+            Step::Saved(_) | Step::Gone => return Ok((step, None)),
+        };
+        let view = view(agent, now, language, &kept, at)?;
+        Ok((step, Some(view)))
+    });
+    match done.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok((Step::Saved(cases), _))) => see(&format!("/saved/{}", cases.join(","))),
+        Ok(Ok((Step::Next(at), Some(view)))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
+        Ok(Ok((Step::Wrong { field, why }, Some(view)))) => {
+            let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
+            answer(&site, words, Ok(Ok(view)), Some((wrong, why)))
+        }
+        Ok(Ok(_)) => see("/record"),
+        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+    }
+}
+
+fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<Step, Failure> {
+    let sheet = &mut kept.sheet;
+    if let Some(code) = action.strip_prefix("drop:") {
+        sheet.drop_service(code);
+        return Ok(Step::Next("add"));
+    }
+    if let Some(person) = action.strip_prefix("same:") {
+        sheet.set("person", person);
+        return Ok(Step::Next("add"));
+    }
+    match action {
+        "save" => {
+            // A service that is typed and not taken in yet is meant.
+            if !sheet.text("add").is_empty()
+                && let wrong @ Step::Wrong { .. } = agent.next(now, sheet)?
+            {
+                return Ok(wrong);
+            }
+            agent.save_sheet(now, kept)
+        }
+        "stranger" => {
+            sheet.set("stranger", "1");
+            agent.next(now, sheet)
+        }
+        "forget-person" => {
+            sheet.clear("person");
+            sheet.clear("stranger");
+            Ok(Step::Next("nik"))
+        }
+        "forget" => {
+            agent.forget_sheet(&kept.id)?;
+            Ok(Step::Gone)
+        }
+        _ => agent.next(now, sheet),
+    }
+}
+
+/// The page after saving: where it is, and the numbers, to be written on paper or printed.
+pub(super) async fn saved(State(site): State<Site>, Path(cases): Path<String>, headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let mut slips = Vec::new();
+    let mut with = String::new();
+    for case in cases.split(',').take(24) {
+        let shown = match ask(&site, &words, Request::CaseShow { case: case.to_owned() }).await {
+            Ok((shown, _)) => shown,
+            Err(failure) if failure.missing => return super::pages::nowhere(headers).await,
+            Err(failure) => return failed(words, &failure),
+        };
+        let code = case.to_owned();
+        let terms = site.agent.run(move |agent, _| {
+            let row = read_model::case_of(agent.read()?, code.parse().map_err(said)?).map_err(said)?;
+            let registries = agent.replica().registries();
+            Ok::<_, Failure>(row.and_then(|row| registries.service(&row.service).cloned()))
+        });
+        let terms = match terms.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+            Ok(Ok(terms)) => terms,
+            Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+        };
+        with = text(&shown, "case");
+        slips.push(slip(&words, &shown, terms.as_ref()));
+    }
+    show(SavedPage { words, cases: slips, with })
+}
+
+fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
+    let ticks: Vec<_> = shown["ticks"].as_object().map_or_else(Vec::new, |ticks| ticks.keys().collect());
+    let ticked = |text: &String| {
+        ticks.contains(&text) || shown["ticks"].as_array().is_some_and(|ticks| ticks.iter().any(|tick| tick == text))
+    };
+    let missing = service.into_iter().flat_map(|service| &service.requirements);
+    let warnings = shown["warnings"].as_object().into_iter().flatten();
+    let warning = |(code, said): (&String, &Value)| {
+        let short = words.find(&format!("warning-{code}"));
+        short.unwrap_or_else(|| said.as_str().unwrap_or_default().to_owned())
+    };
+    let status = text(shown, "status");
+    Slip {
+        case: text(shown, "case"),
+        number: text(shown, "slip"),
+        service: text(shown, "service"),
+        agency: service.map_or_else(String::new, |service| service.agency.clone()),
+        tariff: service.map_or_else(String::new, |service| service.tariff.clone()),
+        at: words.moment(&text(shown, "started")),
+        waits: status == "waiting_for_network",
+        missing: match status.as_str() {
+            "incomplete" => missing.filter(|text| !ticked(text)).cloned().collect(),
+            _ => Vec::new(),
+        },
+        status: words.get(&format!("state-{status}")),
+        warnings: warnings.map(warning).collect(),
+        name: text(shown, "name"),
+        unit: text(shown, "unit"),
+    }
+}

@@ -1,0 +1,65 @@
+// Keeps what is typed on a sheet while it is typed, and reads the NIK aloud to the eye. Without this file the page
+// works as well: what was typed is then kept at every button.
+
+const sheet = document.getElementById("sheet");
+const words = document.getElementById("sheet-words").dataset;
+const told = document.getElementById("kept");
+const PAUSE_MS = 400;
+let timer;
+let dirty = false;
+
+async function keep() {
+  clearTimeout(timer);
+  if (!dirty) return;
+  dirty = false;
+  const body = new URLSearchParams(new FormData(sheet));
+  try {
+    const answer = await fetch(sheet.dataset.keep, { method: "POST", body, keepalive: true });
+    told.textContent = answer.ok ? words.kept : "";
+    dirty ||= !answer.ok;
+  } catch {
+    // The program may be starting again: the next key tries once more.
+    dirty = true;
+  }
+}
+
+sheet.addEventListener("input", () => {
+  dirty = true;
+  told.textContent = "";
+  clearTimeout(timer);
+  timer = setTimeout(keep, PAUSE_MS);
+});
+addEventListener("pagehide", keep);
+sheet.addEventListener("submit", () => {
+  clearTimeout(timer);
+  dirty = false;
+});
+
+/** What the digits of a NIK say, or nothing. */
+function decoded(digits) {
+  if (digits.length < 12) return "";
+  const number = (at) => Number(digits.slice(at, at + 2));
+  const woman = number(6) > 40;
+  const [day, month, year] = [number(6) - (woman ? 40 : 0), number(8), number(10)];
+  const century = year <= new Date().getFullYear() % 100 ? 2000 : 1900;
+  const date = new Date(Date.UTC(century + year, month - 1, day));
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return "";
+  const format = new Intl.DateTimeFormat(words.lang, { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+  return `${woman ? words.p : words.l}, ${format.format(date)}`;
+}
+
+const nik = document.getElementById("nik");
+if (nik) {
+  const says = document.getElementById("nik-says");
+  const hint = says.textContent;
+  const look = () => {
+    const digits = nik.value.replace(/\D/g, "");
+    // Groups are for the eye; a caret in the middle is left alone.
+    if (nik.selectionStart === nik.value.length) {
+      nik.value = [digits.slice(0, 6), digits.slice(6, 12), digits.slice(12)].filter(Boolean).join(" ");
+    }
+    says.textContent = decoded(digits) || (digits.length === 0 ? hint : `${digits.length}/16`);
+  };
+  nik.addEventListener("input", look);
+  if (nik.value !== "") look();
+}
