@@ -47,7 +47,11 @@ export class Programs {
       child.kill("SIGTERM");
       return within(END_MS_MAX, `${program} ends`, ended);
     };
-    return { ready: JSON.parse(line), stop };
+    const kill = () => {
+      child.kill("SIGKILL");
+      return within(END_MS_MAX, `${program} is killed`, ended);
+    };
+    return { ready: JSON.parse(line), stop, kill };
   }
 
   /** Ends what still runs and removes the homes. */

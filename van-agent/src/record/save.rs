@@ -94,6 +94,14 @@ impl RefusedError {
             Self::Store(_) | Self::Set(_) | Self::Edit(_) | Self::Save(_) => None,
         }
     }
+
+    /// The failure of the store that it is, if it is one.
+    fn into_store(self) -> Result<StoreError, Self> {
+        if let Self::Store(error) | Self::Save(SaveError::Store(error)) = self {
+            return Ok(error);
+        }
+        Err(self)
+    }
 }
 
 /// Why nothing is saved of lines that belong together.
@@ -112,9 +120,10 @@ pub enum WholeError {
 
 impl From<RefusedError> for WholeError {
     fn from(error: RefusedError) -> Self {
-        match error {
-            RefusedError::Store(error) | RefusedError::Save(SaveError::Store(error)) => error.into(),
-            error => Self::Refused { field: error.field(), why: error.to_string() },
+        let (field, why) = (error.field(), error.to_string());
+        match error.into_store() {
+            Ok(error) => error.into(),
+            Err(_) => Self::Refused { field, why },
         }
     }
 }
@@ -233,7 +242,7 @@ impl<'a> Group<'a> {
         let service = Self::check(writing, line)?.clone();
         let mut warnings = self.warnings(writing, line, &service)?;
         let subject = self.person(writing, &line.subject, Some(&line.village), &mut warnings)?;
-        let encounter = self.encounter(line);
+        let encounter = self.encounter(writing, line)?;
         let applicant = match &line.applicant {
             Some(applicant) => self.person(writing, applicant, None, &mut warnings)?,
             None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
@@ -381,13 +390,20 @@ impl<'a> Group<'a> {
         Ok(found)
     }
 
-    /// The id of the sitting that its lines name by a key: it follows from the key and their day.
-    fn encounter(&self, line: &Line) -> Option<[u8; 8]> {
-        let key = line.encounter.as_ref()?;
+    /// The id of the sitting that its lines name by a key: it follows from the key and their day, where the key
+    /// is not the id of a sitting already.
+    fn encounter(&self, writing: &Writing<'_>, line: &Line) -> Result<Option<[u8; 8]>, RefusedError> {
+        let Some(key) = line.encounter.as_ref() else { return Ok(None) };
+        let since = line.started.0.saturating_sub(SITTING_MILLISECONDS);
+        if let Some(known) = hex_id(key)
+            && read_model::applicant_of_encounter(writing.tx, key, since)?.is_some()
+        {
+            return Ok(Some(known));
+        }
         let day = line.started.day(self.zone.offset_minutes());
         let device = self.place.device;
         let digest = blake3::derive_key("keliling 1 encounter", format!("{device}/{day}/{key}").as_bytes());
-        digest.first_chunk().copied()
+        Ok(digest.first_chunk().copied())
     }
 
     /// Who asked in this sitting before.
@@ -465,6 +481,11 @@ impl<'a> Group<'a> {
         let counter = u32::try_from(counter).unwrap_or(u32::MAX);
         Ok(SlipNumber::new(self.place.district.clone(), &self.unit(), &letter, date, counter))
     }
+}
+
+/// The id of a sitting, as the read model writes it.
+fn hex_id(text: &str) -> Option<[u8; 8]> {
+    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
 }
 
 fn known_village(writing: &Writing<'_>, code: &VillageCode) -> Result<(), RefusedError> {

@@ -180,7 +180,10 @@ impl Sheet {
                 line.insert("encounter".to_owned(), json!(key));
             }
             line.insert("service".to_owned(), json!(code));
-            line.insert("status".to_owned(), json!(service.map_or("received", |service| self.status(service))));
+            line.insert(
+                "status".to_owned(),
+                json!(service.map_or("received", |service| self.status(service))),
+            );
             line.insert("ticks".to_owned(), json!(service.map_or(Vec::new(), |service| self.ticks(service))));
             line.insert("consent".to_owned(), json!(self.text("consent") == "true"));
             line.insert("started".to_owned(), text(clock.began));

@@ -80,7 +80,12 @@ pub async fn serve(
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)
         .layer(from_fn_with_state(sign_in, SignIn::require));
-    let pages = Router::new().merge(assets()).merge(scripts()).merge(signed_in).layer(from_fn(guard)).with_state(site);
+    let pages = Router::new()
+        .merge(assets())
+        .merge(scripts())
+        .merge(signed_in)
+        .layer(from_fn(guard))
+        .with_state(site);
     if let Err(error) = axum::serve(listener, pages).await {
         tracing::error!(%error, "show the page");
     }
@@ -88,8 +93,12 @@ pub async fn serve(
 
 /// The pages' scripts; they tell nothing, so anybody may have them.
 fn scripts() -> Router<Site> {
-    let script = |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "text/javascript")], text) });
-    Router::new().route("/keys.mjs", script(KEYS)).route("/sheet.mjs", script(SHEET)).route("/print.mjs", script(PRINT))
+    let script =
+        |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "text/javascript")], text) });
+    Router::new()
+        .route("/keys.mjs", script(KEYS))
+        .route("/sheet.mjs", script(SHEET))
+        .route("/print.mjs", script(PRINT))
 }
 
 #[cfg(test)]

@@ -431,7 +431,11 @@ async fn list(site: &Site, words: &Words, limit: Option<u64>) -> Result<Vec<Row>
 }
 
 /// Asks the owner's thread: the answer, and the list before it, with the names of services and villages.
-pub(super) async fn ask(site: &Site, words: &Words, request: Request) -> Result<(Value, Vec<Value>), Failure> {
+pub(super) async fn ask(
+    site: &Site,
+    words: &Words,
+    request: Request,
+) -> Result<(Value, Vec<Value>), Failure> {
     let language = words.language();
     let asked = site.agent.run(move |agent, now| {
         let mut list = Vec::new();

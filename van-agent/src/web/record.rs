@@ -123,7 +123,11 @@ pub(super) struct Begin {
     at: Option<String>,
 }
 
-pub(super) async fn begin(State(site): State<Site>, Query(asked): Query<Begin>, headers: HeaderMap) -> Response {
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(asked): Query<Begin>,
+    headers: HeaderMap,
+) -> Response {
     let words = words(&headers);
     let language = words.language();
     let at = asked.at.unwrap_or_default();
@@ -159,13 +163,7 @@ struct View {
     at: String,
 }
 
-fn view(
-    agent: &mut Agent,
-    now: Now,
-    language: Language,
-    kept: &Kept,
-    at: String,
-) -> Result<View, Failure> {
+fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String) -> Result<View, Failure> {
     let sheet = &kept.sheet;
     let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
     let known = agent.person_row(sheet.text("person"))?;
@@ -179,7 +177,8 @@ fn view(
     let today_text = today.to_string();
     let visits = read_model::visits(agent.read()?).map_err(said)?;
     let visits = visits.into_iter().filter(|visit| visit.closed.is_none() && visit.date <= today_text);
-    let visits = visits.map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, visit.date)));
+    let visits = visits
+        .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
     let visits = visits.take(50).collect();
     let others = agent.other_sheets(&kept.id)?;
     let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
@@ -209,13 +208,7 @@ fn in_language(language: Language, service: &Service) -> String {
     }
 }
 
-fn choice(
-    words: &Words,
-    sheet: &Sheet,
-    service: &Service,
-    born: Option<Born>,
-    today: time::Date,
-) -> Chosen {
+fn choice(words: &Words, sheet: &Sheet, service: &Service, born: Option<Born>, today: time::Date) -> Chosen {
     let code = service.code.as_str();
     let requirements = service.requirements.iter().map(|text| (text.clone(), sheet.has(code, text)));
     Chosen {
@@ -256,9 +249,7 @@ fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result
     let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
     let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
     let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
-    let detail = |name: &str| {
-        person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let detail = |name: &str| person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let village = person.village.as_deref().and_then(|code| code.parse().ok());
     let village = village.and_then(|code| agent.replica().registries().village(&code));
     let village = village.map_or_else(String::new, |village| village.name.clone());
@@ -266,9 +257,10 @@ fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result
     Ok(Card {
         id: person.document.to_string(),
         nik: grouped(person.nik.as_deref().unwrap_or_default()),
-        born: person.born.as_deref().map_or_else(String::new, |born| {
-            format!("{}{}", if guess { "± " } else { "" }, words.day(born))
-        }),
+        born: person
+            .born
+            .as_deref()
+            .map_or_else(String::new, |born| format!("{}{}", if guess { "± " } else { "" }, words.day(born))),
         age: age.map_or_else(String::new, |age| words.count("years", age.into())),
         mother: detail("mother"),
         place: place.collect::<Vec<_>>().join(", "),
@@ -409,7 +401,11 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
 }
 
 /// The page after saving: where it is, and the numbers, to be written on paper or printed.
-pub(super) async fn saved(State(site): State<Site>, Path(cases): Path<String>, headers: HeaderMap) -> Response {
+pub(super) async fn saved(
+    State(site): State<Site>,
+    Path(cases): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let words = words(&headers);
     let mut slips = Vec::new();
     let mut with = String::new();
@@ -438,7 +434,8 @@ pub(super) async fn saved(State(site): State<Site>, Path(cases): Path<String>, h
 fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
     let ticks: Vec<_> = shown["ticks"].as_object().map_or_else(Vec::new, |ticks| ticks.keys().collect());
     let ticked = |text: &String| {
-        ticks.contains(&text) || shown["ticks"].as_array().is_some_and(|ticks| ticks.iter().any(|tick| tick == text))
+        ticks.contains(&text)
+            || shown["ticks"].as_array().is_some_and(|ticks| ticks.iter().any(|tick| tick == text))
     };
     let missing = service.into_iter().flat_map(|service| &service.requirements);
     let warnings = shown["warnings"].as_object().into_iter().flatten();

@@ -7,7 +7,10 @@ use shared::{
     desk::people,
     id::{DocumentId, hex},
     name,
-    registry::{Registries, row::Service},
+    registry::{
+        Registries,
+        row::{Service, Village},
+    },
     store::{
         StoreError,
         forms::{self, Form},
@@ -147,6 +150,9 @@ impl Agent {
         for field in ["kk", "address"] {
             sheet.set(field, &text(&shown["subject"][field]));
         }
+        if applicant["sex"] == "P" {
+            sheet.set("mother", &text(&applicant["name"]));
+        }
         Ok(())
     }
 
@@ -173,13 +179,16 @@ impl Agent {
     pub(super) fn death(&mut self, person: DocumentId) -> Result<Option<Timestamp>, Failure> {
         let cases = read_model::cases_of_person(self.read()?, person).map_err(said)?;
         let report = |case: &&read_model::CaseRow| {
-            case.service == DEATH && case.subject == Some(person) && !matches!(case.status.as_str(), "cancelled" | "draft")
+            case.service == DEATH
+                && case.subject == Some(person)
+                && !matches!(case.status.as_str(), "cancelled" | "draft")
         };
         Ok(cases.iter().find(report).and_then(|case| case.started).map(Timestamp))
     }
 
     /// Goes on with a sheet: looks up its NIK, takes a service in, or names the field that comes next.
     pub(super) fn next(&mut self, now: Now, sheet: &mut Sheet) -> Result<Step, Failure> {
+        self.find_village(sheet);
         let nik = sheet.nik();
         if sheet.text("person").is_empty() && !nik.is_empty() {
             if nik.parse::<shared::nik::Nik>().is_err() {
@@ -200,6 +209,22 @@ impl Agent {
             return Ok(Step::Next("add"));
         }
         Ok(Step::Next(next_field(sheet)))
+    }
+
+    /// Writes the code of a village that was named; one that is not known stays as it was typed.
+    fn find_village(&self, sheet: &mut Sheet) {
+        let wanted = sheet.text("village").to_lowercase();
+        let registries = self.replica().registries();
+        if wanted.is_empty() || wanted.parse().is_ok_and(|code| registries.village(&code).is_some()) {
+            return;
+        }
+        let full = |village: &Village| format!("{}, {}", village.name, village.district).to_lowercase();
+        let begins = |village: &&Village| full(village).starts_with(&wanted);
+        let mut found = registries.villages().filter(begins);
+        if let (Some(village), None) = (found.next(), found.next()) {
+            let code = village.code.to_string();
+            sheet.set("village", &code);
+        }
     }
 
     /// Takes the one known person of a NIK into a sheet on which no other name is typed; whether there is one.
@@ -228,8 +253,9 @@ impl Agent {
     }
 
     /// Saves every service of a sheet, or none.
-    pub(super) fn save_sheet(&mut self, now: Now, kept: &Kept) -> Result<Step, Failure> {
-        let Kept { id, began, sheet } = kept;
+    pub(super) fn save_sheet(&mut self, now: Now, kept: &mut Kept) -> Result<Step, Failure> {
+        self.find_village(&mut kept.sheet);
+        let Kept { id, began, sheet } = &*kept;
         for field in ["name", "sex"] {
             if sheet.text("person").is_empty() && sheet.nik().is_empty() && sheet.text(field).is_empty() {
                 return Ok(Step::Wrong { field, why: None });
@@ -278,7 +304,8 @@ fn service_of(registries: &Registries, text: &str) -> Option<String> {
     };
     let holds = |service: &&Service| {
         let names = format!("{} {}", service.name_id, service.name_en).to_lowercase();
-        names.contains(&wanted) || code(service).split('-').nth(1).is_some_and(|tail| tail.starts_with(&wanted))
+        names.contains(&wanted)
+            || code(service).split('-').nth(1).is_some_and(|tail| tail.starts_with(&wanted))
     };
     one(registries.services().filter(holds).collect())
 }
@@ -286,8 +313,8 @@ fn service_of(registries: &Registries, text: &str) -> Option<String> {
 /// The first field that is still to be filled.
 fn next_field(sheet: &Sheet) -> &'static str {
     let missing = |name: &&&'static str| sheet.text(name).is_empty();
-    let person: &[&'static str] = if sheet.text("person").is_empty() { &["name", "sex", "born"] } else { &[] };
+    let person: &[&'static str] =
+        if sheet.text("person").is_empty() { &["name", "sex", "born"] } else { &[] };
     let sitting: &[&'static str] = &["village", "officer"];
     person.iter().chain(sitting).find(|name| missing(name)).copied().unwrap_or("add")
 }
-

@@ -270,6 +270,8 @@ mod tests {
         for wrong in ["", "00", &token[..63], &token.to_uppercase(), &SignIn::new().text()] {
             assert!(!sign_in.is(wrong) || wrong == token, "{wrong}");
         }
-        assert!(sign_in.is_token(&sign_in.token()) && !sign_in.is_token(token) && !sign_in.is(&sign_in.token()));
+        assert!(
+            sign_in.is_token(&sign_in.token()) && !sign_in.is_token(token) && !sign_in.is(&sign_in.token())
+        );
     }
 }

@@ -1,0 +1,313 @@
+// An officer records sittings on the page, by the keyboard, with no hub running: a family, people without NIK,
+// services that wait for the network, a program that is killed in mid-typing.
+//
+// usage: node sitting.mjs [--pictures FOLDER] [FOLDER]
+// FOLDER (or KELILING_PROGRAMS) holds `hub-server` and `van-agent`; Chromium as reader.mjs looks for it.
+
+import assert from "node:assert/strict";
+import { parseArgs } from "node:util";
+import { Programs } from "./programs.mjs";
+import { Reader, launch } from "./reader.mjs";
+
+const MOTHER = { nik: "5302014103889001", name: "Dorkas Fallo", sex: "P", born: "1988-03-01", kk: "5302011203040001" };
+const VILLAGE = "53.02.01.1001";
+const OFFICER = "Yefta Nabuasa";
+/** What a simple case for a known person may take: less than 90 seconds at two keys a second. */
+const KEYS_MAX = 60;
+
+const { values, positionals } = parseArgs({ options: { pictures: { type: "string" } }, allowPositionals: true });
+const folder = positionals[0] ?? process.env.KELILING_PROGRAMS;
+if (folder === undefined) {
+  console.error("usage: node sitting.mjs [--pictures FOLDER] [FOLDER of the programs, or KELILING_PROGRAMS]");
+  process.exit(2);
+}
+
+let passed = 0;
+let failed = 0;
+
+async function check(what, holds) {
+  try {
+    await holds();
+    passed += 1;
+  } catch (error) {
+    failed += 1;
+    console.error(`FAILED ${what}\n${error.stack ?? error}\n`);
+  }
+}
+
+/** The officer at the keyboard, whose keys are counted. */
+class Officer {
+  constructor(reader) {
+    this.reader = reader;
+    this.page = reader.page;
+    this.keys = 0;
+  }
+
+  async type(text) {
+    this.keys += text.length;
+    await this.page.keyboard.type(text);
+  }
+
+  async press(key) {
+    this.keys += 1;
+    await this.page.keyboard.press(key);
+  }
+
+  /** Presses a key that leads to another page, and waits for it. */
+  async go(key, place) {
+    const arrives = this.page.waitForURL(place);
+    await this.press(key);
+    await arrives;
+    await this.page.waitForLoadState();
+  }
+
+  /** Writes into a field, wherever the focus is. */
+  async fill(name, text) {
+    await this.page.locator(`#${name}`).focus();
+    await this.page.locator(`#${name}`).press("Control+a");
+    await this.type(text);
+  }
+
+  async next() {
+    const arrives = this.page.waitForEvent("load");
+    await this.press("Enter");
+    await arrives;
+  }
+
+  focus() {
+    return this.page.evaluate(() => document.activeElement.id);
+  }
+
+  text() {
+    return this.page.locator("main").innerText();
+  }
+}
+
+async function prepare(programs) {
+  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
+  const loopback = "127.0.0.1:0";
+  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
+  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
+  programs.ask("van-agent", "van", ["enroll", ticket]);
+  await hub.stop();
+  return hub.ready.quic;
+}
+
+const start = (programs) => programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
+const cases = (programs) => programs.ask("van-agent", "van", ["case", "list"]).filter((row) => row.slip);
+
+async function day(programs, browser) {
+  const listen = await prepare(programs);
+  let van = await start(programs);
+  const reader = await Reader.open(browser, values.pictures);
+  const { page } = reader;
+  const officer = new Officer(reader);
+  const site = () => new URL(van.ready.url).origin;
+
+  await check("the officer and the visit are chosen, with no network", async () => {
+    await reader.go(van.ready.url);
+    await officer.fill("officer", OFFICER);
+    await officer.next();
+    await officer.fill("label", "Pasar Niki-Niki");
+    await officer.next();
+    const told = await officer.text();
+    assert.ok(told.includes("Pasar Niki-Niki"), told);
+    assert.equal((await reader.terms())["Masih di laptop"], "0");
+    await reader.audit("today-visit-id", "id");
+    await officer.go("Alt+l", "**/record");
+  });
+  await check("a new person is recorded from the NIK on, and what is missing is said before saving", async () => {
+    assert.equal(await officer.focus(), "nik");
+    await officer.type(MOTHER.nik);
+    assert.match(await page.locator("#nik-says").innerText(), /Perempuan, 1 Maret 1988/);
+    await officer.next();
+    assert.equal(await officer.focus(), "name");
+    assert.equal(await page.locator("#born").inputValue(), MOTHER.born);
+    await officer.type(MOTHER.name);
+    await officer.fill("kk", MOTHER.kk);
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    const told = await officer.text();
+    assert.match(told, /syarat belum ada/);
+    await reader.audit("record-id", "id");
+    for (const tick of await page.locator(".ticks input").all()) await tick.press("Space");
+    await page.locator("input[name=consent]").press("Space");
+    await officer.go("Alt+s", "**/saved/*");
+    assert.match(await officer.text(), /TERSIMPAN di laptop ini\. Belum sampai pusat\./);
+    const [row] = cases(programs);
+    assert.equal(row.status, "complete");
+    assert.equal(row.officer, OFFICER);
+    assert.equal(row.visit, "Pasar Niki-Niki");
+    assert.ok((await page.locator(".big").innerText()).includes(row.slip));
+    const size = await page.locator(".big").evaluate((big) => getComputedStyle(big).fontSize);
+    assert.equal(size, "48px");
+    await reader.audit("saved-id", "id");
+  });
+  await check("newborn twins: the family goes on, and no field of the mother is typed again", async () => {
+    for (const [name, sex] of [["Ala'ang", "L"], ["O'a", "P"]]) {
+      await officer.go("Alt+k", "**/record?with=*");
+      assert.match(await officer.text(), /Pemohon: Dorkas Fallo/);
+      assert.equal(await page.locator("#mother").inputValue(), MOTHER.name);
+      assert.equal(await page.locator("#kk").inputValue(), MOTHER.kk);
+      await officer.fill("name", name);
+      await page.locator("#sex").selectOption(sex);
+      await officer.fill("born", "2026-11-18");
+      await officer.fill("add", "DUK-LAHIR");
+      await officer.go("Alt+s", "**/saved/*");
+    }
+    const rows = cases(programs);
+    assert.equal(rows.length, 3);
+    assert.equal(new Set(rows.map((row) => row.encounter)).size, 1, "one encounter");
+    assert.equal(new Set(rows.map((row) => row.person)).size, 3, "three people");
+    const [twin] = rows.filter((row) => row.name === "O'a");
+    const [shown] = programs.ask("van-agent", "van", ["case", "show", twin.slip]);
+    assert.equal(shown.applicant.name, MOTHER.name);
+    assert.equal(shown.subject.mother, MOTHER.name);
+    assert.equal(twin.nik, null);
+  });
+  await check("one name, no NIK, a birth year alone: saved as incomplete, with a slip", async () => {
+    await officer.go("Alt+n", "**/record");
+    await officer.fill("name", "Nahak");
+    await page.locator("#sex").selectOption("L");
+    await officer.fill("born", "1948");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "TAS-AUT");
+    await officer.next();
+    await officer.go("Alt+s", "**/saved/*");
+    assert.match(await officer.text(), /kurang berkas/);
+    const [row] = cases(programs).filter(({ name }) => name === "Nahak");
+    assert.deepEqual([row.status, row.born, row.born_estimated], ["incomplete", "1948", true]);
+  });
+  await check("whoever may be known is shown, and another person stays another person", async () => {
+    const sitting = async () => {
+      await reader.go(`${site()}/record`);
+      await officer.fill("name", "Yohanis Nope");
+      await page.locator("#sex").selectOption("L");
+      await officer.fill("born", "1990-05-04");
+      await officer.fill("mother", "Maria Nope");
+      await officer.fill("village", VILLAGE);
+      await officer.fill("add", "DUK-KIA");
+    };
+    await sitting();
+    await officer.go("Alt+s", "**/saved/*");
+    await sitting();
+    await officer.go("Alt+s", "**/record?form=*");
+    const told = await officer.text();
+    assert.match(told, /Mungkin sudah tercatat/);
+    assert.match(told, /Ibu: Maria Nope/);
+    assert.equal(cases(programs).filter(({ name }) => name === "Yohanis Nope").length, 1, "nothing is saved yet");
+    await reader.audit("record-like-id", "id");
+    await page.getByRole("button", { name: "Orang lain" }).press("Enter");
+    await page.waitForURL("**/record?form=*");
+    await officer.go("Alt+s", "**/saved/*");
+    const rows = cases(programs).filter(({ name }) => name === "Yohanis Nope");
+    assert.equal(new Set(rows.map((row) => row.person)).size, 2);
+  });
+  await check("a known person's simple case takes few keys, and no field of identity", async () => {
+    await reader.go(`${site()}/`);
+    officer.keys = 0;
+    await officer.go("Alt+l", "**/record");
+    await officer.type(MOTHER.nik);
+    await officer.next();
+    assert.equal(await page.locator("#name").count(), 0, "identity is not typed again");
+    assert.match(await officer.text(), /Dorkas Fallo/);
+    assert.equal(await officer.focus(), "add");
+    await officer.type("rekam");
+    await officer.next();
+    assert.match(await officer.text(), /BELUM SELESAI: menunggu jaringan\. Jangan janjikan hasil hari ini\./);
+    for (const tick of await page.locator(".ticks input").all()) {
+      officer.keys += 2;
+      await tick.press("Space");
+    }
+    await officer.fill("village", VILLAGE);
+    await officer.go("Alt+s", "**/saved/*");
+    assert.ok(officer.keys <= KEYS_MAX, `${officer.keys} keys`);
+    const [row] = cases(programs).filter(({ service }) => service === "DUK-REKAM");
+    assert.equal(row.status, "waiting_for_network");
+  });
+  await check("what is wrong is told in words, and what was typed stays", async () => {
+    await reader.go(`${site()}/record`);
+    await officer.fill("name", "Salah Ketik");
+    await officer.fill("nik", "5302013213049001");
+    await officer.next();
+    const told = await page.locator("[role=alert]").innerText();
+    assert.match(told, /NIK harus 16 angka.*Tidak ada yang hilang/s);
+    assert.equal(await page.locator("#name").inputValue(), "Salah Ketik");
+    reader.complaints.length = 0;
+    await reader.audit("record-wrong-id", "id");
+    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
+    await page.waitForURL("**/record");
+  });
+  await check("a form without the token of our pages changes nothing", async () => {
+    const before = cases(programs).length;
+    const status = await page.evaluate(async () => {
+      const body = new URLSearchParams({ do: "save", form: "00112233aabbccdd", name: "X", sex: "L", service: "DUK-KK" });
+      return (await fetch("/record", { method: "POST", body })).status;
+    });
+    assert.equal(status, 403);
+    assert.equal(cases(programs).length, before);
+    reader.complaints.length = 0;
+  });
+  await check("a program that is killed in mid-typing has the same sheet again", async () => {
+    await reader.go(`${site()}/record`);
+    await officer.fill("name", "Belum Selesai Diketik");
+    await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
+    await van.kill();
+    van = await start(programs);
+    await reader.go(van.ready.url);
+    assert.match(await page.locator("#custody ~ [role=status]").innerText(), /1 isian belum disimpan/);
+    await reader.go(`${site()}/record`);
+    await page.locator("details summary").press("Enter");
+    await page.getByRole("link", { name: /Belum Selesai Diketik/ }).press("Enter");
+    await page.waitForURL("**/record?form=*");
+    assert.equal(await page.locator("#name").inputValue(), "Belum Selesai Diketik");
+    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
+    await page.waitForURL("**/record");
+  });
+  await check("the keys of a page are listed by a question mark", async () => {
+    await page.locator("h1").click();
+    await page.keyboard.press("?");
+    assert.match(await page.locator("dialog").innerText(), /Alt\+S/);
+    assert.ok(await page.evaluate(() => document.activeElement.closest("dialog") !== null));
+    await page.keyboard.press("Escape");
+    assert.equal(await page.locator("dialog[open]").count(), 0);
+  });
+  await check("in coverage a button reconciles, and custody follows the receipts", async () => {
+    const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
+    const count = cases(programs).length;
+    await reader.go(`${site()}/`);
+    await officer.press("Alt+y");
+    await page.waitForLoadState();
+    const arrived = async () => {
+      await reader.go(`${site()}/`);
+      return (await reader.terms())["Sudah di pusat"] === String(count);
+    };
+    const [custody] = await within(arrived, () => programs.ask("van-agent", "van", ["custody"]));
+    assert.deepEqual([custody.on_laptop, custody.at_hub, custody.forms], [0, count, 0]);
+    await hub.stop();
+  });
+  await reader.context.close();
+}
+
+/** Asks again until it holds; then what `found` gives. */
+async function within(holds, found) {
+  for (let tries = 0; tries < 200; tries += 1) if (await holds()) return found();
+  throw new Error("it does not come to hold");
+}
+
+let programs;
+let browser;
+try {
+  programs = new Programs(folder);
+  browser = await launch();
+  await day(programs, browser);
+} catch (error) {
+  failed += 1;
+  console.error(error.stack ?? error);
+} finally {
+  await browser?.close();
+  programs?.close();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
