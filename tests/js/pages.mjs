@@ -234,6 +234,17 @@ async function visit_van(programs, browser, { slip, van, listen }) {
     assert.notEqual(page.url(), here);
     assert.ok((await page.locator("main").innerText()).includes("Dorkas Fallo"));
   });
+  await check("what two laptops wrote differently is decided on the page, with a reason", async () => {
+    await reader.go(`${site}/case/${encodeURIComponent(slip)}`);
+    const keep = page.getByRole("button", { name: "Pakai nilai ini" });
+    assert.equal(await keep.count(), 2);
+    await page.locator("#reason-name").fill("menurut KTP");
+    await keep.first().press("Enter");
+    await page.waitForURL("**/saved/*");
+    const [shown] = programs.ask("van-agent", "van", ["case", "show", slip]);
+    assert.deepEqual(shown.conflicts, []);
+    assert.equal(shown.reasons.name ?? shown.subject.reasons?.name, "menurut KTP");
+  });
   await reader.context.close();
 }
 

@@ -204,6 +204,56 @@ async function day(programs, browser) {
     const rows = cases(programs).filter(({ name }) => name === "Yohanis Nope");
     assert.equal(new Set(rows.map((row) => row.person)).size, 2);
   });
+  await check("a case of the wrong person goes to the right one, with a reason, and its slip replaces the earlier", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === "Yohanis Nope");
+    await reader.go(`${site()}/case/${row.case}`);
+    await officer.go("Alt+b", "**/correct/*");
+    await reader.audit("correct-id", "id");
+    await officer.fill("person", "Nahak");
+    await officer.go("Enter", "**/correct/*?person=*");
+    const mine = page.getByRole("button", { name: "Milik orang ini" });
+    await mine.press("Enter");
+    assert.match(page.url(), /correct/, "not without a reason");
+    await officer.fill("why", "tertukar dengan ayahnya");
+    await mine.press("Enter");
+    await page.waitForURL("**/saved/*");
+    assert.match(await officer.text(), /PENGGANTI/);
+    const [shown] = programs.ask("van-agent", "van", ["case", "show", row.slip]);
+    assert.equal(shown.name, "Nahak");
+    assert.equal(shown.reasons.subject, "tertukar dengan ayahnya");
+    await reader.audit("saved-replaces-id", "id");
+  });
+  await check("a field is corrected with a reason, and nothing else is written", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === "O'a");
+    await reader.go(`${site()}/correct/${row.case}`);
+    await officer.fill("father", "Yunus Fallo");
+    await officer.fill("reason", "disebut ibunya");
+    await officer.go("Alt+s", "**/saved/*");
+    const [shown] = programs.ask("van-agent", "van", ["case", "show", row.slip]);
+    assert.deepEqual([shown.subject.father, shown.subject.mother, shown.name], ["Yunus Fallo", MOTHER.name, "O'a"]);
+  });
+  await check("after a death report every sheet of that person says so, and a sheet can be thrown away", async () => {
+    const sitting = async (service) => {
+      await reader.go(`${site()}/record`);
+      await officer.fill("name", "Nahak");
+      await officer.next();
+      await page.getByRole("button", { name: "Orang yang sama" }).first().press("Enter");
+      await page.waitForURL("**/record?form=*");
+      await officer.fill("village", VILLAGE);
+      await officer.fill("add", service);
+      await officer.next();
+    };
+    await sitting("DUK-MATI");
+    assert.match(await officer.text(), /± 1948/);
+    await officer.go("Alt+s", "**/saved/*");
+    const before = cases(programs).length;
+    await sitting("TAS-AUT");
+    assert.match(await page.locator("[role=alert]").innerText(), /Ada laporan kematian/);
+    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
+    await page.waitForURL("**/record");
+    assert.equal(cases(programs).length, before);
+    assert.equal(await page.locator("details").count(), 0, "no sheet is left");
+  });
   await check("a known person's simple case takes few keys, and no field of identity", async () => {
     await reader.go(`${site()}/`);
     officer.keys = 0;

@@ -4,6 +4,8 @@
 //! Every change is a POST that carries the token of our own pages ([`posted`]). Pages work without scripts.
 
 mod acts;
+mod card;
+mod correct;
 mod pages;
 mod posted;
 mod record;
@@ -71,6 +73,7 @@ pub async fn serve(
         .route("/record", get(record::begin).post(record::act))
         .route("/record/keep", post(record::keep))
         .route("/saved/{cases}", get(record::saved))
+        .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/officer", post(acts::officer))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))

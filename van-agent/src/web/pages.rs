@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::desk::files;
+use shared::{desk::files, document::Field};
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
@@ -104,7 +104,9 @@ struct Case {
     events: Vec<Happened>,
     /// Each in short, then as it was written in English.
     warnings: Vec<(String, String)>,
-    conflicts: Vec<(String, Vec<Side>)>,
+    token: String,
+    /// Each with its title, the field where a value of it can be chosen here, and the sides.
+    conflicts: Vec<(String, Option<String>, Vec<Side>)>,
     /// The rule in the page's language, and the reason as the hub gave it.
     held: Vec<(String, String)>,
     papers: Vec<Paper>,
@@ -132,6 +134,8 @@ struct Happened {
 /// One of the values that somebody must choose from.
 struct Side {
     value: String,
+    /// As a command takes it.
+    raw: String,
     /// The case, where cases collide.
     case: String,
     /// The laptop, and the officer.
@@ -304,12 +308,14 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         (short, text.as_str().unwrap_or_default().to_owned())
     };
     let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
+    let subject = text(&shown["subject"], "person");
     let page = Case {
         row: Row::of(&shown),
         fields: CASE_FIELDS.into_iter().filter_map(|name| field(&words, &shown, name)).collect(),
         events: each("events").iter().map(happened).collect(),
         warnings,
-        conflicts: each("conflicts").iter().map(|found| conflict(&words, found)).collect(),
+        conflicts: each("conflicts").iter().map(|found| conflict(&words, found, &subject)).collect(),
+        token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
             .map(|refused| (refusal(&words, refused), text(refused, "reason")))
@@ -363,7 +369,7 @@ fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
 }
 
 /// A conflict: the name of its field, and the sides.
-fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
+fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<String>, Vec<Side>) {
     let name = text(found, "field");
     let value = |value: String| match name.as_str() {
         "status" => words.find(&format!("state-{value}")).unwrap_or(value),
@@ -373,12 +379,15 @@ fn conflict(words: &Words, found: &Value) -> (String, Vec<Side>) {
     };
     let side = |side: &Value| Side {
         value: value(text(side, "value")),
+        raw: text(side, "value"),
         case: text(side, "case"),
         writer: writer(words, side),
         at: text(side, "at"),
     };
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
-    (conflict_title(words, &name, &text(found, "sort")), sides)
+    let is_own = text(found, "document") == subject && name.parse::<Field>().is_ok();
+    let field = is_own.then(|| name.clone());
+    (conflict_title(words, &name, &text(found, "sort")), field, sides)
 }
 
 /// What a conflict is about: its sort where that says more than the field does.

@@ -13,12 +13,13 @@ use shared::{
     desk::warnings,
     registry::row::{OfflineMode, Service},
     store::read_model::{self, PersonRow},
-    time::{Now, Timestamp},
+    time::Now,
 };
 
 use super::{
     Site,
     acts::see,
+    card::{Card, card},
     pages::{ask, failed, show, text, words},
     posted::Posted,
     sitting::{self, Kept, Step},
@@ -62,19 +63,6 @@ struct Record {
     at: String,
 }
 
-/// A person as officers tell people apart.
-struct Card {
-    id: String,
-    name: String,
-    nik: String,
-    born: String,
-    age: String,
-    mother: String,
-    place: String,
-    /// The day of a reported death.
-    death: Option<String>,
-}
-
 /// A chosen service.
 struct Chosen {
     code: String,
@@ -114,6 +102,8 @@ struct Slip {
     warnings: Vec<String>,
     name: String,
     unit: String,
+    /// Whether it was corrected, so that this slip takes the place of an earlier one.
+    replaces: bool,
 }
 
 #[derive(Deserialize)]
@@ -241,40 +231,6 @@ fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
     let at = kept.began.to_rfc3339(agent.offset_minutes());
     let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
     Ok((kept.id, format!("{name} · {clock}")))
-}
-
-fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
-    let offset_minutes = agent.offset_minutes();
-    let death = agent.death(person.document)?;
-    let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
-    let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
-    let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
-    let detail = |name: &str| person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let village = person.village.as_deref().and_then(|code| code.parse().ok());
-    let village = village.and_then(|code| agent.replica().registries().village(&code));
-    let village = village.map_or_else(String::new, |village| village.name.clone());
-    let place = [detail("address"), village].into_iter().filter(|part| !part.is_empty());
-    Ok(Card {
-        id: person.document.to_string(),
-        nik: grouped(person.nik.as_deref().unwrap_or_default()),
-        born: person
-            .born
-            .as_deref()
-            .map_or_else(String::new, |born| format!("{}{}", if guess { "± " } else { "" }, words.day(born))),
-        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
-        mother: detail("mother"),
-        place: place.collect::<Vec<_>>().join(", "),
-        death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
-        name: person.name,
-    })
-}
-
-/// A NIK in groups: district, birth, serial.
-fn grouped(nik: &str) -> String {
-    match (nik.get(..6), nik.get(6..12), nik.get(12..)) {
-        (Some(district), Some(born), Some(serial)) => format!("{district} {born} {serial}"),
-        _ => nik.to_owned(),
-    }
 }
 
 /// The page of what was found.
@@ -460,5 +416,6 @@ fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
         warnings: warnings.map(warning).collect(),
         name: text(shown, "name"),
         unit: text(shown, "unit"),
+        replaces: shown["reasons"].as_object().is_some_and(|reasons| !reasons.is_empty()),
     }
 }

@@ -1,0 +1,77 @@
+//! A person as officers tell people apart: by mother, hamlet and age, and whether a death is reported.
+
+use serde_json::Value;
+use shared::{
+    born::Born,
+    store::read_model::{self, PersonRow},
+    time::{Now, Timestamp},
+};
+
+use crate::{
+    agent::{Agent, said},
+    host::{
+        output::Failure,
+        web::{Language, Words},
+    },
+};
+
+/// A person as officers tell people apart.
+pub(super) struct Card {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) nik: String,
+    pub(super) born: String,
+    pub(super) age: String,
+    pub(super) mother: String,
+    pub(super) place: String,
+    /// The day of a reported death.
+    pub(super) death: Option<String>,
+}
+
+/// How a person is told apart from others.
+pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
+    let offset_minutes = agent.offset_minutes();
+    let death = agent.death(person.document)?;
+    let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
+    let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
+    let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
+    let detail = |name: &str| person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let village = person.village.as_deref().and_then(|code| code.parse().ok());
+    let village = village.and_then(|code| agent.replica().registries().village(&code));
+    let village = village.map_or_else(String::new, |village| village.name.clone());
+    let place = [detail("address"), village].into_iter().filter(|part| !part.is_empty());
+    Ok(Card {
+        id: person.document.to_string(),
+        nik: grouped(person.nik.as_deref().unwrap_or_default()),
+        born: person
+            .born
+            .as_deref()
+            .map_or_else(String::new, |born| format!("{}{}", if guess { "± " } else { "" }, words.day(born))),
+        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
+        mother: detail("mother"),
+        place: place.collect::<Vec<_>>().join(", "),
+        death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
+        name: person.name,
+    })
+}
+
+/// People of some words, as officers tell them apart.
+pub(super) fn cards(
+    agent: &mut Agent,
+    now: Now,
+    language: Language,
+    wanted: &str,
+    limit: usize,
+) -> Result<Vec<Card>, Failure> {
+    let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
+    let found = read_model::people(agent.read()?, wanted, limit).map_err(said)?;
+    found.into_iter().map(|person| card(agent, now, &words, person)).collect()
+}
+
+/// A NIK in groups: district, birth, serial.
+fn grouped(nik: &str) -> String {
+    match (nik.get(..6), nik.get(6..12), nik.get(12..)) {
+        (Some(district), Some(born), Some(serial)) => format!("{district} {born} {serial}"),
+        _ => nik.to_owned(),
+    }
+}

@@ -1,0 +1,268 @@
+//! The pages on which an officer corrects what was saved: fields, the person, the end of a case, and what two
+//! laptops wrote differently. Nothing is erased: each correction is an edit with its reason.
+
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    desk::amend::{Amendment, Setting},
+    document::{Field, State as CaseState},
+};
+
+use super::{
+    Site,
+    acts::see,
+    card::{Card, cards},
+    pages::{ask, failed, show, text, words},
+    posted::Posted,
+};
+use crate::{
+    host::{output::Failure, web::Words},
+    request::Request,
+};
+
+/// What can be corrected of the subject.
+const PERSON: [Field; 9] = [
+    Field::Nik,
+    Field::Name,
+    Field::Sex,
+    Field::Born,
+    Field::Mother,
+    Field::Father,
+    Field::Kk,
+    Field::Phone,
+    Field::Address,
+];
+/// What can be corrected of the case itself.
+const CASE: [Field; 3] = [Field::Village, Field::Companion, Field::Notes];
+/// Where an officer may say that a case stands, before the agency goes on with it.
+const STATES: [CaseState; 4] =
+    [CaseState::Received, CaseState::Complete, CaseState::Incomplete, CaseState::WaitingForNetwork];
+/// People to choose from when a case is of another one.
+const PEOPLE_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "correct.html")]
+struct Correct {
+    words: Words,
+    token: String,
+    case: String,
+    slip: String,
+    name: String,
+    service: String,
+    /// Each field with what the page showed at first, and what stands in it.
+    person: Vec<(&'static str, String, String)>,
+    fields: Vec<(&'static str, String, String)>,
+    status: String,
+    states: [CaseState; 4],
+    /// Requirements, and whether each is there.
+    ticks: Vec<(String, bool)>,
+    reason: String,
+    /// Who was looked for, and who was found.
+    wanted: String,
+    people: Vec<Card>,
+    wrong: Option<(String, String)>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    person: String,
+}
+
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Path(case): Path<String>,
+    Query(Wanted { person }): Query<Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, words(&headers), case, person, None).await
+}
+
+/// The page, with what is wrong where something is; what was typed then stands in its fields.
+async fn page(
+    site: &Site,
+    words: Words,
+    case: String,
+    wanted: String,
+    wrong: Option<(&Posted, Failure)>,
+) -> Response {
+    let (shown, requirements) = match shown(site, &case).await {
+        Ok(found) => found,
+        Err(failure) => return failed(words, &failure),
+    };
+    let people = match find(site, &words, wanted.clone(), text(&shown["subject"], "person")).await {
+        Ok(people) => people,
+        Err(failure) => return failed(words, &failure),
+    };
+    let posted = wrong.as_ref().map(|(posted, _)| *posted);
+    let typed = |field: Field, stored: String| match posted {
+        Some(posted) => {
+            let was = posted.text(&format!("was-{field}"));
+            (field.as_str(), was.to_owned(), posted.text(field.as_str()).to_owned())
+        }
+        None => (field.as_str(), stored.clone(), stored),
+    };
+    let there = ticks(&shown);
+    let page = Correct {
+        token: site.sign_in.token(),
+        case: text(&shown, "case"),
+        slip: text(&shown, "slip"),
+        name: text(&shown, "name"),
+        service: text(&shown, "service"),
+        person: PERSON.map(|field| typed(field, text(&shown["subject"], field.as_str()))).to_vec(),
+        fields: CASE.map(|field| typed(field, text(&shown, field.as_str()))).to_vec(),
+        status: text(&shown, "status"),
+        states: STATES,
+        ticks: requirements
+            .into_iter()
+            .map(|one| (there.contains(&one), one))
+            .map(|(is, one)| (one, is))
+            .collect(),
+        reason: posted.map_or_else(String::new, |posted| posted.text("reason").to_owned()),
+        wanted,
+        people,
+        wrong: wrong.map(|(_, failure)| (words.get("wrong-other"), failure.message)),
+        words,
+    };
+    let status = if page.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    (status, show(page)).into_response()
+}
+
+/// A case with its codes, and the requirements of its service.
+async fn shown(site: &Site, case: &str) -> Result<(Value, Vec<String>), Failure> {
+    let case = case.to_owned();
+    let found = site.agent.run(move |agent, _| {
+        let shown = agent.show(&case)?;
+        let registries = agent.replica().registries();
+        let service = registries.service(shown["service"].as_str().unwrap_or_default());
+        Ok((shown.clone(), service.map_or_else(Vec::new, |service| service.requirements.clone())))
+    });
+    found.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+}
+
+/// People of some words, but for one.
+async fn find(site: &Site, words: &Words, wanted: String, but: String) -> Result<Vec<Card>, Failure> {
+    if wanted.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let language = words.language();
+    let found = site.agent.run(move |agent, now| cards(agent, now, language, &wanted, PEOPLE_MAX));
+    let found = found.await.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    Ok(found.into_iter().filter(|card| card.id != but).collect())
+}
+
+/// Requirements that are there.
+fn ticks(shown: &Value) -> Vec<String> {
+    let list = shown["ticks"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let keys = shown["ticks"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    list.chain(keys).map(str::to_owned).collect()
+}
+
+/// Corrects a case: what differs from what the page showed, so that nothing is written over unseen.
+pub(super) async fn act(
+    State(site): State<Site>,
+    Path(case): Path<String>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Response {
+    let words = words(&headers);
+    let settings = settings(&posted).map_err(|error| Failure::new(error.to_string()));
+    let reason = Some(posted.text("reason").to_owned()).filter(|reason| !reason.is_empty());
+    let done = match settings {
+        Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
+        // What was once signed for is changed with a reason alone.
+        Ok(_) if reason.is_none() => Err(Failure::new(words.get("wrong-reason"))),
+        Ok(settings) => amend(&site, &words, &case, settings, reason).await,
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(_) => see(&format!("/saved/{case}")),
+        Err(failure) => page(&site, words, case, String::new(), Some((&posted, failure))).await,
+    }
+}
+
+async fn amend(
+    site: &Site,
+    words: &Words,
+    case: &str,
+    settings: Vec<Setting>,
+    reason: Option<String>,
+) -> Result<Value, Failure> {
+    let officer = site.agent.run(|agent, _| agent.officer()).await;
+    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    let officer = Some(officer).filter(|officer| !officer.is_empty());
+    let amendment = Amendment { settings, reason, officer, ..Amendment::default() };
+    let request = Request::Amend { case: case.to_owned(), amendment };
+    ask(site, words, request).await.map(|(amended, _)| amended)
+}
+
+/// What a button of the page sets, or what was typed over what the page showed.
+fn settings(posted: &Posted) -> Result<Vec<Setting>, shared::desk::amend::ParseSettingError> {
+    let person = posted.text("to");
+    if !person.is_empty() {
+        return Ok(vec![format!("subject={person}").parse()?]);
+    }
+    match posted.text("do") {
+        "cancel" => return Ok(vec!["status=cancelled".parse()?]),
+        "decide" => return Ok(vec![format!("{}={}", posted.text("field"), posted.text("value")).parse()?]),
+        _ => {}
+    }
+    let mut settings = Vec::new();
+    let names = PERSON.iter().chain(&CASE).map(|field| field.as_str()).chain(["status"]);
+    for name in names {
+        let (typed, was) = (posted.text(name), posted.text(&format!("was-{name}")));
+        if typed != was {
+            settings.push(format!("{name}={typed}").parse()?);
+        }
+    }
+    let all = |name: &str| -> Vec<&str> {
+        posted.0.iter().filter(|(found, _)| found == name).map(|(_, text)| text.as_str()).collect()
+    };
+    let (now, before) = (all("tick"), all("was-tick"));
+    for tick in now.iter().filter(|tick| !before.contains(tick)) {
+        settings.push(format!("tick={tick}").parse()?);
+    }
+    for tick in before.iter().filter(|tick| !now.contains(tick)) {
+        settings.push(format!("untick={tick}").parse()?);
+    }
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(fields: &[(&str, &str)]) -> Posted {
+        Posted(fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    }
+
+    #[test]
+    fn only_what_the_officer_changed_is_set() {
+        let set = |fields: &[(&str, &str)]| -> Vec<String> {
+            settings(&posted(fields)).expect("settings").iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            set(&[
+                ("name", "Nahak"),
+                ("was-name", "Nahak"),
+                ("phone", "0812"),
+                ("was-phone", ""),
+                ("reason", "x")
+            ]),
+            ["phone=0812"]
+        );
+        assert_eq!(
+            set(&[("tick", "KTP"), ("was-tick", "KK"), ("was-tick", "KTP"), ("tick", "Surat")]),
+            ["tick=Surat", "untick=KK"]
+        );
+        assert_eq!(set(&[("do", "cancel"), ("name", "y"), ("was-name", "x")]), ["status=cancelled"]);
+        assert_eq!(set(&[("to", "abc"), ("name", "y"), ("was-name", "x")]), ["subject=abc"]);
+        assert_eq!(set(&[("do", "decide"), ("field", "name"), ("value", "O'a")]), ["name=O'a"]);
+    }
+}
