@@ -254,6 +254,54 @@ async function day(programs, browser) {
     assert.equal(cases(programs).length, before);
     assert.equal(await page.locator("details").count(), 0, "no sheet is left");
   });
+  await check("products: a missing collector is refused in words, one is handed over, some are entrusted, one goes back", async () => {
+    const finished = cases(programs).filter(({ service }) => ["DUK-LAHIR", "DUK-KK"].includes(service)).slice(0, 3);
+    const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
+    programs.ask("van-agent", "van", ["sync"]);
+    for (const { slip } of finished) {
+      for (const state of ["issued", "ready"]) {
+        programs.ask("hub-server", "hub", ["case", "amend", slip, "--as-agency", "DUK", "--set", `status=${state}`]);
+      }
+    }
+    programs.ask("van-agent", "van", ["sync"]);
+    await hub.stop();
+    const state = (slip) => programs.ask("van-agent", "van", ["case", "show", slip])[0].status;
+    await reader.go(`${site()}/handover`);
+    for (const box of await page.locator("tbody input").all()) await box.press("Space");
+    await reader.audit("handover-id", "id");
+    await page.getByRole("button", { name: "Muat ke unit" }).press("Enter");
+    await page.waitForURL("**/handover");
+    assert.deepEqual(finished.map(({ slip }) => state(slip)), ["loaded", "loaded", "loaded"]);
+
+    await officer.fill("q", finished[0].slip);
+    await officer.go("Enter", "**/handover?q=*");
+    assert.match(await page.locator(".who").innerText(), new RegExp(finished[0].name));
+    await page.locator("input[value=family]").press("Space");
+    await officer.press("Alt+s");
+    await page.locator("[role=alert]", { hasText: "Tulis nama yang mengambil" }).waitFor();
+    reader.complaints.length = 0;
+    assert.equal(state(finished[0].slip), "loaded");
+    await reader.audit("handover-one-id", "id");
+    await page.locator("input[value=subject]").press("Space");
+    await officer.go("Alt+s", "**/handover");
+    assert.equal(state(finished[0].slip), "handed_over");
+
+    for (const box of await page.locator("tbody input").all()) await box.press("Space");
+    await officer.fill("with", "Pak Sae");
+    await officer.go("Enter", "**/handover?holder=*");
+    assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["with_collector", "with_collector"]);
+    await reader.audit("handover-list-id", "id");
+    await page.locator("tbody input").first().press("Space");
+    await page.getByRole("button", { name: /Daftar kembali/ }).press("Enter");
+    await page.waitForURL("**/handover");
+    assert.deepEqual([1, 2].map((at) => state(finished[at].slip)).sort(), ["handed_over", "with_collector"]);
+    const left = [1, 2].find((at) => state(finished[at].slip) === "with_collector");
+    await reader.go(`${site()}/handover?q=${encodeURIComponent(finished[left].slip)}`);
+    await officer.fill("reason", "tidak ditemukan");
+    await page.getByRole("button", { name: "Kembali ke stok" }).press("Enter");
+    await page.waitForURL("**/handover");
+    assert.equal(state(finished[left].slip), "ready");
+  });
   await check("a known person's simple case takes few keys, and no field of identity", async () => {
     await reader.go(`${site()}/`);
     officer.keys = 0;
@@ -327,8 +375,9 @@ async function day(programs, browser) {
     const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
     const count = cases(programs).length;
     await reader.go(`${site()}/`);
+    const back = page.waitForEvent("load");
     await officer.press("Alt+y");
-    await page.waitForLoadState();
+    await back;
     const arrived = async () => {
       await reader.go(`${site()}/`);
       return (await reader.terms())["Sudah di pusat"] === String(count);

@@ -6,6 +6,7 @@
 mod acts;
 mod card;
 mod correct;
+mod handover;
 mod pages;
 mod posted;
 mod record;
@@ -74,6 +75,7 @@ pub async fn serve(
         .route("/record/keep", post(record::keep))
         .route("/saved/{cases}", get(record::saved))
         .route("/correct/{case}", get(correct::begin).post(correct::act))
+        .route("/handover", get(handover::begin).post(handover::act))
         .route("/officer", post(acts::officer))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))

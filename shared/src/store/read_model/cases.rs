@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::detail;
 use crate::{
+    document::State,
     id::{DeviceId, DocumentId, Epoch},
     store::{Result, Tx, id},
     wire::batch::Origin,
@@ -237,6 +238,18 @@ pub fn undecided(tx: Tx<'_>, limit: usize) -> Result<Vec<CaseRow>> {
          ORDER BY case_row.started DESC, case_row.document LIMIT ?1"
     ))?;
     let rows = statement.query_map([limit], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Cases that stand at `state`, the newest sitting first, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.state = ?1 ORDER BY case_row.started DESC, case_row.document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![state.as_str(), limit], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
