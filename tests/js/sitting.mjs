@@ -68,9 +68,10 @@ class Officer {
     await this.type(text);
   }
 
-  async next() {
+  /** Presses a key that leads to a page, perhaps to the same one. */
+  async next(key = "Enter") {
     const arrives = this.page.waitForEvent("load");
-    await this.press("Enter");
+    await this.press(key);
     await arrives;
   }
 
@@ -277,13 +278,13 @@ async function day(programs, browser) {
     await officer.go("Enter", "**/handover?q=*");
     assert.match(await page.locator(".who").innerText(), new RegExp(finished[0].name));
     await page.locator("input[value=family]").press("Space");
-    await officer.press("Alt+s");
-    await page.locator("[role=alert]", { hasText: "Tulis nama yang mengambil" }).waitFor();
+    await officer.next("Alt+s");
+    assert.match(await page.locator("[role=alert]").innerText(), /Tulis nama yang mengambil/);
     reader.complaints.length = 0;
     assert.equal(state(finished[0].slip), "loaded");
     await reader.audit("handover-one-id", "id");
     await page.locator("input[value=subject]").press("Space");
-    await officer.go("Alt+s", "**/handover");
+    await officer.next("Alt+s");
     assert.equal(state(finished[0].slip), "handed_over");
 
     for (const box of await page.locator("tbody input").all()) await box.press("Space");
@@ -375,9 +376,7 @@ async function day(programs, browser) {
     const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
     const count = cases(programs).length;
     await reader.go(`${site()}/`);
-    const back = page.waitForEvent("load");
-    await officer.press("Alt+y");
-    await back;
+    await officer.next("Alt+y");
     const arrived = async () => {
       await reader.go(`${site()}/`);
       return (await reader.terms())["Sudah di pusat"] === String(count);
