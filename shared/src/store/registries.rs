@@ -41,6 +41,20 @@ pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
     Ok(Table::restore(kind.clone(), rows.collect::<Result<Vec<(String, String)>, _>>()?))
 }
 
+/// One row of the table in force, as canonical JSON.
+///
+/// # Errors
+/// The store fails.
+pub fn row(tx: Tx<'_>, kind: &Kind, key: &str) -> Result<Option<String>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT value FROM registry CROSS JOIN registry_row USING (kind, version)
+             WHERE kind = ?1 AND key = ?2",
+        )?
+        .query_row([kind.as_str(), key], |row| row.get(0))
+        .optional()?)
+}
+
 /// Keeps the rows of a table's version.
 ///
 /// # Errors
@@ -64,6 +78,21 @@ pub fn forget(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
     tx.execute(
         "DELETE FROM registry_row WHERE kind = ?1 AND version = ?2",
         params![kind.as_str(), version.0],
+    )?;
+    Ok(())
+}
+
+/// Forgets the versions of `kind` that are neither in force nor the last that some feed told: nothing leads
+/// on from them.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_untold(tx: Tx<'_>, kind: &Kind) -> Result<()> {
+    tx.execute(
+        "DELETE FROM registry_row WHERE kind = ?1
+           AND version NOT IN (SELECT version FROM fed_registry WHERE kind = ?1
+                               UNION ALL SELECT version FROM registry WHERE kind = ?1)",
+        [kind.as_str()],
     )?;
     Ok(())
 }

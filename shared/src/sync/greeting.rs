@@ -329,10 +329,10 @@ impl Replica {
         device: &devices::Device,
         hello: &Hello,
     ) -> Result<(Welcome, LogName), StoreError> {
-        let Self { store, station, .. } = self;
+        let Self { store, station, registries, .. } = self;
         let name = LogName { author: device.device, epoch: hello.epoch, reader: None };
         let schema = document::SCHEMA;
-        store.commit(|tx| {
+        let (answer, laptops) = store.commit(|tx| {
             devices::set_seen(tx, device.device, now.wall)?;
             let log = log::find_or_begin(tx, &name)?;
             let feed = log::find_or_begin(tx, &station.feed_for(device.device, hello.epoch))?;
@@ -375,8 +375,12 @@ impl Replica {
                 unit: device.unit.clone(),
                 packs: Some(pack::NEWEST),
             };
-            Ok((welcome, name))
-        })
+            Ok::<_, StoreError>(((welcome, name), enrolment::tell_letters(tx, station, registries)?))
+        })?;
+        if let Some(laptops) = laptops {
+            registries.put(laptops);
+        }
+        Ok(answer)
     }
 
     pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: &Welcome) -> Result<(), Fault> {

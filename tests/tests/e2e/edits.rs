@@ -1,6 +1,9 @@
 //! Two who edit one case, who may say what of its status, and who may say anything at all.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tests::process::Van;
@@ -35,6 +38,8 @@ fn different_fields_merge_and_one_identity_waits_for_a_person() {
         let mut told: Vec<_> = sides.iter().map(|side| (&side["value"], side["device"].as_u64())).collect();
         told.sort_by_key(|(_, device)| *device);
         assert_eq!(told, [(&json!("Yuliana Sae"), Some(1)), (&json!("Juliana Sae"), Some(2))]);
+        let laptops: BTreeSet<_> = sides.iter().filter_map(|side| side["laptop"].as_str()).collect();
+        assert_eq!(laptops, ["V01A", "V02A"].into(), "the second has no case here");
         assert!(sides.iter().all(|side| side["at"].as_str().is_some_and(|at| at.ends_with("+08:00"))));
     }
     assert_eq!(stage.hub.run(&["status"]).number("conflicts"), 1);
