@@ -45,6 +45,12 @@ fn different_fields_merge_and_one_identity_waits_for_a_person() {
     assert_eq!(stage.hub.run(&["status"]).number("conflicts"), 1);
     assert!(one.run(&["custody"]).number("needs_you") >= 1);
 
+    let without = ["amend", &slip, "--set", "mother=Yuliana Sae"];
+    let refused = one.call(&without).run().exited(1);
+    assert!(refused.stderr.contains("mother") && refused.stderr.contains("--reason"), "{refused}");
+    let refused =
+        stage.hub.call(&[["case"].as_slice(), &without, &["--reason", " "]].concat()).run().exited(1);
+    assert!(refused.stderr.contains("--reason"), "{refused}");
     let decided =
         ["case", "amend", &slip, "--set", "mother=Yuliana Sae", "--reason", "birth certificate seen"];
     stage.hub.run(&decided);
