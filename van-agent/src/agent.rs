@@ -7,7 +7,7 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::{View, Visit, export, visit},
+    document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     store::{
         StoreError,
@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::{
     attachment::Given,
     host::{
+        cases,
         control::{Call, Reply},
         home::Home,
         output::Failure,
@@ -38,8 +39,6 @@ use crate::{
 
 /// What somebody hears who asks a process without a link to reconcile.
 pub const NO_LINK: &str = "a recording is under way";
-/// Cases that `find` gives, at most.
-pub const FOUND_MAX: usize = 200;
 /// Cases that custody names when it is not safe to wipe, at most.
 const LOST_MAX: usize = 100;
 
@@ -107,7 +106,10 @@ impl Agent {
             Request::Amend { case, amendment } => self.amend(now, &case, &amendment),
             Request::CaseList { limit } => self.list(limit, each),
             Request::CaseShow { case } => self.show(&case),
-            Request::CaseExport { case, automerge } => self.export(&case, automerge),
+            Request::CaseExport { case, automerge } => {
+                let document = self.case(&case)?;
+                cases::exported(self.read()?, document, automerge).map_err(said)
+            }
             Request::CaseAttach { case, file, kind, name, thumbnail } => {
                 let given = Given { file, kind, name, thumbnail };
                 self.attach(now, &case, &given)
@@ -116,7 +118,9 @@ impl Agent {
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(&case, &attachment, &out, thumbnail)
             }
-            Request::Find { text, limit } => self.find(&text, limit, each),
+            Request::Find { text, limit } => {
+                cases::tell_found(self.read()?, &text, limit, each).map_err(said)
+            }
             Request::Sync { .. } => {
                 Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
             }
@@ -193,36 +197,11 @@ impl Agent {
         Ok(json!({"cases": count}))
     }
 
-    fn find(
-        &mut self,
-        text: &str,
-        limit: usize,
-        each: &mut dyn FnMut(Value) -> bool,
-    ) -> Result<Value, Failure> {
-        let found = rows::find(self.read()?, text, limit.saturating_add(1)).map_err(said)?;
-        let cut = found.len() > limit;
-        let count = found.len().min(limit);
-        for row in found.into_iter().take(limit) {
-            each(json!(row));
-        }
-        Ok(json!({"cases": count, "cut": cut}))
-    }
-
     fn show(&mut self, case: &str) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
         shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
-    }
-
-    fn export(&mut self, case: &str, automerge: bool) -> Result<Value, Failure> {
-        let document = self.case(case)?;
-        let history = changes::history(self.read()?, document).map_err(said)?;
-        if !automerge {
-            return Ok(json!({"case": document, "json": export::json(&history)}));
-        }
-        let bytes = export::automerge_file(&history).map_err(said)?;
-        Ok(json!({"case": document, "base64": data_encoding::BASE64.encode(&bytes)}))
     }
 
     fn custody(&mut self) -> Result<Value, Failure> {

@@ -28,6 +28,7 @@ use shared::{
     time::{Now, Tick, Zone},
 };
 use van_agent::host::{
+    cases::tell_found,
     control::Call,
     home::Home,
     machine,
@@ -157,7 +158,7 @@ impl Hub {
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(case, attachment, out, *thumbnail)
             }
-            Request::Find { text, limit } => self.tell_found(text, *limit, tell),
+            Request::Find { text, limit } => Ok(tell_found(self.replica.read()?, text, *limit, tell)?),
             Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::Quarantine => self.tell_held(tell),

@@ -2,9 +2,44 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::stage::{Stage, case};
+use crate::stage::{Stage, case, sync};
+
+#[test]
+fn both_find_and_export_in_the_same_way() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slips: Vec<_> =
+        ["Bete Nahak", "Bria Nahak", "Seran Nahak"].map(|name| case(&van, json!({"name": name}))).into();
+    sync(&van);
+    let find = ["find", "nahak", "--limit", "2"];
+    for found in [van.run(&find).lines, stage.hub.run(&find).lines] {
+        assert_eq!((found.len(), &found[2]), (3, &json!({"cut": true, "limit": 2})));
+    }
+    let text = stage.hub.call(&find).run().done();
+    assert!(text.stdout.contains("The first 2 of more"), "{text}");
+
+    let export = ["case", "export", &slips[0]];
+    let (here, there) = (van.run(&export).json().clone(), stage.hub.run(&export).json().clone());
+    assert_eq!(here, there);
+    assert!(here["heads"].is_array() && here["schema"].is_u64(), "{here}");
+    for format in ["json", "automerge"] {
+        let files = [stage.text("by-van"), stage.text("by-hub")];
+        let by_van = van.run(&[&export[..], &["--format", format, "--out", &files[0]]].concat());
+        let by_hub = stage.hub.run(&[&export[..], &["--format", format, "--out", &files[1]]].concat());
+        let keys =
+            |answer: &Value| answer.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(by_van.json()), keys(by_hub.json()));
+        let [one, other] = files.map(|file| fs::read(file).expect("it was written"));
+        assert_eq!(one, other, "{format}");
+    }
+    let bare = [&export[..], &["--format", "automerge"]].concat();
+    for call in [van.call(&bare), stage.hub.call(&bare)] {
+        let refused = call.run().exited(2);
+        assert!(refused.stderr.contains("--out FILE"), "{refused}");
+    }
+}
 
 #[test]
 fn who_names_a_file_that_is_not_there_hears_which_and_what_to_do() {
@@ -25,6 +60,7 @@ fn who_names_a_file_that_is_not_there_hears_which_and_what_to_do() {
         }
     }
     told(&stage.hub.call(&["backup", &beyond]).run().exited(1), &beyond);
+    told(&van.call(&["case", "export", &slip, "--out", &beyond]).run().exited(1), &beyond);
     stage.stop();
     for file in [&gone, &folder] {
         told(&stage.hub.call(&["restore", file]).run().exited(1), file);

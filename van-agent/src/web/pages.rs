@@ -12,8 +12,9 @@ use shared::desk::files;
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
-    agent::{Agent, FOUND_MAX},
+    agent::Agent,
     host::{
+        cases::FOUND_MAX,
         output::Failure,
         web::{Language, Words, came_from, cookie},
     },
