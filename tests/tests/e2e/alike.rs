@@ -70,3 +70,36 @@ fn who_names_a_file_that_is_not_there_hears_which_and_what_to_do() {
 fn told(refused: &tests::process::Output, file: &str) {
     assert!(refused.stderr.contains(file) && refused.stderr.contains("What to do:"), "{refused}");
 }
+
+#[cfg(unix)]
+#[test]
+fn homes_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete"}));
+    let paper = stage.text("paper.txt");
+    fs::write(&paper, "paper").expect("it can be written");
+    van.run(&["case", "attach", &slip, &paper]);
+    sync(&van);
+    stage.hub.run(&["device", "suspend", "1"]);
+    let mut open = vec![van.home().to_owned(), stage.hub.home().to_owned()];
+    let mut names = Vec::new();
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let found = path.metadata().expect("it is there");
+            let mode = found.permissions().mode() & 0o777;
+            let wanted = if found.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, wanted, "{}", path.display());
+            names.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+            if found.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    for name in ["keliling.db", "keliling.devices", "control", "reset-key", "attachments", "head"] {
+        assert!(names.iter().any(|found| found == name), "{name} in {names:?}");
+    }
+}
