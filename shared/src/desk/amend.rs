@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     resolve::{self, ResolveError},
-    warnings::{self, Warning},
+    warnings::{self, Code, Warning},
 };
 use crate::{
     document::{
@@ -228,7 +228,7 @@ pub fn amend(
         }
     }
     for (code, words) in &warnings {
-        case::warn(&mut edit, code, words)?;
+        case::warn(&mut edit, code.as_str(), words)?;
     }
     changed |= writing.save(document, edit)?;
     let after = read_case(writing, document)?;
@@ -311,7 +311,7 @@ fn set_of_case(
     let value = visit.as_ref().unwrap_or(&setting.value);
     field::set(edit, field, value, amendment.reason.as_deref())?;
     if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
-        warnings.push(("consent", "the citizen does not consent".to_owned()));
+        warnings.push((Code::Consent, "the citizen does not consent".to_owned()));
     }
     if field == Field::Officer {
         warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));
