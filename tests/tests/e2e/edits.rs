@@ -64,6 +64,19 @@ fn different_fields_merge_and_one_identity_waits_for_a_person() {
 }
 
 #[test]
+fn who_brings_the_same_service_of_one_person_again_hears_of_it_at_once() {
+    let stage = Stage::open();
+    let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
+    let bete = json!({"name": "Bete", "nik": "5302015708909002", "born": "1990-08-17"});
+    case(&one, bete.clone());
+    sync(&one);
+    let again = case(&two, bete);
+    sync(&two);
+    let conflicts = of(&two, &again)["conflicts"].clone();
+    assert_eq!(conflicts[0]["sort"], "same_service", "{conflicts}");
+}
+
+#[test]
 fn only_the_agency_says_that_it_is_issued() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");
