@@ -6,6 +6,7 @@ use super::{
     exchange::{Fault, fault, protocol},
     feed::Holdings,
     gate::Refusal,
+    rates::Measure,
     receipts::receipt_is_sound,
     repair::Repair,
     session::{CREDIT_BYTES, Phase, is_head},
@@ -168,11 +169,8 @@ impl Replica {
             let reason = format!("this hub speaks version {VERSION}: update the laptop's program");
             return Err(fault(CloseCode::WrongVersion, reason));
         }
-        for other in self.peers_of(device.device) {
-            if other != peer {
-                self.close(other, CloseCode::Replaced, "the laptop has connected anew".to_owned());
-            }
-        }
+        self.count_of(now, device.device, Measure::Greetings, 1)?;
+        self.replace_others(peer, device.device);
         self.check_own_past(peer, device.device, hello)?;
         let (mut welcome, log_name) = self.welcome(now, &device, hello)?;
         welcome.reconcile &= shut_out.is_none();
@@ -226,6 +224,15 @@ impl Replica {
         }
         self.pump(peer);
         Ok(())
+    }
+
+    /// A laptop has one connection: the newest.
+    fn replace_others(&mut self, peer: PeerId, device: DeviceId) {
+        for other in self.peers_of(device) {
+            if other != peer {
+                self.close(other, CloseCode::Replaced, "the laptop has connected anew".to_owned());
+            }
+        }
     }
 
     /// Whether a laptop that is revoked or lost may hand over what it has not handed over yet, or has no receipt

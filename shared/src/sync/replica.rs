@@ -9,6 +9,7 @@ use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
     feed::Holdings,
     intake::Intake,
+    rates::Rates,
     session::{Phase, Session},
     station::{Life, Station},
     writing::Writing,
@@ -38,6 +39,8 @@ pub struct Replica {
     pub(super) untold: BTreeSet<PeerId>,
     /// A laptop's ticket, until it is taken.
     pub(super) ticket: Option<Ticket>,
+    /// How fast each laptop has spoken lately.
+    pub(super) rates: BTreeMap<DeviceId, Rates>,
     pub(super) feeds_due: Option<Tick>,
     pub(super) draining: bool,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
@@ -124,6 +127,7 @@ impl Replica {
             outputs: VecDeque::new(),
             untold: BTreeSet::new(),
             ticket: None,
+            rates: BTreeMap::new(),
             feeds_due: None,
             draining: false,
             allowance: None,
