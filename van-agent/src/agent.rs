@@ -315,15 +315,7 @@ impl Agent {
         }
         let offset_minutes = self.offset_minutes();
         let today = now.wall.day(offset_minutes);
-        let date = match &open.date {
-            None => today,
-            Some(text) => match text.parse() {
-                Ok(shared::born::Born::Day(date)) => date,
-                Ok(_) | Err(_) => {
-                    return Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20")));
-                }
-            },
-        };
+        let date = open.date.as_deref().map_or(Ok(today), day)?;
         if let Some(code) = &open.village
             && self.replica.registries().village(code).is_none()
         {
@@ -460,6 +452,13 @@ struct OpenVisit {
     point: Option<String>,
     lead: Option<String>,
     agencies: Vec<String>,
+}
+
+fn day(text: &str) -> Result<time::Date, Failure> {
+    match text.parse() {
+        Ok(shared::born::Born::Day(date)) => Ok(date),
+        Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
+    }
 }
 
 /// Why a visit is not saved.
