@@ -82,18 +82,17 @@ pub fn forget(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
     Ok(())
 }
 
-/// Forgets the versions of `kind` that are neither in force nor the last that some feed told: nothing leads
-/// on from them.
+/// Forgets a version that is neither in force nor the last that some feed told: nothing leads on from it.
 ///
 /// # Errors
 /// The store fails.
-pub fn forget_untold(tx: Tx<'_>, kind: &Kind) -> Result<()> {
-    tx.execute(
-        "DELETE FROM registry_row WHERE kind = ?1
-           AND version NOT IN (SELECT version FROM fed_registry WHERE kind = ?1
-                               UNION ALL SELECT version FROM registry WHERE kind = ?1)",
-        [kind.as_str()],
-    )?;
+pub fn forget_untold(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
+    tx.prepare_cached(
+        "DELETE FROM registry_row WHERE kind = ?1 AND version = ?2
+           AND NOT EXISTS (SELECT 1 FROM registry WHERE kind = ?1 AND version = ?2)
+           AND NOT EXISTS (SELECT 1 FROM fed_registry WHERE kind = ?1 AND version = ?2)",
+    )?
+    .execute(params![kind.as_str(), version.0])?;
     Ok(())
 }
 

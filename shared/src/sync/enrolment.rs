@@ -124,7 +124,9 @@ pub(super) fn tell_letters(tx: Tx<'_>, station: &Station, registries: &Registrie
     let table = Table::of(rows).expect("a unit and a letter are short");
     let message = registry::signed_message(&place.district, table.kind(), &table.version());
     store::registries::put(tx, &table, &station.key.sign(Context::Registry, &message).0)?;
-    store::registries::forget_untold(tx, table.kind())?;
+    if let Some(before) = registries.version(table.kind()) {
+        store::registries::forget_untold(tx, table.kind(), before)?;
+    }
     Ok(Some(table))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Pair, record};
 use crate::{
-    desk::{people, show},
+    desk::{author, people, show},
     document::conflict::Sort,
     id::{DeviceId, DocumentId},
     store::{StoreError, Tx, read_model},
@@ -113,6 +113,27 @@ fn a_search_finds_names_by_their_keys_and_numbers_only_as_written() {
     assert_eq!(found("oematan", 5), cases[..5], "the newest sittings first");
     let slip = read_model::case_of(tx, cases[0]).expect("reads").expect("is there").slip;
     assert_eq!(found(&slip, 100), cases[..1]);
+}
+
+#[test]
+fn every_laptop_can_name_every_other_and_old_lists_of_them_are_forgotten() {
+    let mut pair = Pair::new();
+    let vans: Vec<_> = (0..5).map(|_| pair.enrol()).collect();
+    for van in &vans {
+        assert!(pair.exchange(*van));
+    }
+    for replica in pair.vans.iter().chain([&pair.hub]) {
+        let tx = replica.store().reader();
+        let names: Vec<_> = pair
+            .vans
+            .iter()
+            .map(|van| author::of(tx, van.station().device(), van.station().epoch).expect("reads").laptop)
+            .collect();
+        assert_eq!(names, ["V01A", "V02A", "V03A", "V04A", "V05A"].map(|name| Some(name.to_owned())));
+    }
+    let versions = "SELECT count(DISTINCT version) FROM registry_row WHERE kind = 'devices'";
+    let kept: u64 = pair.hub.store().reader().query_row(versions, [], |row| row.get(0)).expect("counts");
+    assert_eq!(kept, 1);
 }
 
 /// Greets the hub on a connection of its own; how the hub closes it, if it does.
