@@ -11,7 +11,10 @@ use shared::{
     identity::ticket::Address,
     registry,
 };
-use van_agent::host::log::LogArgs;
+use van_agent::host::{
+    cases::{Export, Find},
+    log::LogArgs,
+};
 
 /// Where `run` listens for laptops unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 4433);
@@ -205,16 +208,7 @@ pub enum Case {
     #[command(
         after_help = "Example:\n  hub-server case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"
     )]
-    Export {
-        /// Slip number or id.
-        case: String,
-        /// Form of the file.
-        #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
-        format: ExportFormat,
-        /// The file; JSON goes to standard output without it.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Export(Export),
 }
 
 /// Which case.
@@ -247,26 +241,6 @@ pub enum ListFormat {
     Ndjson,
     /// Comma-separated, with a first line of names.
     Csv,
-}
-
-/// Form of an exported case.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportFormat {
-    /// A standard automerge file.
-    Automerge,
-    /// A readable object with the history.
-    Json,
-}
-
-/// Options of `find`.
-#[derive(Args, Clone, Debug)]
-pub struct Find {
-    /// Beginnings of words; all must be there.
-    #[arg(required = true, num_args = 1..)]
-    pub text: Vec<String>,
-    /// At most so many.
-    #[arg(long, value_name = "COUNT", default_value_t = 50)]
-    pub limit: usize,
 }
 
 /// What to do with persons.

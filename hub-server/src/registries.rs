@@ -1,6 +1,6 @@
 //! Registries in force at the hub: signed, imported from files, told to connected laptops.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use serde_json::{Value, json};
 use shared::{
@@ -14,7 +14,7 @@ use shared::{
     sync::{Replica, station::Station},
     time::Now,
 };
-use van_agent::host::output::Failure;
+use van_agent::host::{files, output::Failure};
 
 /// Puts `table` in force under the hub's signature.
 ///
@@ -61,8 +61,8 @@ pub fn take_in(
             .next("give it a name that ends in .csv, .json or .geojson")
             .into());
     };
-    let bytes =
-        std::fs::read(file).map_err(|error| Failure::new(format!("read {}: {error}", file.display())))?;
+    let mut bytes = Vec::new();
+    files::open(file)?.read_to_end(&mut bytes).map_err(|error| files::unreadable(file, &error))?;
     let source = Source { kind: &kind, format, known: replica.registries() };
     let imported = import(&source, &bytes).map_err(|error| {
         Failure::new(error.lines(&name).join("\n"))

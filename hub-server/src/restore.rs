@@ -18,7 +18,7 @@ use shared::{
     store::{self, OpenError, Store, attachment, devices, journal, read_model},
     sync::{Replica, station::Station},
 };
-use van_agent::host::{home::Home, machine, output::Failure};
+use van_agent::host::{files, home::Home, machine, output::Failure};
 
 use crate::hub;
 
@@ -74,8 +74,10 @@ struct Ready {
 }
 
 fn copy(file: &Path, fresh: &Path) -> anyhow::Result<()> {
+    let mut from = files::open(file)?;
     hub::private_file(fresh)?;
-    fs::copy(file, fresh).with_context(|| format!("read the backup {}", file.display()))?;
+    let mut to = fs::File::options().write(true).open(fresh)?;
+    io::copy(&mut from, &mut to).with_context(|| format!("copy the backup {}", file.display()))?;
     Ok(())
 }
 

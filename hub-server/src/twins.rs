@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use shared::{
     desk::people,
     document::person,
-    id::{DocumentId, Kind},
+    id::DocumentId,
     store::{
         self, StoreError, Tx, changes,
         read_model::{self, PersonRow},
@@ -18,58 +18,77 @@ use shared::{
     time::Now,
 };
 
-/// Changes that are looked at in one go.
-const CHANGES_MAX: usize = 2_000;
+/// Arrivals that are looked at in one go.
+const ARRIVALS_MAX: u64 = 2_000;
 /// The fact that tells up to which arrival persons were looked at.
 const SEEN: &str = "twins_seen";
 
-/// Whether there is more to do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Progress {
-    /// Everything that has arrived was looked at.
-    Done,
-    /// There is more.
-    More,
+/// Up to where what has arrived was looked at.
+#[derive(Debug)]
+pub struct Watch {
+    seen: u64,
+    kept: u64,
 }
 
-/// Looks at what has arrived since the last time and, where there are persons among it, links those that
-/// agree.
-///
-/// # Errors
-/// The store fails, or a link cannot be written.
-pub fn link(replica: &mut Replica, now: Now) -> anyhow::Result<Progress> {
-    let seen = seen(replica.store().reader())?;
-    let arrived = changes::arrived_after(replica.store().reader(), seen, CHANGES_MAX)?;
-    let Some(last) = arrived.iter().filter_map(|change| change.arrival).max() else {
-        return Ok(Progress::Done);
-    };
-    let progress = if arrived.len() < CHANGES_MAX { Progress::Done } else { Progress::More };
-    let mut links = BTreeMap::new();
-    if arrived.iter().any(|change| change.document.kind() == Some(Kind::Person)) {
-        let tx = replica.read()?;
-        for group in groups(people::to_link(tx)?) {
-            links.extend(links_of(tx, &group)?);
-        }
+impl Watch {
+    /// Goes on where the last process stopped.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn resume(tx: Tx<'_>) -> store::Result<Self> {
+        let bytes = store::fact(tx, SEEN)?.and_then(|bytes| bytes.try_into().ok());
+        let seen = bytes.map_or(0, u64::from_be_bytes);
+        Ok(Self { seen, kept: seen })
     }
-    let linked = links.len();
+
+    /// Links the persons that agree with one of whom something has arrived since the last time.
+    ///
+    /// # Errors
+    /// The store fails, or a link cannot be written.
+    pub fn link(&mut self, replica: &mut Replica, now: Now) -> anyhow::Result<()> {
+        let newest = changes::newest_arrival(replica.store().reader())?;
+        // Arrivals are numbered anew where everything was built anew.
+        self.seen = if self.seen > newest { 0 } else { self.seen };
+        while self.seen < newest {
+            let through = newest.min(self.seen + ARRIVALS_MAX);
+            link_arrived(replica, now, self.seen, through)?;
+            self.seen = through;
+        }
+        Ok(())
+    }
+
+    /// Keeps how far it has come. Where that is lost, it is only done again.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn keep(&mut self, replica: &mut Replica) -> store::Result<()> {
+        if self.kept != self.seen {
+            replica.keep(|tx, _| store::set_fact(tx, SEEN, &self.seen.to_be_bytes()))?;
+            self.kept = self.seen;
+        }
+        Ok(())
+    }
+}
+
+fn link_arrived(replica: &mut Replica, now: Now, seen: u64, through: u64) -> anyhow::Result<()> {
+    let tx = replica.read()?;
+    let mut links = BTreeMap::new();
+    for group in groups(people::to_link(tx, seen, through)?) {
+        links.extend(links_of(tx, &group)?);
+    }
+    if links.is_empty() {
+        return Ok(());
+    }
     replica.write(now, |writing| {
         for (document, twin) in &links {
             let mut edit = writing.open(*document)?;
             person::set_same_as(&mut edit, *twin).expect("a person takes a link");
             writing.save(*document, edit)?;
         }
-        store::set_fact(writing.tx, SEEN, &last.to_be_bytes())?;
         Ok::<_, SaveError>(())
     })?;
-    if linked > 0 {
-        tracing::info!(linked, "linked documents of one person");
-    }
-    Ok(progress)
-}
-
-fn seen(tx: Tx<'_>) -> store::Result<u64> {
-    let bytes = store::fact(tx, SEEN)?.and_then(|bytes| bytes.try_into().ok());
-    Ok(bytes.map_or(0, u64::from_be_bytes))
+    tracing::info!(linked = links.len(), "linked documents of one person");
+    Ok(())
 }
 
 /// The groups that pairs make.
@@ -126,6 +145,8 @@ fn are_told_apart(rows: &BTreeMap<DocumentId, PersonRow>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use shared::id::Kind;
+
     use super::*;
 
     fn id(number: u64) -> DocumentId {

@@ -1,6 +1,8 @@
 //! What both programs must agree on, byte for byte. No socket, thread, clock or task lives here.
 //!
-//! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
+//! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`born`] is a birth as far as it is
+//! known, [`name`] tells when two names may be one, [`nik`] is the national identity number, [`phone`] a
+//! telephone in one writing, [`slip`] the number that the citizen takes home; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
 //! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
 //! disk; [`sync`] brings two machines to the same; [`desk`] is what both programs do on a person's word.

@@ -1,5 +1,7 @@
 //! Journeys over real processes, real QUIC and TCP, and real disks.
 
+#[path = "e2e/alike.rs"]
+mod alike;
 #[path = "e2e/attachments.rs"]
 mod attachments;
 #[path = "e2e/bad_input.rs"]

@@ -40,6 +40,8 @@ const TOP_LEVEL: [&str; 9] = [
 
 const LINES_WANTED: usize = 500;
 const LINES_MAX: usize = 800;
+/// Lines of a function, comments not counted.
+const FUNCTION_LINES_MAX: usize = 70;
 
 #[test]
 fn modules_of_shared_know_only_those_below_them() {
@@ -113,6 +115,18 @@ fn files_are_small_and_their_names_say_something() {
         let empty = ["util", "utils", "common", "helper", "helpers", "misc", "types"];
         if name.trim_end_matches(".rs").split('/').any(|part| empty.contains(&part)) {
             wrong.push(format!("{name} is named by its kind"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn functions_fit_on_a_screen() {
+    let mut wrong = Vec::new();
+    for member in ["shared", "van-agent", "hub-server", "tests"] {
+        for (path, code) in code_of(&format!("{member}/src")) {
+            let long = functions(&code).into_iter().filter(|(_, lines)| *lines > FUNCTION_LINES_MAX);
+            wrong.extend(long.map(|(name, lines)| format!("{path}: {name} has {lines} lines")));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
@@ -269,6 +283,29 @@ fn identifier(text: &str) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
+/// The functions of formatted code, each with its lines from the first of its signature to its last brace.
+fn functions(code: &str) -> Vec<(String, usize)> {
+    let lines: Vec<_> = code.lines().collect();
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let words: Vec<_> = line.split_whitespace().take_while(|word| !word.contains('=')).collect();
+        let Some(name) = words.iter().position(|word| *word == "fn").and_then(|fn_at| words.get(fn_at + 1))
+        else {
+            continue;
+        };
+        let indent = line.len() - line.trim_start().len();
+        let end = format!("{}}}", " ".repeat(indent));
+        // One without a body, or on one line, ends before the next that ends a block of its depth.
+        if line.ends_with(['}', ';']) {
+            continue;
+        }
+        if let Some(length) = lines[at..].iter().position(|line| **line == end) {
+            found.push((identifier(name).unwrap_or_default(), length + 1));
+        }
+    }
+    found
+}
+
 /// The dependencies that a manifest names, those of its tests included.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
     let mut inside = false;
@@ -292,6 +329,8 @@ fn the_reading_of_code_sees_what_it_should() {
     assert_eq!(seen("use crate::{\n    id::{A, B},\n    time, wire::C};", "crate"), ["id", "time", "wire"]);
     assert_eq!(seen("let x = crate::store::open(); $crate::macro_made!()", "crate"), ["store"]);
     assert_eq!(seen("use van_agent::host::Home; my_van_agent::web", "van_agent"), ["host"]);
+    let code = "impl A {\n    pub fn one(\n        &self,\n    ) -> u8 {\n        1\n    }\n    fn two() {}\n}\nasync fn three() {\n}";
+    assert_eq!(functions(code), [("one".to_owned(), 5), ("three".to_owned(), 2)]);
     let manifest =
         "[package]\nname = \"x\"\n\n[dependencies]\na.workspace = true\nb = \"1\"\n# c\n\n[lints]\nd = 1";
     assert_eq!(dependencies(manifest).into_iter().collect::<Vec<_>>(), ["a", "b"]);

@@ -7,7 +7,7 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::{View, Visit, export, visit},
+    document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     store::{
         StoreError,
@@ -26,6 +26,7 @@ use tokio::sync::mpsc;
 use crate::{
     attachment::Given,
     host::{
+        cases,
         control::{Call, Reply},
         home::Home,
         output::Failure,
@@ -38,8 +39,6 @@ use crate::{
 
 /// What somebody hears who asks a process without a link to reconcile.
 pub const NO_LINK: &str = "a recording is under way";
-/// Cases that `find` gives, at most.
-pub const FOUND_MAX: usize = 200;
 /// Cases that custody names when it is not safe to wipe, at most.
 const LOST_MAX: usize = 100;
 
@@ -107,7 +106,10 @@ impl Agent {
             Request::Amend { case, amendment } => self.amend(now, &case, &amendment),
             Request::CaseList { limit } => self.list(limit, each),
             Request::CaseShow { case } => self.show(&case),
-            Request::CaseExport { case, automerge } => self.export(&case, automerge),
+            Request::CaseExport { case, automerge } => {
+                let document = self.case(&case)?;
+                cases::exported(self.read()?, document, automerge).map_err(said)
+            }
             Request::CaseAttach { case, file, kind, name, thumbnail } => {
                 let given = Given { file, kind, name, thumbnail };
                 self.attach(now, &case, &given)
@@ -116,7 +118,9 @@ impl Agent {
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(&case, &attachment, &out, thumbnail)
             }
-            Request::Find { text, limit } => self.find(&text, limit, each),
+            Request::Find { text, limit } => {
+                cases::tell_found(self.read()?, &text, limit, each).map_err(said)
+            }
             Request::Sync { .. } => {
                 Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
             }
@@ -193,37 +197,12 @@ impl Agent {
         Ok(json!({"cases": count}))
     }
 
-    fn find(
-        &mut self,
-        text: &str,
-        limit: usize,
-        each: &mut dyn FnMut(Value) -> bool,
-    ) -> Result<Value, Failure> {
-        let found = rows::find(self.read()?, text, limit.saturating_add(1)).map_err(said)?;
-        let cut = found.len() > limit;
-        let count = found.len().min(limit);
-        for row in found.into_iter().take(limit) {
-            each(json!(row));
-        }
-        Ok(json!({"cases": count, "cut": cut}))
-    }
-
     /// Everything of a case.
     pub(crate) fn show(&mut self, case: &str) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
         shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
-    }
-
-    fn export(&mut self, case: &str, automerge: bool) -> Result<Value, Failure> {
-        let document = self.case(case)?;
-        let history = changes::history(self.read()?, document).map_err(said)?;
-        if !automerge {
-            return Ok(json!({"case": document, "json": export::json(&history)}));
-        }
-        let bytes = export::automerge_file(&history).map_err(said)?;
-        Ok(json!({"case": document, "base64": data_encoding::BASE64.encode(&bytes)}))
     }
 
     fn custody(&mut self) -> Result<Value, Failure> {
@@ -338,15 +317,7 @@ impl Agent {
         }
         let offset_minutes = self.offset_minutes();
         let today = now.wall.day(offset_minutes);
-        let date = match &open.date {
-            None => today,
-            Some(text) => match text.parse() {
-                Ok(shared::born::Born::Day(date)) => date,
-                Ok(_) | Err(_) => {
-                    return Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20")));
-                }
-            },
-        };
+        let date = open.date.as_deref().map_or(Ok(today), day)?;
         if let Some(code) = &open.village
             && self.replica.registries().village(code).is_none()
         {
@@ -483,6 +454,13 @@ struct OpenVisit {
     point: Option<String>,
     lead: Option<String>,
     agencies: Vec<String>,
+}
+
+fn day(text: &str) -> Result<time::Date, Failure> {
+    match text.parse() {
+        Ok(shared::born::Born::Day(date)) => Ok(date),
+        Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
+    }
 }
 
 /// Why a visit is not saved.

@@ -5,7 +5,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use shared::{desk::amend::Setting, document::attachment, id::VillageCode};
 
-use crate::{budget, host::log::LogArgs};
+use crate::{
+    budget,
+    host::{
+        cases::{Export, Find},
+        log::LogArgs,
+    },
+};
 
 /// Where `run` shows its page unless told otherwise: a port of the system's choice.
 const WEB: &str = "127.0.0.1:0";
@@ -52,14 +58,7 @@ pub enum Command {
     Case(Case),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  van-agent find nahak soe")]
-    Find {
-        /// Words, each of which must match.
-        #[arg(required = true, value_name = "TEXT")]
-        text: Vec<String>,
-        /// So many at most.
-        #[arg(long, value_name = "COUNT", default_value_t = crate::agent::FOUND_MAX)]
-        limit: usize,
-    },
+    Find(Find),
     /// Reconcile with the hub once.
     #[command(
         after_help = "Records go before scans. A budget stops cleanly: what was sent is kept, and not sent again.\n\nExample:\n  van-agent sync --budget 500KB\n  van-agent sync --for 60s --patience 2m"
@@ -310,16 +309,7 @@ pub enum Case {
     #[command(
         after_help = "Example:\n  van-agent case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"
     )]
-    Export {
-        /// Slip number or id.
-        case: String,
-        /// Form of the file.
-        #[arg(long, value_enum)]
-        format: ExportFormat,
-        /// Where to write it; standard output for JSON unless given.
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-    },
+    Export(Export),
 }
 
 /// Form of a list.
@@ -329,15 +319,6 @@ pub enum ListFormat {
     Ndjson,
     /// Comma-separated values with a heading.
     Csv,
-}
-
-/// Form of an export.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ExportFormat {
-    /// A standard automerge file.
-    Automerge,
-    /// A readable object with history.
-    Json,
 }
 
 /// What to do with visits.

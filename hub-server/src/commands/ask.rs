@@ -13,7 +13,8 @@ use crate::{hub::Hub, request::Request};
 /// Where requests are asked and their answers said.
 #[derive(Debug)]
 pub(super) struct Desk {
-    home: Home,
+    /// Whose hub is asked.
+    pub(super) home: Home,
     /// Says the answers.
     pub(super) printer: Printer,
 }
@@ -85,7 +86,12 @@ impl Desk {
     }
 }
 
-fn ask(home: &Home, request: &Request, mut each: impl FnMut(Value) -> bool) -> anyhow::Result<Value> {
+/// Asks the hub of `home`; rows of a list go to `each`, which says whether it wants more.
+pub(super) fn ask(
+    home: &Home,
+    request: &Request,
+    mut each: impl FnMut(Value) -> bool,
+) -> anyhow::Result<Value> {
     match reach(home, LOCK_PATIENCE).map_err(busy)? {
         Reached::Alone(_lock) => Hub::open(home)?.answer(Clock::start().now(), request, &mut each),
         Reached::Through(mut client) => {

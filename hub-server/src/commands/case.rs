@@ -1,14 +1,15 @@
 //! `hub-server case` and `find`.
 
-use anyhow::Context as _;
-use data_encoding::BASE64;
 use serde_json::Value;
 use shared::desk::{amend::Amendment, author, files, rows};
-use van_agent::host::output::Failure;
+use van_agent::host::{
+    cases::{Find, say_found, write_export},
+    output::Failure,
+};
 
-use super::ask::{Desk, text};
+use super::ask::{Desk, ask, text};
 use crate::{
-    cli::{Amend, Case, ExportFormat, Find, ListFormat},
+    cli::{Amend, Case, ListFormat},
     request::Request,
 };
 
@@ -22,46 +23,20 @@ pub(super) fn case(mut desk: Desk, case: Case) -> anyhow::Result<()> {
             let request = Request::CaseAttachment { case, attachment, out, thumbnail };
             desk.say(&request, |answer| format!("Wrote {} ({} bytes).", text(answer, "out"), answer["bytes"]))
         }
-        Case::Export { case, format, out } => {
-            let automerge = format == ExportFormat::Automerge;
-            let answer = desk.ask(&Request::CaseExport { case, automerge })?;
-            let bytes = if automerge {
-                BASE64.decode(text(&answer, "automerge").as_bytes())?
-            } else {
-                serde_json::to_vec_pretty(&answer)?
-            };
-            match out {
-                Some(file) => {
-                    std::fs::write(&file, &bytes).with_context(|| format!("write {}", file.display()))?;
-                    desk.printer.value(&serde_json::json!({ "file": file, "bytes": bytes.len() }))?;
-                    Ok(desk.printer.text(format_args!(
-                        "Wrote {} ({} bytes).",
-                        file.display(),
-                        bytes.len()
-                    ))?)
-                }
-                None if automerge => Err(Failure::usage("an automerge file is no text for a terminal")
-                    .next("name a file with --out FILE")
-                    .into()),
-                None if desk.printer.json() => Ok(desk.printer.value(&answer)?),
-                None => Ok(desk.printer.line(&String::from_utf8_lossy(&bytes))?),
-            }
+        Case::Export(options) => {
+            let Desk { home, printer } = &mut desk;
+            write_export(printer, &options, |automerge| {
+                ask(home, &Request::CaseExport { case: options.case.clone(), automerge }, |_| true)
+            })
         }
     }
 }
 
-pub(super) fn find(mut desk: Desk, find: &Find) -> anyhow::Result<()> {
-    let mut none = true;
-    desk.ask_rows(&Request::Find { text: find.text.join(" "), limit: find.limit }, |row| {
-        none = false;
-        line(row)
-    })?;
-    if none && !desk.printer.json() {
-        desk.printer.text("No case matches all of these words.")?;
-    }
-    Ok(())
+pub(super) fn find(mut desk: Desk, Find { text, limit }: &Find) -> anyhow::Result<()> {
+    let request = Request::Find { text: text.join(" "), limit: *limit };
+    let answer = desk.ask_rows(&request, line)?;
+    Ok(say_found(&mut desk.printer, &answer, *limit)?)
 }
-
 fn list(desk: &mut Desk, format: Option<ListFormat>, limit: Option<u64>) -> anyhow::Result<()> {
     let request = Request::CaseList { limit };
     if desk.printer.json() && format != Some(ListFormat::Csv) {

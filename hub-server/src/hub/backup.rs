@@ -12,7 +12,7 @@ use shared::{
     store::{self, Tx, attachment, log},
     time::{Now, Timestamp},
 };
-use van_agent::host::output::Failure;
+use van_agent::host::{files::unwritable, output::Failure};
 
 use super::Hub;
 
@@ -62,7 +62,7 @@ impl Hub {
     }
 
     fn copy_to(&self, half: &Path, file: &Path) -> anyhow::Result<u64> {
-        private_file(half)?;
+        private_file(half).map_err(|error| unwritable(file, &error))?;
         self.replica.store().backup(half)?;
         let copy = File::options().read(true).write(true).open(half)?;
         copy.sync_all()?;

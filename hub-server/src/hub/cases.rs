@@ -2,21 +2,19 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use data_encoding::BASE64;
 use serde_json::{Value, json};
 use shared::{
     desk::{
         amend::{self, AmendError, Amendment},
         files, people, resolve, rows, show,
     },
-    document::{self, Case, View, export},
+    document::{Case, View},
     id::DeviceId,
     store::{changes, read_model},
     sync::writing::SaveError,
     time::Now,
 };
-use van_agent::host::output::Failure;
+use van_agent::host::{cases, files::unwritable, output::Failure};
 
 use super::Hub;
 
@@ -30,19 +28,6 @@ impl Hub {
         rows::all(self.replica.read()?, limit, |row| {
             tell(json!(row));
         })?;
-        Ok(Value::Null)
-    }
-
-    /// Tells the cases that match `text`.
-    pub(super) fn tell_found(
-        &mut self,
-        text: &str,
-        limit: usize,
-        tell: &mut dyn FnMut(Value) -> bool,
-    ) -> anyhow::Result<Value> {
-        for row in rows::find(self.replica.read()?, text, limit)? {
-            tell(json!(row));
-        }
         Ok(Value::Null)
     }
 
@@ -75,21 +60,11 @@ impl Hub {
         }
     }
 
-    /// A case as a file: base 64 of a standard automerge file, or a readable object.
+    /// A case as a file.
     pub(super) fn export(&mut self, case: &str, automerge: bool) -> anyhow::Result<Value> {
         let tx = self.replica.read()?;
         let document = resolve::case(tx, case)?;
-        let history = changes::history(tx, document)?;
-        if automerge {
-            return Ok(
-                json!({ "case": document, "automerge": BASE64.encode(&export::automerge_file(&history)?) }),
-            );
-        }
-        let mut object = json!({ "case": document, "schema": document::SCHEMA });
-        if let (Some(object), Value::Object(all)) = (object.as_object_mut(), export::json(&history)) {
-            object.extend(all);
-        }
-        Ok(object)
+        Ok(cases::exported(tx, document, automerge)?)
     }
 
     /// Writes a file of a case to `out`.
@@ -115,7 +90,7 @@ impl Hub {
                 .missing()
                 .into());
         };
-        std::fs::write(out, &bytes).with_context(|| format!("write {}", out.display()))?;
+        std::fs::write(out, &bytes).map_err(|error| unwritable(out, &error))?;
         Ok(json!({
             "case": document, "attachment": hash, "name": known.name, "type": known.media_type,
             "out": out, "bytes": bytes.len(),

@@ -28,6 +28,7 @@ use shared::{
     time::{Now, Tick, Zone},
 };
 use van_agent::host::{
+    cases::tell_found,
     control::Call,
     home::Home,
     machine,
@@ -53,6 +54,7 @@ pub struct Hub {
     replica: Replica,
     /// Where laptops reach this process, while it listens.
     bound: Option<SocketAddr>,
+    twins: twins::Watch,
     twins_due: Option<Tick>,
 }
 
@@ -104,7 +106,8 @@ impl Hub {
             return Err(no_hub(home.folder()));
         }
         notice_a_move(&mut replica)?;
-        Ok(Self { replica, bound: None, twins_due: Some(Tick(0)) })
+        let twins = twins::Watch::resume(replica.store().reader())?;
+        Ok(Self { replica, bound: None, twins, twins_due: Some(Tick(0)) })
     }
 
     /// The replica.
@@ -157,7 +160,7 @@ impl Hub {
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(case, attachment, out, *thumbnail)
             }
-            Request::Find { text, limit } => self.tell_found(text, *limit, tell),
+            Request::Find { text, limit } => Ok(tell_found(self.replica.read()?, text, *limit, tell)?),
             Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::Quarantine => self.tell_held(tell),
@@ -178,10 +181,8 @@ impl Hub {
     }
 
     fn link_twins(&mut self, now: Now) {
-        match twins::link(&mut self.replica, now) {
-            Ok(twins::Progress::Done) => {}
-            Ok(twins::Progress::More) => self.twins_due = Some(now.tick),
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "link the documents of one person"),
+        if let Err(error) = self.twins.link(&mut self.replica, now) {
+            tracing::warn!(error = format!("{error:#}"), "link the documents of one person");
         }
     }
 }
@@ -192,8 +193,16 @@ impl Owned for Hub {
         if matches!(input, Input::Timeout) && self.twins_due.is_some_and(|due| due <= now.tick) {
             self.twins_due = None;
             self.link_twins(now);
+            if let Err(error) = self.twins.keep(&mut self.replica) {
+                tracing::debug!(%error, "keep how far twins were looked for");
+            }
         }
-        self.replica.handle(now, input);
+        self.replica.take(now, input);
+        if self.replica.is_asked() {
+            // So that who brought a twin hears of it at once.
+            self.link_twins(now);
+        }
+        self.replica.tell(now);
         if brings && self.twins_due.is_none() {
             self.twins_due = Some(now.tick.after(TWINS_MILLISECONDS));
         }

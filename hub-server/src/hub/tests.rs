@@ -378,7 +378,7 @@ fn a_restore_takes_only_this_hubs_backups() {
     for (file, words) in [
         (&foreign, "backup of another hub"),
         (&garbage, "is not a database"),
-        (&district.folder.path().join("none"), "read the backup"),
+        (&district.folder.path().join("none"), "there is no file"),
     ] {
         let error = format!("{:#}", restore(&district.home, file).unwrap_err());
         assert!(error.contains(words), "{error}");

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     resolve::{self, ResolveError},
-    warnings::{self, Warning},
+    warnings::{self, Code, Warning},
 };
 use crate::{
     document::{
-        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, field, state::ParseStateError,
+        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, conflict, field,
+        state::ParseStateError,
     },
     id::{DocumentId, Kind, UnitId, VillageCode},
     name,
@@ -176,6 +177,12 @@ pub enum AmendError {
     /// A removal needs a reason.
     #[error("to take a requirement away give the reason")]
     NoReason,
+    /// A decision between the sides of a conflict travels with its reason.
+    #[error("{field} is in conflict, and to decide it needs a reason: add --reason TEXT")]
+    Undecided {
+        /// The field.
+        field: Field,
+    },
     /// The value has not the form of the field.
     #[error(transparent)]
     Set(#[from] field::SetError),
@@ -211,47 +218,17 @@ pub fn amend(
                 let reason = amendment.reason.as_deref().ok_or(AmendError::NoReason)?;
                 case::untick(&mut edit, &setting.value, reason)?;
             }
-            Item::Field(Field::Status) => set_status(writing, &mut edit, &case, setting, amendment)?,
             Item::Field(field) if field.kind() == Kind::Person => {
-                let person = party(&case, setting.party)?;
-                let mut edit = writing.open(person)?;
-                field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
-                changed |= writing.save(person, edit)?;
-                if setting.party == Party::Subject {
-                    warnings.extend(identity(writing, person)?);
-                    if field == Field::Born {
-                        warnings.extend(age(writing, &case, &setting.value));
-                    }
-                    if field == Field::Phone && !setting.value.trim().is_empty() {
-                        warnings.extend(warnings::phone(&setting.value));
-                    }
-                }
-                if field == Field::Nik && setting.value.trim().is_empty() {
-                    warnings.push(warnings::no_nik());
-                } else if matches!(field, Field::Nik | Field::Name) {
-                    warnings.extend(other_name(writing, person)?);
-                }
-                if field == Field::Born
-                    && let Ok(born) = setting.value.trim().parse()
-                {
-                    warnings.extend(warnings::born_ahead(born, today(writing)));
-                }
+                changed |= set_of_person(writing, &case, setting, field, amendment, &mut warnings)?;
             }
             Item::Field(field) => {
-                let visit = (field == Field::Visit).then(|| visit(writing, &setting.value)).transpose()?;
-                let value = visit.as_ref().unwrap_or(&setting.value);
-                field::set(&mut edit, field, value, amendment.reason.as_deref())?;
-                if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
-                    warnings.push(("consent", "the citizen does not consent".to_owned()));
-                }
-                if field == Field::Officer {
-                    warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));
-                }
+                decides(writing, document, field, amendment)?;
+                set_of_case(writing, &mut edit, &case, setting, field, amendment, &mut warnings)?;
             }
         }
     }
     for (code, words) in &warnings {
-        case::warn(&mut edit, code, words)?;
+        case::warn(&mut edit, code.as_str(), words)?;
     }
     changed |= writing.save(document, edit)?;
     let after = read_case(writing, document)?;
@@ -262,6 +239,84 @@ pub fn amend(
         changed,
         warnings: warnings.into_iter().map(|(_, words)| words).collect(),
     })
+}
+
+/// Whether a reason is there where `field` of a document is in conflict.
+fn decides(
+    writing: &mut Writing<'_>,
+    document: DocumentId,
+    field: Field,
+    amendment: &Amendment,
+) -> Result<(), AmendError> {
+    if amendment.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty()) {
+        return Ok(());
+    }
+    let conflicts = conflict::conflicts(field.kind(), &View::of(writing.history(document)?));
+    if conflicts.iter().any(|conflict| conflict.field == field.key()) {
+        return Err(AmendError::Undecided { field });
+    }
+    Ok(())
+}
+
+/// Sets a field of one of the people of `case`; whether that changed anything.
+fn set_of_person(
+    writing: &mut Writing<'_>,
+    case: &Case,
+    setting: &Setting,
+    field: Field,
+    amendment: &Amendment,
+    warnings: &mut Vec<Warning>,
+) -> Result<bool, AmendError> {
+    let person = party(case, setting.party)?;
+    decides(writing, person, field, amendment)?;
+    let mut edit = writing.open(person)?;
+    field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
+    let changed = writing.save(person, edit)?;
+    if setting.party == Party::Subject {
+        warnings.extend(identity(writing, person)?);
+        if field == Field::Born {
+            warnings.extend(age(writing, case, &setting.value));
+        }
+        if field == Field::Phone && !setting.value.trim().is_empty() {
+            warnings.extend(warnings::phone(&setting.value));
+        }
+    }
+    if field == Field::Nik && setting.value.trim().is_empty() {
+        warnings.push(warnings::no_nik());
+    } else if matches!(field, Field::Nik | Field::Name) {
+        warnings.extend(other_name(writing, person)?);
+    }
+    if field == Field::Born
+        && let Ok(born) = setting.value.trim().parse()
+    {
+        warnings.extend(warnings::born_ahead(born, today(writing)));
+    }
+    Ok(changed)
+}
+
+/// Sets a field of the case itself, in `edit`.
+fn set_of_case(
+    writing: &Writing<'_>,
+    edit: &mut Edit,
+    case: &Case,
+    setting: &Setting,
+    field: Field,
+    amendment: &Amendment,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), AmendError> {
+    if field == Field::Status {
+        return set_status(writing, edit, case, setting, amendment);
+    }
+    let visit = (field == Field::Visit).then(|| visit(writing, &setting.value)).transpose()?;
+    let value = visit.as_ref().unwrap_or(&setting.value);
+    field::set(edit, field, value, amendment.reason.as_deref())?;
+    if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
+        warnings.push((Code::Consent, "the citizen does not consent".to_owned()));
+    }
+    if field == Field::Officer {
+        warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));
+    }
+    Ok(())
 }
 
 fn read_case(writing: &mut Writing<'_>, document: DocumentId) -> Result<Case, SaveError> {

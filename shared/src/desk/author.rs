@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use crate::{
     id::{ChangeHash, DeviceId, Epoch},
+    registry::{Kind, row},
     slip::{DeviceLetter, SlipNumber},
-    store::{Result, Tx, changes, devices, read_model},
+    store::{Result, Tx, changes, devices, read_model, registries},
 };
 
 /// Who wrote something, as far as this machine knows.
@@ -28,7 +29,8 @@ pub fn of_change(tx: Tx<'_>, change: &ChangeHash) -> Result<Author> {
         .map_or(Ok(Author::default()), |change| of(tx, change.origin.device, change.origin.epoch))
 }
 
-/// The laptop in one of its lives: by the hub's list of laptops, or by a slip that this life of it gave out.
+/// The laptop in one of its lives: by what the hub knows of laptops and tells, or by a slip that this life of
+/// it gave out.
 ///
 /// # Errors
 /// The store fails.
@@ -41,11 +43,20 @@ pub fn of(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Author> {
         let letter = devices::letter(tx, device, epoch)?.map(DeviceLetter::nth);
         author.laptop = letter.map(|letter| format!("{}{letter}", known.unit));
         author.unit = Some(known.unit.to_string());
+    } else if let Some(told) = told(tx, device, epoch)? {
+        author.laptop = Some(format!("{}{}", told.unit, told.letter));
+        author.unit = Some(told.unit.to_string());
     } else if let Some((slip, unit)) = read_model::slip_of_life(tx, device, epoch)? {
         author.laptop = slip.parse::<SlipNumber>().ok().map(|slip| slip.device().to_owned());
         author.unit = Some(unit);
     }
     Ok(author)
+}
+
+/// What the hub's registry of laptops tells of a life of one.
+fn told(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Option<row::Device>> {
+    let row = registries::row(tx, &Kind::Devices, &row::Device::life_of(device, epoch))?;
+    Ok(row.and_then(|row| serde_json::from_str(&row).ok()))
 }
 
 /// The writer of a shown event, side or refusal in words: `V01A`, `the hub`, or what else is known.

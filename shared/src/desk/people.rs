@@ -98,12 +98,13 @@ fn are_different(one: &PersonRow, other: &PersonRow) -> bool {
 }
 
 /// Pairs that the hub links by itself: NIK, name and birth date agree, or a van's officer said that they are
-/// one; nobody said that they are not.
+/// one; nobody said that they are not. Looked at are those of whom a change arrived after `seen` and up to
+/// `through`.
 ///
 /// # Errors
 /// The store fails.
-pub fn to_link(tx: Tx<'_>) -> Result<Vec<(DocumentId, DocumentId)>> {
-    let rows = read_model::unlinked(tx)?;
+pub fn to_link(tx: Tx<'_>, seen: u64, through: u64) -> Result<Vec<(DocumentId, DocumentId)>> {
+    let rows = read_model::unlinked(tx, seen, through)?;
     let mut pairs = Vec::new();
     for (index, one) in rows.iter().enumerate() {
         for other in &rows[index + 1..] {

@@ -6,28 +6,87 @@ use crate::{
     born::Born,
     document::Person,
     id::DocumentId,
-    nik::{Nik, Sex},
+    nik::{Nik, NikWarning, Sex},
     registry::{Registries, row::Service},
 };
 
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What sort of thing is odd: the key under which a case keeps it, and pages have words for it.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The word that is stored; it never changes.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The service is not for this age.
+    Age = "age",
+    /// The birth lies ahead of the clock.
+    BornAhead = "born_ahead",
+    /// Nobody noted that the citizen consents.
+    Consent = "consent",
+    /// Something was typed that differs from what is stored of a known person.
+    Differs = "differs",
+    /// The sitting ended before it began.
+    Ended = "ended",
+    /// The first status does not go with how far the service goes without network.
+    Mode = "mode",
+    /// The NIK names another birth date.
+    NikBirthDate = "nik_birth_date",
+    /// The NIK fits the birth date only a century ago.
+    NikCentury = "nik_century",
+    /// The NIK was issued in a district that is not in the registry.
+    NikDistrictUnknown = "nik_district_unknown",
+    /// The NIK is known under another name.
+    NikOtherName = "nik_other_name",
+    /// The NIK names another sex.
+    NikSex = "nik_sex",
+    /// There is no NIK.
+    NoNik = "no_nik",
+    /// The officer is not in the registry.
+    OfficerUnknown = "officer_unknown",
+    /// The telephone number is none of a mobile.
+    Phone = "phone",
+    /// The same line was recorded before.
+    Repeated = "repeated",
+    /// The person has an open case of the same service.
+    SameOpen = "same_open",
+}
+
 /// A warning: its code, and in words.
-pub type Warning = (&'static str, String);
+pub type Warning = (Code, String);
 
 /// What is odd about who somebody says to be.
 pub fn identity(nik: Option<&Nik>, sex: Option<Sex>, born: Option<Born>, today: Date) -> Vec<Warning> {
     let Some(nik) = nik else { return Vec::new() };
     let found = nik.warnings(sex, born, None, today);
-    found.into_iter().map(|warning| (warning.code(), warning.to_string())).collect()
+    let code = |warning| match warning {
+        NikWarning::BirthDate => Code::NikBirthDate,
+        NikWarning::Sex => Code::NikSex,
+        NikWarning::DistrictUnknown => Code::NikDistrictUnknown,
+        NikWarning::Century => Code::NikCentury,
+    };
+    found.into_iter().map(|warning| (code(warning), warning.to_string())).collect()
 }
 
 /// That somebody has no NIK.
 pub fn no_nik() -> Warning {
-    ("no_nik", "there is no NIK: a new person, who may be known already (see `person list`)".to_owned())
+    (Code::NoNik, "there is no NIK: a new person, who may be known already (see `person list`)".to_owned())
 }
 
 /// That a NIK is known under another name.
 pub fn nik_other_name(holder: DocumentId) -> Warning {
-    ("nik_other_name", format!("the NIK is known under another name, of person {holder}"))
+    (Code::NikOtherName, format!("the NIK is known under another name, of person {holder}"))
 }
 
 /// Whether a warning of `code` that was stored with a case still holds, as far as its people tell.
@@ -48,7 +107,7 @@ pub fn still_holds(code: &str, consent: Option<bool>, subject: Option<&Person>, 
 /// Whether a birth lies after `today`, as far as the clock is right.
 pub fn born_ahead(born: Born, today: Date) -> Option<Warning> {
     born.is_after(today)
-        .then(|| ("born_ahead", format!("the birth date {born} lies ahead of this laptop's clock")))
+        .then(|| (Code::BornAhead, format!("the birth date {born} lies ahead of this laptop's clock")))
 }
 
 /// Whether a service is unfit for the age on `today`.
@@ -64,7 +123,7 @@ pub fn age(service: &Service, born: Option<Born>, today: Date) -> Option<Warning
     };
     (!fits).then(|| {
         let words = format!("{} is for people {limits} years of age, this one is {least}", service.code);
-        ("age", words)
+        (Code::Age, words)
     })
 }
 
@@ -72,11 +131,11 @@ pub fn age(service: &Service, born: Option<Born>, today: Date) -> Option<Warning
 pub fn officer(registries: &Registries, officer: Option<&str>) -> Option<Warning> {
     let officer = officer.filter(|officer| !officer.is_empty())?;
     let unknown = registries.officers().len() > 0 && registries.officer(officer).is_none();
-    unknown.then(|| ("officer_unknown", format!("officer {officer} is not in the registry")))
+    unknown.then(|| (Code::OfficerUnknown, format!("officer {officer} is not in the registry")))
 }
 
 /// Whether a telephone number is none of a mobile.
 pub fn phone(text: &str) -> Option<Warning> {
     let (_, is_mobile) = crate::phone::normalise(text);
-    (!is_mobile).then(|| ("phone", "the telephone number is not one of a mobile phone".to_owned()))
+    (!is_mobile).then(|| (Code::Phone, "the telephone number is not one of a mobile phone".to_owned()))
 }

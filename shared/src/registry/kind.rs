@@ -54,7 +54,7 @@ kinds! {
     Units = "units",
     /// Officers and the agencies that they act for.
     Officers = "officers",
-    /// Enrolled laptops: the authority on who may speak to the hub.
+    /// Enrolled laptops by their names on slips.
     Devices = "devices",
     /// Where the hub is reached.
     Addresses = "addresses",

@@ -8,7 +8,7 @@ use super::{
     AgencyCode, ApplyError, Difference, Kind, OfficerId, PointId, Row, ServiceCode, Table, Version,
     row::{Address, Device, Holiday, Officer, Service, ServicePoint, Unit, Village},
 };
-use crate::id::{DeviceId, PublicKey, UnitId, VillageCode};
+use crate::id::{UnitId, VillageCode};
 
 /// The newest table of each kind, and every catalogue that a case may have been opened under.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,6 @@ pub struct Registries {
     holidays: BTreeMap<Date, Holiday>,
     units: BTreeMap<UnitId, Unit>,
     officers: BTreeMap<OfficerId, Officer>,
-    devices: BTreeMap<DeviceId, Device>,
     addresses: BTreeSet<Address>,
 }
 
@@ -50,7 +49,8 @@ impl Registries {
             Kind::Holidays => fill(&mut self.holidays, &table, |row: &Holiday| row.date),
             Kind::Units => fill(&mut self.units, &table, |row: &Unit| row.unit.clone()),
             Kind::Officers => fill(&mut self.officers, &table, |row: &Officer| row.id.clone()),
-            Kind::Devices => fill(&mut self.devices, &table, |row: &Device| row.number),
+            // Found in the store, by the one row that is asked for.
+            Kind::Devices => read::<Device>(&table).1,
             Kind::Addresses => {
                 let (rows, unreadable) = read::<Address>(&table);
                 self.addresses = rows.into_iter().collect();
@@ -204,21 +204,6 @@ impl Registries {
         self.officers.values()
     }
 
-    /// A device by its number.
-    pub fn device(&self, number: DeviceId) -> Option<&Device> {
-        self.devices.get(&number)
-    }
-
-    /// The device that holds a key.
-    pub fn device_with(&self, key: &PublicKey) -> Option<&Device> {
-        self.devices.values().find(|device| &device.public_key == key)
-    }
-
-    /// All devices by number.
-    pub fn devices(&self) -> impl ExactSizeIterator<Item = &Device> {
-        self.devices.values()
-    }
-
     /// The hub's addresses, the one to try first leading.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = &Address> {
         self.addresses.iter()
@@ -249,7 +234,10 @@ fn read<R: Row>(table: &Table) -> (Vec<R>, BTreeSet<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{diff, row::DeviceState};
+    use crate::{
+        id::{DeviceId, Epoch},
+        registry::diff,
+    };
 
     fn services(rows: &[(&str, &str)]) -> Table {
         Table::restore(Kind::Services, rows.iter().map(|(code, mode)| {
@@ -286,23 +274,21 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_moves_a_device_to_lost() {
-        let device = |state| Device {
-            number: DeviceId(7),
-            public_key: PublicKey([7; 32]),
+    fn a_difference_moves_a_registry_on_once() {
+        let device = |letter: &str| Device {
+            life: Device::life_of(DeviceId(7), Epoch([7; 16])),
             unit: "V01".parse().expect("valid"),
-            letter: "A".into(),
-            state,
+            letter: letter.into(),
         };
         let empty = Table::new(Kind::Devices);
-        let active = Table::of([device(DeviceState::Active)]).expect("short");
-        let lost = Table::of([device(DeviceState::Lost)]).expect("short");
+        let first = Table::of([device("A")]).expect("short");
+        let second = Table::of([device("B")]).expect("short");
         let mut registries = Registries::default();
-        registries.apply(&diff(&empty, &active)).expect("applies");
-        registries.apply(&diff(&active, &lost)).expect("applies");
-        assert_eq!(registries.device_with(&PublicKey([7; 32])).map(|d| d.state), Some(DeviceState::Lost));
-        assert!(registries.apply(&diff(&active, &lost)).is_err());
-        assert_eq!(registries.version(&Kind::Devices), Some(lost.version()));
+        registries.apply(&diff(&empty, &first)).expect("applies");
+        registries.apply(&diff(&first, &second)).expect("applies");
+        assert!(registries.apply(&diff(&first, &second)).is_err());
+        assert_eq!(registries.version(&Kind::Devices), Some(second.version()));
+        assert_eq!(registries.unreadable().count(), 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use time::Date;
 use super::{AgencyCode, Kind, OfficerId, PointId, ServiceCode};
 use crate::{
     geo::Position,
-    id::{DeviceId, PublicKey, UnitId, VillageCode},
+    id::{DeviceId, Epoch, UnitId, VillageCode},
 };
 
 /// A row of a known registry.
@@ -254,33 +254,22 @@ pub struct Officer {
     pub agencies: Vec<AgencyCode>,
 }
 
-/// An enrolled laptop. This row, not a certificate's date, says whether it may speak to the hub.
+/// An enrolled laptop in one of its lives, by its name on slips. Rows are only added.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Device {
-    /// The number that the hub gave it; never 0, which is the hub.
-    pub number: DeviceId,
-    /// The key that it proves on every connection.
-    pub public_key: PublicKey,
+    /// Whose row it is, see [`Device::life_of`].
+    pub life: String,
     /// The unit that it works in.
     pub unit: UnitId,
     /// Its letter in that unit, the end of the second part of slip numbers: `A` to `Z`, `AA` ...
     pub letter: String,
-    /// Whether it may speak.
-    pub state: DeviceState,
 }
 
-/// Whether a device may speak to the hub; ascending in strictness.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceState {
-    /// It may.
-    Active,
-    /// Not now.
-    Suspended,
-    /// Never again.
-    Revoked,
-    /// It may be in strange hands.
-    Lost,
+impl Device {
+    /// Names a life of a device: the number, and as much of the epoch as tells the lives of one device apart.
+    pub fn life_of(device: DeviceId, epoch: Epoch) -> String {
+        format!("{device}/{}", epoch.short())
+    }
 }
 
 /// A place where the hub is reached.
@@ -312,7 +301,7 @@ row! {
     Holiday in Holidays by date,
     Unit in Units by unit,
     Officer in Officers by id,
-    Device in Devices by number,
+    Device in Devices by life,
     Address in Addresses by address,
 }
 
@@ -357,10 +346,5 @@ mod tests {
         assert_eq!(holiday.key(), "2026-01-01");
         assert_eq!(serde_json::to_string(&holiday).expect("writes"), text);
         assert!(day::parse("2026-02-30").is_none());
-    }
-
-    #[test]
-    fn the_stricter_state_is_the_greater() {
-        assert!(DeviceState::Lost > DeviceState::Revoked && DeviceState::Suspended > DeviceState::Active);
     }
 }

@@ -177,6 +177,32 @@ pub fn letters(tx: Tx<'_>, device: DeviceId) -> Result<Vec<(u32, Epoch)>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many letters were given, in all units.
+///
+/// # Errors
+/// The store fails.
+pub fn letter_count(tx: Tx<'_>) -> Result<usize> {
+    Ok(tx.query_row("SELECT count(*) FROM letter", [], |row| row.get(0))?)
+}
+
+/// All letters that were given, by unit.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn all_letters(tx: Tx<'_>) -> Result<Vec<Letter>> {
+    let mut statement =
+        tx.prepare("SELECT unit, ordinal, device, epoch FROM letter ORDER BY unit, ordinal")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?, DeviceId(row.get(2)?), id(row, 3)?))
+    })?;
+    rows.map(|row| {
+        let (unit, ordinal, device, epoch) = row?;
+        let unit = unit.parse().map_err(|_| damaged("letter.unit"))?;
+        Ok(Letter { unit, ordinal, device, epoch })
+    })
+    .collect()
+}
+
 /// The first letter of `unit` that no life was given yet.
 ///
 /// # Errors

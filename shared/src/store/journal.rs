@@ -69,6 +69,7 @@ pub fn append(store: &Store, device: DeviceId) -> Result<(), JournalError> {
     if last_line_of(&path, device)?.as_deref() == Some(text.trim_end()) {
         return Ok(());
     }
+    super::make_private(&path);
     let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
     file.write_all(text.as_bytes())?;
     file.sync_data()?;

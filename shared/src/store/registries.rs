@@ -41,6 +41,20 @@ pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
     Ok(Table::restore(kind.clone(), rows.collect::<Result<Vec<(String, String)>, _>>()?))
 }
 
+/// One row of the table in force, as canonical JSON.
+///
+/// # Errors
+/// The store fails.
+pub fn row(tx: Tx<'_>, kind: &Kind, key: &str) -> Result<Option<String>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT value FROM registry CROSS JOIN registry_row USING (kind, version)
+             WHERE kind = ?1 AND key = ?2",
+        )?
+        .query_row([kind.as_str(), key], |row| row.get(0))
+        .optional()?)
+}
+
 /// Keeps the rows of a table's version.
 ///
 /// # Errors
@@ -65,6 +79,20 @@ pub fn forget(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
         "DELETE FROM registry_row WHERE kind = ?1 AND version = ?2",
         params![kind.as_str(), version.0],
     )?;
+    Ok(())
+}
+
+/// Forgets a version that is neither in force nor the last that some feed told: nothing leads on from it.
+///
+/// # Errors
+/// The store fails.
+pub fn forget_untold(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<()> {
+    tx.prepare_cached(
+        "DELETE FROM registry_row WHERE kind = ?1 AND version = ?2
+           AND NOT EXISTS (SELECT 1 FROM registry WHERE kind = ?1 AND version = ?2)
+           AND NOT EXISTS (SELECT 1 FROM fed_registry WHERE kind = ?1 AND version = ?2)",
+    )?
+    .execute(params![kind.as_str(), version.0])?;
     Ok(())
 }
 

@@ -211,7 +211,7 @@ impl Replica {
         });
         if done {
             self.end_if_left_behind(peer)?;
-            self.extend_feed(now, peer, &Holdings::AsTold);
+            self.untold.insert(peer);
         }
         if tally.new > 0 {
             self.news(now);

@@ -1,9 +1,13 @@
 //! Tickets, devices and letters at the hub; taking a place at the laptop.
 
-use super::station::Place;
+use super::station::{Place, Station};
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
-    identity::ticket::{Proof, Secret, TicketId},
+    identity::{
+        Context,
+        ticket::{Proof, Secret, TicketId},
+    },
+    registry::{self, Registries, Table, row},
     slip::DeviceLetter,
     store::{
         self, Result, StoreError, Tx,
@@ -102,6 +106,28 @@ pub(super) fn take(
         district: place.district.clone(),
         hub_name: place.hub_name.clone(),
     })
+}
+
+/// Brings the registry of laptops up to the letters that were given, so that everyone can name who wrote
+/// something. Returns the table where it moved on.
+pub(super) fn tell_letters(tx: Tx<'_>, station: &Station, registries: &Registries) -> Result<Option<Table>> {
+    let told = registries.table(&registry::Kind::Devices).map_or(0, Table::len);
+    let Some(place) = &station.place else { return Ok(None) };
+    if told == devices::letter_count(tx)? {
+        return Ok(None);
+    }
+    let rows = devices::all_letters(tx)?.into_iter().map(|letter| row::Device {
+        life: row::Device::life_of(letter.device, letter.epoch),
+        unit: letter.unit,
+        letter: DeviceLetter::nth(letter.ordinal).as_str().to_owned(),
+    });
+    let table = Table::of(rows).expect("a unit and a letter are short");
+    let message = registry::signed_message(&place.district, table.kind(), &table.version());
+    store::registries::put(tx, &table, &station.key.sign(Context::Registry, &message).0)?;
+    if let Some(before) = registries.version(table.kind()) {
+        store::registries::forget_untold(tx, table.kind(), before)?;
+    }
+    Ok(Some(table))
 }
 
 /// The letter of a life of a device, given now if it has none.

@@ -2,6 +2,7 @@
 
 use super::{
     Channel, CloseCode, Event, PeerId, Replica, Role,
+    rates::Measure,
     session::{CREDIT_BYTES, Phase},
 };
 use crate::{store::StoreError, time::Now, wire::Frame};
@@ -29,6 +30,9 @@ pub(super) fn protocol(reason: impl Into<String>) -> Fault {
 impl Replica {
     /// Takes bytes of a stream. Bytes of a batch can overtake the greeting: they wait until it is done.
     pub(super) fn received(&mut self, now: Now, peer: PeerId, channel: Channel, bytes: &[u8]) {
+        if let Err(error) = self.count(now, peer, Measure::Bytes, bytes.len() as u64) {
+            return self.fail(peer, error);
+        }
         let Some(session) = self.sessions.get_mut(&peer) else { return };
         if session.push(channel, bytes) > HELD_BYTES_MAX {
             self.close(peer, CloseCode::Limit, "more bytes at once than allowed".to_owned());
@@ -46,7 +50,10 @@ impl Replica {
             }
             let outcome = match session.poll(channel) {
                 Ok(None) => return,
-                Ok(Some(frame)) => self.frame(now, peer, channel, frame),
+                Ok(Some(frame)) => match self.count(now, peer, Measure::Frames, 1) {
+                    Ok(()) => self.frame(now, peer, channel, frame),
+                    Err(error) => Err(error),
+                },
                 Err(error) => {
                     let device = session.device;
                     self.keep_debris(now, device, &error.to_string(), bytes);
@@ -120,11 +127,7 @@ impl Replica {
                 Frame::Receipt(_) | Frame::Credit(_) | Frame::CaughtUp { .. } | Frame::Reconcile(_),
             ) => Ok(()),
             (_, Phase::Linked, _, Frame::Credit(bytes)) => {
-                if let Some(session) = self.sessions.get_mut(&peer) {
-                    session.sending.credit =
-                        session.sending.credit.saturating_add(bytes).min(16 * CREDIT_BYTES);
-                }
-                self.pump(peer);
+                self.take_credit(peer, bytes);
                 Ok(())
             }
             (Role::Child, _, _, Frame::GoAway { retry_after }) => {
@@ -132,32 +135,45 @@ impl Replica {
                 Ok(())
             }
             (Role::Child, Phase::Linked, _, Frame::CaughtUp { feed, durable }) => {
-                if let Some(session) = self.sessions.get_mut(&peer) {
-                    session.caught_up = Some((feed, durable));
-                }
-                if let Some(hub) = self.station.feed_epoch {
-                    self.conclude_repair(hub)?;
-                }
-                self.settle(peer)
+                self.take_caught_up(peer, feed, durable)
             }
             (Role::Parent, Phase::Linked, _, Frame::Reconcile(step)) => self.answer_reconcile(peer, &step),
             (Role::Child, Phase::Linked, _, Frame::Reconcile(step)) => self.step_reconcile(peer, &step),
             (Role::Parent, Phase::Linked, _, Frame::Lacks { hashes, returned }) => {
                 self.take_lacks(now, peer, hashes, returned)
             }
-            (Role::Parent, _, _, Frame::Bye) => {
-                if let Some(standing) = self.sessions.get(&peer).and_then(|session| session.shut_out) {
-                    let reason = format!(
-                        "this laptop is {}; what it still held is at the hub, for a person to judge",
-                        standing.word()
-                    );
-                    return Err(fault(CloseCode::Revoked, reason));
-                }
-                self.close(peer, CloseCode::Done, "everything is said".to_owned());
-                Ok(())
-            }
+            (Role::Parent, _, _, Frame::Bye) => self.take_bye(peer),
             (_, _, _, _) => Err(protocol("a frame that is not due")),
         }
+    }
+
+    fn take_credit(&mut self, peer: PeerId, bytes: u64) {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.sending.credit = session.sending.credit.saturating_add(bytes).min(16 * CREDIT_BYTES);
+        }
+        self.pump(peer);
+    }
+
+    fn take_caught_up(&mut self, peer: PeerId, feed: u64, durable: u64) -> Result<(), Fault> {
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.caught_up = Some((feed, durable));
+        }
+        if let Some(hub) = self.station.feed_epoch {
+            self.conclude_repair(hub)?;
+        }
+        self.settle(peer)
+    }
+
+    fn take_bye(&mut self, peer: PeerId) -> Result<(), Fault> {
+        if let Some(standing) = self.sessions.get(&peer).and_then(|session| session.shut_out) {
+            let reason = format!(
+                "this laptop is {}; what it still held is at the hub, for a person to judge",
+                standing.word()
+            );
+            return Err(fault(CloseCode::Revoked, reason));
+        }
+        self.close(peer, CloseCode::Done, "everything is said".to_owned());
+        Ok(())
     }
 
     pub(super) fn say(&mut self, peer: PeerId, frame: &Frame) {

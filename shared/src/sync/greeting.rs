@@ -6,6 +6,7 @@ use super::{
     exchange::{Fault, fault, protocol},
     feed::Holdings,
     gate::Refusal,
+    rates::Measure,
     receipts::receipt_is_sound,
     repair::Repair,
     session::{CREDIT_BYTES, Phase, is_head},
@@ -168,11 +169,8 @@ impl Replica {
             let reason = format!("this hub speaks version {VERSION}: update the laptop's program");
             return Err(fault(CloseCode::WrongVersion, reason));
         }
-        for other in self.peers_of(device.device) {
-            if other != peer {
-                self.close(other, CloseCode::Replaced, "the laptop has connected anew".to_owned());
-            }
-        }
+        self.count_of(now, device.device, Measure::Greetings, 1)?;
+        self.replace_others(peer, device.device);
         self.check_own_past(peer, device.device, hello)?;
         let (mut welcome, log_name) = self.welcome(now, &device, hello)?;
         welcome.reconcile &= shut_out.is_none();
@@ -226,6 +224,15 @@ impl Replica {
         }
         self.pump(peer);
         Ok(())
+    }
+
+    /// A laptop has one connection: the newest.
+    fn replace_others(&mut self, peer: PeerId, device: DeviceId) {
+        for other in self.peers_of(device) {
+            if other != peer {
+                self.close(other, CloseCode::Replaced, "the laptop has connected anew".to_owned());
+            }
+        }
     }
 
     /// Whether a laptop that is revoked or lost may hand over what it has not handed over yet, or has no receipt
@@ -329,10 +336,10 @@ impl Replica {
         device: &devices::Device,
         hello: &Hello,
     ) -> Result<(Welcome, LogName), StoreError> {
-        let Self { store, station, .. } = self;
+        let Self { store, station, registries, .. } = self;
         let name = LogName { author: device.device, epoch: hello.epoch, reader: None };
         let schema = document::SCHEMA;
-        store.commit(|tx| {
+        let (answer, laptops) = store.commit(|tx| {
             devices::set_seen(tx, device.device, now.wall)?;
             let log = log::find_or_begin(tx, &name)?;
             let feed = log::find_or_begin(tx, &station.feed_for(device.device, hello.epoch))?;
@@ -375,8 +382,12 @@ impl Replica {
                 unit: device.unit.clone(),
                 packs: Some(pack::NEWEST),
             };
-            Ok((welcome, name))
-        })
+            Ok::<_, StoreError>(((welcome, name), enrolment::tell_letters(tx, station, registries)?))
+        })?;
+        if let Some(laptops) = laptops {
+            registries.put(laptops);
+        }
+        Ok(answer)
     }
 
     pub(super) fn take_welcome(&mut self, now: Now, peer: PeerId, welcome: &Welcome) -> Result<(), Fault> {

@@ -29,7 +29,8 @@ mod greeting;
 mod intake;
 #[cfg(test)]
 mod pair;
-pub mod rebuild;
+pub mod rates;
+mod rebuild;
 mod receipts;
 mod reconcile;
 mod release;

@@ -3,12 +3,13 @@
 //! Use: `handle` an input, then `poll_output` until it is empty, then sleep until `poll_timeout` or the
 //! next input. `write` saves what a person did.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
     feed::Holdings,
     intake::Intake,
+    rates::Rates,
     session::{Phase, Session},
     station::{Life, Station},
     writing::Writing,
@@ -34,8 +35,12 @@ pub struct Replica {
     pub(super) entropy: OwnedEntropy,
     pub(super) sessions: BTreeMap<PeerId, Session>,
     pub(super) outputs: VecDeque<Output>,
+    /// Laptops that have handed everything over and are not told yet what is new.
+    pub(super) untold: BTreeSet<PeerId>,
     /// A laptop's ticket, until it is taken.
     pub(super) ticket: Option<Ticket>,
+    /// How fast each laptop has spoken lately.
+    pub(super) rates: BTreeMap<DeviceId, Rates>,
     pub(super) feeds_due: Option<Tick>,
     pub(super) draining: bool,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
@@ -120,7 +125,9 @@ impl Replica {
             entropy,
             sessions: BTreeMap::new(),
             outputs: VecDeque::new(),
+            untold: BTreeSet::new(),
             ticket: None,
+            rates: BTreeMap::new(),
             feeds_due: None,
             draining: false,
             allowance: None,
@@ -270,11 +277,31 @@ impl Replica {
 
     /// Takes an input; then poll the outputs.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.take(now, input);
+        self.tell(now);
+    }
+
+    /// Takes an input as [`Replica::handle`] does, but for telling a laptop that has handed everything over what
+    /// is new to it: what is written here before [`Replica::tell`] is among that.
+    pub fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Connected { peer, role, key, exporter } => self.connected(now, peer, role, key, exporter),
             Input::Received { peer, channel, bytes } => self.received(now, peer, channel, &bytes),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Timeout => self.timed_out(now),
+        }
+    }
+
+    /// Whether a laptop has handed everything over and waits to be told what is new.
+    pub fn is_asked(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    /// Tells what is new to those that wait for it.
+    pub fn tell(&mut self, now: Now) {
+        for peer in std::mem::take(&mut self.untold) {
+            self.extend_feed(now, peer, &Holdings::AsTold);
+            self.pump(peer);
         }
     }
 
@@ -302,6 +329,7 @@ impl Replica {
     }
 
     fn disconnected(&mut self, peer: PeerId) {
+        self.untold.remove(&peer);
         let Some(mut session) = self.sessions.remove(&peer) else { return };
         self.keep_parts(&mut session.files, session.device);
         let Some((name, half)) = session.incoming else { return };
@@ -408,7 +436,7 @@ fn carry_over(tx: store::Tx<'_>, old: &LogName, new: &LogName) -> Result<()> {
     let receipted = devices::receipted(tx, old.epoch)?;
     let mut to = log::find_or_begin(tx, new)?;
     let mut entries = Vec::new();
-    let mut claimed = std::collections::BTreeSet::new();
+    let mut claimed = BTreeSet::new();
     let mut index = to.head.index;
     for position in receipted + 1..=from.head.index {
         let entry = log::entry(tx, from.row, position)?;

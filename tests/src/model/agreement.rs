@@ -7,6 +7,7 @@ use shared::{
     document::{self, Case, Edit, Person, View, Visit, conflict},
     id::{ActorId, ChangeHash, DocumentId, Kind as Sort},
     store::{Tx, changes, feeds, log, quarantine, read_model},
+    sync::Replica,
 };
 
 use crate::world::{HUB, World};
@@ -31,6 +32,14 @@ impl World {
             let (mut told, mut known) = (feeds::entered(there, row)?, feeds::entered(here, feeds::OWN)?);
             told.sort_unstable();
             known.sort_unstable();
+            let versions = |replica: &Replica| -> Vec<_> {
+                replica
+                    .registries()
+                    .tables()
+                    .map(|(version, table)| (table.kind().clone(), version))
+                    .collect()
+            };
+            ensure!(versions(van) == versions(hub), "{}: other registries than the hub", machine.name);
             ensure!(told == known, "{}: scope {known:?}, by the hub {told:?}", machine.name);
             let unit = van.station().place.as_ref().and_then(|place| place.unit.clone()).context("a unit")?;
             let is_partial = hub.registries().unit(&unit).is_some_and(|unit| !unit.villages.is_empty());

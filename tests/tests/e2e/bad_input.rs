@@ -81,7 +81,7 @@ fn files_that_cannot_be_read_are_told() {
     let folder = stage.text("");
     for file in [&missing, &folder] {
         let output = van.call(&["record", "--file", file]).run().exited(1);
-        assert!(output.stderr.contains("read"), "{output}");
+        assert!(output.stderr.contains(file.as_str()), "{output}");
     }
     let empty = recording(&van, "").run().done();
     assert_eq!((empty.number("saved"), empty.number("refused")), (0, 0), "{empty}");

@@ -1,6 +1,9 @@
 //! Two who edit one case, who may say what of its status, and who may say anything at all.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tests::process::Van;
@@ -35,11 +38,19 @@ fn different_fields_merge_and_one_identity_waits_for_a_person() {
         let mut told: Vec<_> = sides.iter().map(|side| (&side["value"], side["device"].as_u64())).collect();
         told.sort_by_key(|(_, device)| *device);
         assert_eq!(told, [(&json!("Yuliana Sae"), Some(1)), (&json!("Juliana Sae"), Some(2))]);
+        let laptops: BTreeSet<_> = sides.iter().filter_map(|side| side["laptop"].as_str()).collect();
+        assert_eq!(laptops, ["V01A", "V02A"].into(), "the second has no case here");
         assert!(sides.iter().all(|side| side["at"].as_str().is_some_and(|at| at.ends_with("+08:00"))));
     }
     assert_eq!(stage.hub.run(&["status"]).number("conflicts"), 1);
     assert!(one.run(&["custody"]).number("needs_you") >= 1);
 
+    let without = ["amend", &slip, "--set", "mother=Yuliana Sae"];
+    let refused = one.call(&without).run().exited(1);
+    assert!(refused.stderr.contains("mother") && refused.stderr.contains("--reason"), "{refused}");
+    let refused =
+        stage.hub.call(&[["case"].as_slice(), &without, &["--reason", " "]].concat()).run().exited(1);
+    assert!(refused.stderr.contains("--reason"), "{refused}");
     let decided =
         ["case", "amend", &slip, "--set", "mother=Yuliana Sae", "--reason", "birth certificate seen"];
     stage.hub.run(&decided);
@@ -50,6 +61,19 @@ fn different_fields_merge_and_one_identity_waits_for_a_person() {
         assert!(case.to_string().contains("birth certificate seen"), "{case}");
         assert_eq!(van.run(&["custody"]).number("needs_you"), 0);
     }
+}
+
+#[test]
+fn who_brings_the_same_service_of_one_person_again_hears_of_it_at_once() {
+    let stage = Stage::open();
+    let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
+    let bete = json!({"name": "Bete", "nik": "5302015708909002", "born": "1990-08-17"});
+    case(&one, bete.clone());
+    sync(&one);
+    let again = case(&two, bete);
+    sync(&two);
+    let conflicts = of(&two, &again)["conflicts"].clone();
+    assert_eq!(conflicts[0]["sort"], "same_service", "{conflicts}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ pub mod media;
 pub mod thumbnail;
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Read as _,
     path::{Path, PathBuf},
 };
@@ -18,7 +18,10 @@ use shared::{
     time::Now,
 };
 
-use crate::{agent::Agent, host::output::Failure};
+use crate::{
+    agent::Agent,
+    host::{files as named, output::Failure},
+};
 
 /// Characters of a file's own name that become the attachment's.
 const NAME_CHARACTERS_MAX: usize = 100;
@@ -104,8 +107,7 @@ impl Agent {
         let Some(bytes) = self.replica_mut().read_file(hash).map_err(said)? else {
             return Err(self.ask_for(hash, size));
         };
-        fs::write(out, &bytes)
-            .map_err(|error| Failure::new(format!("{} could not be written: {error}", out.display())))?;
+        fs::write(out, &bytes).map_err(|error| named::unwritable(out, &error))?;
         Ok(json!({
             "case": document, "attachment": hash, "name": known.name, "type": known.media_type,
             "out": out, "bytes": bytes.len(),
@@ -141,17 +143,18 @@ fn said(error: impl std::error::Error) -> Failure {
 /// It is empty, too large, no file, or cannot be read.
 pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let shown = file.display();
-    let failed = |error: std::io::Error| Failure::new(format!("{shown} could not be read: {error}"));
-    let open = File::open(file).map_err(failed)?;
+    let failed = |error: std::io::Error| named::unreadable(file, &error);
+    let open = named::open(file)?;
     let metadata = open.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Failure::usage(format!("{shown} is no file")));
+        return Err(Failure::usage(format!("{shown} is no file"))
+            .next("name a file that holds a scan, a photo or a text"));
     }
     let limit = ATTACHMENT_BYTES_MAX.unsigned_abs();
     let mut bytes = Vec::new();
     open.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.is_empty() {
-        return Err(Failure::new(format!("{shown} is empty")));
+        return Err(Failure::new(format!("{shown} is empty")).next("scan it again, or name another file"));
     }
     if bytes.len() as u64 > limit {
         return Err(Failure::new(format!(

@@ -1,12 +1,12 @@
 //! `case`, `find` and `amend`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::desk::{amend::Amendment, author, files, rows};
 
 use super::{Desk, attachment, field};
 use crate::{
-    cli::{Amend, Case, ExportFormat, ListFormat},
-    host::output::Failure,
+    cli::{Amend, Case, ListFormat},
+    host::cases::{Find, say_found, write_export},
     request::Request,
 };
 
@@ -20,7 +20,13 @@ pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
         Case::Attachment { case, attachment, out, thumbnail } => {
             attachment::write(desk, case, attachment, &out, thumbnail)
         }
-        Case::Export { case, format, out } => export(desk, case, format, out.as_deref()),
+        Case::Export(options) => {
+            let Desk { access, printer } = desk;
+            write_export(printer, &options, |automerge| {
+                let request = Request::CaseExport { case: options.case.clone(), automerge };
+                Ok(access.ask(request, &mut |_| true)?)
+            })
+        }
     }
 }
 
@@ -84,16 +90,9 @@ fn row_line(row: &Value) -> String {
     )
 }
 
-pub(super) fn find(desk: &mut Desk, text: String, limit: usize) -> anyhow::Result<()> {
-    let answer = desk.list(Request::Find { text, limit }, row_line)?;
-    if answer["cut"] == true {
-        desk.printer.value(&json!({"cut": true, "limit": limit}))?;
-        desk.printer.text(format_args!("The first {limit} of more: add words, or --limit COUNT."))?;
-    }
-    if answer["cases"] == 0 {
-        desk.printer.text("No case matches every word.")?;
-    }
-    Ok(())
+pub(super) fn find(desk: &mut Desk, Find { text, limit }: &Find) -> anyhow::Result<()> {
+    let answer = desk.list(Request::Find { text: text.join(" "), limit: *limit }, row_line)?;
+    Ok(say_found(&mut desk.printer, &answer, *limit)?)
 }
 
 fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
@@ -150,36 +149,6 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     for refused in shown["quarantine"].as_array().into_iter().flatten() {
         printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
     }
-    Ok(())
-}
-
-fn export(
-    desk: &mut Desk,
-    case: String,
-    format: ExportFormat,
-    out: Option<&std::path::Path>,
-) -> anyhow::Result<()> {
-    let automerge = format == ExportFormat::Automerge;
-    if automerge && out.is_none() {
-        return Err(Failure::usage("an automerge file is not for a terminal")
-            .next("name a file with --out FILE")
-            .into());
-    }
-    let answer = desk.ask(Request::CaseExport { case, automerge })?;
-    let bytes = if automerge {
-        let text = answer["base64"].as_str().unwrap_or_default();
-        data_encoding::BASE64.decode(text.as_bytes())?
-    } else {
-        format!("{}\n", answer["json"]).into_bytes()
-    };
-    let Some(out) = out else {
-        desk.printer.line(&answer["json"].to_string())?;
-        return Ok(());
-    };
-    std::fs::write(out, &bytes)
-        .map_err(|error| Failure::new(format!("{} could not be written: {error}", out.display())))?;
-    desk.printer.value(&json!({"case": answer["case"], "out": out, "bytes": bytes.len()}))?;
-    desk.printer.text(format_args!("Wrote {} ({} bytes).", out.display(), bytes.len()))?;
     Ok(())
 }
 

@@ -59,7 +59,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Completions { shell } => completions(shell, printer),
         command @ (Command::Amend(_)
         | Command::Case(_)
-        | Command::Find { .. }
+        | Command::Find(_)
         | Command::Custody { .. }
         | Command::Visit(_)
         | Command::Person(_)
@@ -73,7 +73,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
     match command {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
-        Command::Find { text, limit } => case::find(&mut desk, text.join(" "), limit),
+        Command::Find(options) => case::find(&mut desk, &options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),

@@ -1,7 +1,6 @@
 //! `record`: by flags, or a file line by line.
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Write as _},
     path::Path,
     sync::mpsc,
@@ -15,6 +14,7 @@ use crate::{
     cli,
     host::{
         control::{Answer, Call, Client, Reached, reach},
+        files,
         home::{Home, LOCK_PATIENCE},
         output::{Failure, Printer},
         owner::Handle,
@@ -63,8 +63,7 @@ pub(super) fn record(home: &Home, options: cli::Record, mut printer: Printer) ->
     let input: Box<dyn BufRead + Send> = if path == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))
     } else {
-        let failed = |error| Failure::new(format!("{} cannot be read: {error}", path.display()));
-        Box::new(BufReader::new(File::open(&path).map_err(failed)?))
+        Box::new(BufReader::new(files::open(&path)?))
     };
     let mut summary = Summary::default();
     let result = match reach(home, LOCK_PATIENCE)? {

@@ -65,6 +65,9 @@ pub struct Limits {
     pub handshakes_per_network_max: usize,
     /// Newcomers a second from one network (/24, /48), above which they must first prove their address.
     pub newcomers_per_second_max: u32,
+    /// Newcomers a second from one network (/24, /48) that have proven their address, over UDP and TCP each; one
+    /// over is refused.
+    pub handshakes_per_second_max: u32,
     /// How long a handshake may take.
     pub handshake_patience: Duration,
 }
@@ -76,6 +79,8 @@ impl Default for Limits {
             handshakes_open_max: 64,
             handshakes_per_network_max: 16,
             newcomers_per_second_max: 5,
+            // More than all laptops of a district that stand behind one address.
+            handshakes_per_second_max: 1_000,
             handshake_patience: Duration::from_secs(10),
         }
     }
@@ -133,18 +138,25 @@ pub async fn listen<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
 
 async fn listen_quic<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
     let handshakes = Arc::new(AtomicUsize::new(0));
-    let mut newcomers = Newcomers::new();
+    let (mut newcomers, mut proven) = (Newcomers::new(), Newcomers::new());
     while let Some(incoming) = door.endpoint.accept().await {
         if door.connections() >= limits.connections_max {
             incoming.refuse();
             continue;
         }
-        let crowded = handshakes.load(Ordering::Relaxed) >= limits.handshakes_open_max;
-        let rushed = newcomers.count(incoming.remote_address().ip()) > limits.newcomers_per_second_max;
-        if !incoming.remote_address_validated() && (crowded || rushed) {
-            // One that cannot be asked to prove itself has done so already.
-            drop(incoming.retry());
-            continue;
+        let from = incoming.remote_address().ip();
+        if incoming.remote_address_validated() {
+            if is_flood(proven.count(from), limits) {
+                incoming.refuse();
+                continue;
+            }
+        } else {
+            let crowded = handshakes.load(Ordering::Relaxed) >= limits.handshakes_open_max;
+            if newcomers.count(from) > limits.newcomers_per_second_max || crowded {
+                // One that cannot be asked to prove itself has done so already.
+                drop(incoming.retry());
+                continue;
+            }
         }
         let open = Open::new(&handshakes);
         tokio::spawn(welcome(incoming, owner.clone(), limits.handshake_patience, open));
@@ -154,6 +166,7 @@ async fn listen_quic<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
 async fn listen_tcp<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
     let mut closed = door.closed.subscribe();
     let mut strangers = Strangers::default();
+    let mut newcomers = Newcomers::new();
     loop {
         let accepted = tokio::select! {
             accepted = door.listener.accept() => accepted,
@@ -168,6 +181,9 @@ async fn listen_tcp<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
             }
         };
         // Dropped, a stream is closed.
+        if is_flood(newcomers.count(from.ip()), limits) {
+            continue;
+        }
         if door.connections() >= limits.connections_max || !strangers.make_room(from.ip(), limits) {
             continue;
         }
@@ -192,6 +208,12 @@ async fn listen_tcp<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
             task: task.abort_handle(),
         });
     }
+}
+
+/// Whether one that has proven its address, the `came`th of its network in this second, is one too many. Only who
+/// has proven it counts: with forged addresses nobody shuts another network out.
+fn is_flood(came: u32, limits: Limits) -> bool {
+    came > limits.handshakes_per_second_max && came != Newcomers::UNCOUNTED
 }
 
 async fn serve_tcp<O: Owned>(connection: tcp::Connection, owner: &Handle<O>) {
@@ -327,6 +349,9 @@ struct Newcomers {
 }
 
 impl Newcomers {
+    /// The count of one whose network cannot be kept apart any more.
+    const UNCOUNTED: u32 = u32::MAX;
+
     fn new() -> Self {
         Self { second: Instant::now(), networks: BTreeMap::new() }
     }
@@ -340,7 +365,7 @@ impl Newcomers {
         }
         let network = network(from);
         if self.networks.len() >= NETWORKS_MAX && !self.networks.contains_key(&network) {
-            return u32::MAX;
+            return Self::UNCOUNTED;
         }
         let count = self.networks.entry(network).or_default();
         *count = count.saturating_add(1);
@@ -376,6 +401,17 @@ mod tests {
         let mut count = |text: &str| newcomers.count(text.parse().unwrap());
         assert_eq!((count("10.0.0.1"), count("10.0.0.2"), count("10.0.1.1")), (1, 2, 1));
         assert_eq!((count("::ffff:10.0.0.3"), count("2001:db8:1::1"), count("2001:db8:1:2::9")), (3, 1, 2));
+    }
+
+    #[test]
+    fn too_many_of_one_network_are_a_flood_and_one_that_cannot_be_counted_is_none() {
+        let limits = Limits { handshakes_per_second_max: 4, ..Limits::default() };
+        let mut newcomers = Newcomers::new();
+        let mut floods = |text: &str| is_flood(newcomers.count(text.parse().unwrap()), limits);
+        let here: Vec<_> = (0..6).map(|_| floods("10.0.0.1")).collect();
+        assert_eq!(here, [false, false, false, false, true, true]);
+        assert!(!floods("10.0.1.1"), "another network is not shut out");
+        assert!(!is_flood(Newcomers::UNCOUNTED, limits));
     }
 
     fn stranger(network: [u8; 6], handshake: &Arc<()>) -> StrangerTask {

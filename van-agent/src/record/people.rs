@@ -4,7 +4,7 @@
 //! missing, or is told in a warning of the case, or the line is refused.
 
 use shared::{
-    desk::warnings::{self, Warning},
+    desk::warnings::{self, Code, Warning},
     document::{Field, Person, View, field, person},
     id::{DocumentId, Kind, VillageCode},
     name,
@@ -165,7 +165,7 @@ impl Group<'_> {
                     let name = stored.name.as_deref().unwrap_or("a person without a name");
                     let words =
                         format!("{field} of {name} is {stored_value} and stays so; {typed} was typed now");
-                    odd.push(("differs", words));
+                    odd.push((Code::Differs, words));
                 }
                 (Some(_), Some(_)) | (None, _) => {}
             }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::warnings::{self, Warning},
+    desk::warnings::{self, Code, Warning},
     document::{EditError, NewEvent, State, case, field::SetError, visit},
     id::{DocumentId, Kind, UnitId, VillageCode, hex},
     nik::Nik,
@@ -255,14 +255,15 @@ impl<'a> Group<'a> {
             collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
         if let Some(slip) = self.open_case(writing, subject, line)? {
             let words = format!("case {slip} for the same person and service is still open");
-            warnings.push(("same_open", words));
+            warnings.push((Code::SameOpen, words));
         }
         let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
         let slip = self.slip(writing, line.started)?;
         let catalogue = writing.registries.catalogue().to_string();
         let unit = self.unit();
         let (document, mut edit) = writing.create(Kind::Case);
-        let confirmed: Vec<(&str, String)> = unique(&warnings);
+        let confirmed: Vec<_> =
+            unique(&warnings).into_iter().map(|(code, words)| (code.as_str(), words)).collect();
         case::New {
             service: &line.service,
             catalogue: &catalogue,
@@ -359,8 +360,8 @@ impl<'a> Group<'a> {
         let day = line.started.day(self.zone.offset_minutes());
         match line.consent {
             Some(true) => {}
-            Some(false) => found.push(("consent", "the citizen does not consent".to_owned())),
-            None => found.push(("consent", "nobody noted whether the citizen consents".to_owned())),
+            Some(false) => found.push((Code::Consent, "the citizen does not consent".to_owned())),
+            None => found.push((Code::Consent, "nobody noted whether the citizen consents".to_owned())),
         }
         found.extend(warnings::officer(writing.registries, line.officer.as_deref()));
         found.extend(warnings::age(service, line.subject.born, day));
@@ -373,7 +374,7 @@ impl<'a> Group<'a> {
         found.extend(people.into_iter().flatten().filter_map(|person| person.born.and_then(ahead)));
         found.extend(mode(service, line.status));
         if line.ended.is_some_and(|ended| ended < line.started) {
-            found.push(("ended", "the sitting ended before it began".to_owned()));
+            found.push((Code::Ended, "the sitting ended before it began".to_owned()));
         }
         let earlier = match self.made.repeats.get(&line.digest) {
             Some(slip) => Some(slip.clone()),
@@ -385,7 +386,7 @@ impl<'a> Group<'a> {
             },
         };
         if let Some(earlier) = earlier {
-            found.push(("repeated", format!("the same line was recorded before, as case {earlier}")));
+            found.push((Code::Repeated, format!("the same line was recorded before, as case {earlier}")));
         }
         Ok(found)
     }
@@ -505,16 +506,16 @@ fn mode(service: &Service, status: State) -> Option<Warning> {
         (OfflineMode::Full | OfflineMode::Intake, _) if waits => "this service does not wait for the network",
         _ => return None,
     };
-    Some(("mode", format!("{}: {words}", service.code)))
+    Some((Code::Mode, format!("{}: {words}", service.code)))
 }
 
 /// One warning of each code; what differs of several people stands in one.
-fn unique(warnings: &[Warning]) -> Vec<(&'static str, String)> {
-    let mut found: Vec<(&'static str, String)> = Vec::new();
+fn unique(warnings: &[Warning]) -> Vec<Warning> {
+    let mut found: Vec<Warning> = Vec::new();
     for (code, words) in warnings {
         match found.iter_mut().find(|(known, _)| known == code) {
-            None => found.push((code, words.clone())),
-            Some((_, all)) if *code == "differs" => {
+            None => found.push((*code, words.clone())),
+            Some((_, all)) if *code == Code::Differs => {
                 all.push_str("; ");
                 all.push_str(words);
             }

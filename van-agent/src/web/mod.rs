@@ -128,6 +128,12 @@ mod tests {
             for state in shared::document::State::ALL {
                 assert!(words.find(&format!("state-{state}")).is_some(), "{state}");
             }
+            for code in shared::desk::warnings::Code::ALL {
+                assert!(words.find(&format!("warning-{}", code.as_str())).is_some(), "{code:?}");
+            }
+            for rule in shared::sync::gate::Refusal::CODES {
+                assert!(words.find(&format!("rule-{rule}")).is_some(), "{rule}");
+            }
         }
     }
 }

@@ -12,8 +12,9 @@ use shared::{desk::files, document::Field};
 
 use super::{ENGLISH, Exchange, INDONESIAN, Site};
 use crate::{
-    agent::{Agent, FOUND_MAX},
+    agent::Agent,
     host::{
+        cases::FOUND_MAX,
         output::Failure,
         web::{Language, Words, came_from, cookie},
     },
@@ -103,12 +104,12 @@ struct Case {
     fields: Vec<(String, String)>,
     events: Vec<Happened>,
     /// Each in short, then as it was written in English.
-    warnings: Vec<(String, String)>,
+    warnings: Vec<(String, Option<String>)>,
     token: String,
     /// Each with its title, the field where a value of it can be chosen here, and the sides.
     conflicts: Vec<(String, Option<String>, Vec<Side>)>,
     /// The rule in the page's language, and the reason as the hub gave it.
-    held: Vec<(String, String)>,
+    held: Vec<(String, Option<String>)>,
     papers: Vec<Paper>,
     /// What the hub lacks of them, in a sentence.
     to_follow: String,
@@ -157,10 +158,10 @@ struct Held {
     case: String,
     /// The slip number, or the document where no case is known.
     name: String,
-    /// The rule in the page\'s language.
+    /// The rule in the page's language.
     short: String,
     /// As the hub gave it.
-    reason: String,
+    reason: Option<String>,
     at: String,
 }
 
@@ -267,7 +268,8 @@ pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> R
         match value["reason"].as_str() {
             Some(reason) => {
                 let name = if row.slip.is_empty() { text(value, "document") } else { row.slip };
-                let (short, reason) = (refusal(&words, value), reason.to_owned());
+                let short = refusal(&words, value);
+                let reason = detail(&words, reason);
                 held.push(Held { case: row.case, name, short, reason, at: text(value, "at") });
             }
             None => {
@@ -291,8 +293,7 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         Err(failure) if !failure.missing => return failed(words, &failure),
         Err(failure) => {
             let sentence = words.get("not-there");
-            // In the first language the sentence has to do: the detail is English.
-            let detail = (words.language() == Language::English).then_some(failure.message);
+            let detail = detail(&words, &failure.message);
             let page = Failed { words, sentence, detail };
             return (StatusCode::NOT_FOUND, show(page)).into_response();
         }
@@ -304,8 +305,11 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         writer: writer(&words, event),
     };
     let warning = |(code, text): (&String, &Value)| {
-        let short = words.find(&format!("warning-{code}")).unwrap_or_default();
-        (short, text.as_str().unwrap_or_default().to_owned())
+        let text = text.as_str().unwrap_or_default();
+        match words.find(&format!("warning-{code}")) {
+            Some(short) => (short, detail(&words, text)),
+            None => (String::new(), Some(text.to_owned())),
+        }
     };
     let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
     let subject = text(&shown["subject"], "person");
@@ -318,7 +322,7 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
         token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
-            .map(|refused| (refusal(&words, refused), text(refused, "reason")))
+            .map(|refused| (refusal(&words, refused), detail(&words, &text(refused, "reason"))))
             .collect(),
         papers: each("attachments").iter().map(|shown| paper(&words, shown)).collect(),
         to_follow: to_follow(&words, &shown["to_follow"]),
@@ -394,6 +398,12 @@ fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<Stri
 fn conflict_title(words: &Words, field: &str, sort: &str) -> String {
     let title = words.find(&format!("conflict-{sort}"));
     title.or_else(|| words.find(&format!("field-{field}"))).unwrap_or_else(|| field.to_owned())
+}
+
+/// What a sentence of the page's language leaves out, in English; on a page of another language the sentence
+/// has to do.
+fn detail(words: &Words, english: &str) -> Option<String> {
+    (words.language() == Language::English).then(|| english.to_owned())
 }
 
 /// Why something is held, by the name of the rule.

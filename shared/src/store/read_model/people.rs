@@ -80,20 +80,24 @@ pub fn twins_of(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// People with a NIK that another document, not known to be of the same person, has too; and people whom
-/// somebody proposed to be another document's.
+/// People with a NIK that another document, not known to be of the same person, has too, where a change of one
+/// of the two arrived after `seen` and up to `through`; and people whom somebody proposed to be another
+/// document's.
 ///
 /// # Errors
 /// The store fails.
-pub fn unlinked(tx: Tx<'_>) -> Result<Vec<PersonRow>> {
+pub fn unlinked(tx: Tx<'_>, seen: u64, through: u64) -> Result<Vec<PersonRow>> {
     let mut statement = tx.prepare_cached(&format!(
         "{PERSON} WHERE document IN (
-             SELECT document FROM person_row WHERE nik IN (
-                 SELECT nik FROM person_row WHERE nik IS NOT NULL GROUP BY nik HAVING count(DISTINCT twin) > 1)
+             SELECT other.document FROM change
+                 CROSS JOIN person_row AS one ON one.document = change.document
+                 CROSS JOIN person_row AS other ON other.nik = one.nik
+             WHERE change.arrival > ?1 AND change.arrival <= ?2
+               AND EXISTS (SELECT 1 FROM person_row AS third WHERE third.nik = one.nik AND third.twin <> one.twin)
              UNION SELECT document FROM person_row WHERE detail ->> '$.proposed[0]' IS NOT NULL)
          ORDER BY document"
     ))?;
-    let rows = statement.query_map([], person)?;
+    let rows = statement.query_map([seen, through], person)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -253,6 +253,37 @@ impl Refusal {
     /// The word for what a laptop brought that may not connect any more.
     pub const SHUT_OUT: &str = "shut_out";
 
+    /// All words that [`Refusal::code`] gives.
+    pub const CODES: [&str; 27] = [
+        "kind",
+        "schema_number",
+        "foreign_actor",
+        "limit",
+        "parents",
+        "origin",
+        "sequence",
+        "first_operation",
+        "last_operation",
+        "time",
+        "schema_key",
+        "schema_action",
+        "schema_value",
+        "object",
+        "element",
+        "insert",
+        "predecessor_order",
+        "predecessor",
+        "delete",
+        "increment",
+        "hash",
+        "actors",
+        "equivocation",
+        "depends_on_refused",
+        "authority",
+        Self::SHUT_OUT,
+        "unreadable",
+    ];
+
     /// The rule broken: a short word that never changes.
     pub fn code(&self) -> &'static str {
         match self {
@@ -289,5 +320,22 @@ impl Refusal {
     /// The form that travels and is stored.
     pub fn note(&self) -> RefusalNote {
         RefusalNote { rule: self.code().to_owned(), text: self.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_in_the_list() {
+        let (_, code) = include_str!("refusal.rs").split_once("pub fn code").expect("it is there");
+        let (code, _) = code.split_once("/// The form").expect("it ends");
+        let arms: Vec<_> = code.lines().filter_map(|line| line.split_once("=> ")).collect();
+        assert_eq!(arms.len(), Refusal::CODES.len());
+        for ((_, given), listed) in arms.into_iter().zip(Refusal::CODES) {
+            let given = given.trim_end_matches(',').trim_matches('"');
+            assert!(given == listed || given == "Self::SHUT_OUT", "{given} stands where {listed} is listed");
+        }
     }
 }

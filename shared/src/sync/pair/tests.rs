@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{Pair, record};
 use crate::{
-    desk::{people, show},
+    desk::{author, people, show},
     document::conflict::Sort,
     id::{DeviceId, DocumentId},
     store::{StoreError, Tx, read_model},
-    sync::{Replica, custody, station::Station},
+    sync::{Channel, CloseCode, Input, Output, PeerId, Replica, Role, custody, station::Station},
+    time::Tick,
 };
 
 #[test]
@@ -112,4 +113,78 @@ fn a_search_finds_names_by_their_keys_and_numbers_only_as_written() {
     assert_eq!(found("oematan", 5), cases[..5], "the newest sittings first");
     let slip = read_model::case_of(tx, cases[0]).expect("reads").expect("is there").slip;
     assert_eq!(found(&slip, 100), cases[..1]);
+}
+
+#[test]
+fn every_laptop_can_name_every_other_and_old_lists_of_them_are_forgotten() {
+    let mut pair = Pair::new();
+    let vans: Vec<_> = (0..5).map(|_| pair.enrol()).collect();
+    for van in &vans {
+        assert!(pair.exchange(*van));
+    }
+    for replica in pair.vans.iter().chain([&pair.hub]) {
+        let tx = replica.store().reader();
+        let names: Vec<_> = pair
+            .vans
+            .iter()
+            .map(|van| author::of(tx, van.station().device(), van.station().epoch).expect("reads").laptop)
+            .collect();
+        assert_eq!(names, ["V01A", "V02A", "V03A", "V04A", "V05A"].map(|name| Some(name.to_owned())));
+    }
+    let versions = "SELECT count(DISTINCT version) FROM registry_row WHERE kind = 'devices'";
+    let kept: u64 = pair.hub.store().reader().query_row(versions, [], |row| row.get(0)).expect("counts");
+    assert_eq!(kept, 1);
+}
+
+/// Greets the hub on a connection of its own; how the hub closes it, if it does.
+fn greet(pair: &mut Pair, van: usize, peer: u64) -> Option<CloseCode> {
+    let (peer, exporter, now) = (PeerId(peer), [9; 32], pair.now);
+    let (hub_key, van_key) = (pair.hub.station().key.public(), pair.vans[van].station().key.public());
+    pair.hub.handle(now, Input::Connected { peer, role: Role::Parent, key: van_key, exporter });
+    pair.vans[van].handle(now, Input::Connected { peer, role: Role::Child, key: hub_key, exporter });
+    while let Some(output) = pair.vans[van].poll_output() {
+        if let Output::Send { channel, bytes, .. } = output {
+            pair.hub.handle(now, Input::Received { peer, channel, bytes });
+        }
+    }
+    pair.vans[van].handle(now, Input::Disconnected { peer });
+    closed(&mut pair.hub, peer)
+}
+
+fn closed(hub: &mut Replica, wanted: PeerId) -> Option<CloseCode> {
+    let mut found = None;
+    while let Some(output) = hub.poll_output() {
+        if let Output::Close { peer, code, .. } = output
+            && peer == wanted
+        {
+            found = Some(code);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_laptop_that_connects_or_speaks_too_fast_is_sent_away_and_no_other() {
+    let mut pair = Pair::new();
+    let (one, other) = (pair.enrol(), pair.enrol());
+    let mut peers = 1_000..;
+    let mut next = || peers.next().expect("there is no end");
+    let greeted = (0..1_000).take_while(|_| greet(&mut pair, one, next()).is_none()).count();
+    assert!((100..120).contains(&greeted), "{greeted}");
+    assert_eq!(greet(&mut pair, one, next()), Some(CloseCode::RetryLater));
+    assert_eq!(greet(&mut pair, other, next()), None);
+    pair.now.tick = Tick(pair.now.tick.0 + 2_000);
+    let (last, now) = (next(), pair.now);
+    assert_eq!(greet(&mut pair, one, last), None);
+
+    // A frame of a type that may be skipped, thousands of times.
+    let mut flood = || {
+        let bytes = [100, 0].repeat(10_000);
+        pair.hub.handle(now, Input::Received { peer: PeerId(last), channel: Channel::Control, bytes });
+        closed(&mut pair.hub, PeerId(last))
+    };
+    let floods: Vec<_> = std::iter::repeat_with(&mut flood).take(30).collect();
+    assert!(floods[..15].iter().all(Option::is_none), "{floods:?}");
+    assert!(floods.contains(&Some(CloseCode::Limit)), "{floods:?}");
+    assert_eq!(greet(&mut pair, other, next()), None);
 }
