@@ -303,6 +303,28 @@ async function day(programs, browser) {
     await page.waitForURL("**/handover");
     assert.equal(state(finished[left].slip), "ready");
   });
+  await check("the queue: numbers on paper, priority first, and the same numbers after a crash", async () => {
+    await reader.go(`${site()}/queue`);
+    for (const name of ["umum", "umum", "prioritas"]) {
+      const arrives = page.waitForEvent("load");
+      await page.getByRole("button", { name: `Ambil nomor: ${name}` }).press("Enter");
+      await arrives;
+    }
+    assert.match(await page.locator(".big").innerText(), /B-A001/);
+    await reader.audit("queue-id", "id");
+    await reader.go(`${site()}/queue`);
+    await officer.next("Alt+c");
+    assert.match(await page.locator(".who").innerText(), /B-A001/);
+    await van.kill();
+    van = await start(programs);
+    await reader.go(van.ready.url);
+    await reader.go(`${site()}/queue`);
+    assert.match(await page.locator(".who").innerText(), /B-A001/);
+    await officer.go("Enter", "**/record");
+    const tickets = programs.ask("van-agent", "van", ["queue", "list"]).filter(({ ticket }) => ticket);
+    assert.deepEqual(tickets.map(({ ticket, state }) => `${ticket} ${state}`), ["A-A001 waiting", "A-A002 waiting", "B-A001 served"]);
+    assert.equal(programs.ask("van-agent", "van", ["queue", "take"])[0].ticket, "A-A003");
+  });
   await check("a known person's simple case takes few keys, and no field of identity", async () => {
     await reader.go(`${site()}/`);
     officer.keys = 0;

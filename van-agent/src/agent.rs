@@ -134,6 +134,7 @@ impl Agent {
             }
             Request::VisitClose { visit } => self.close_visit(now, &visit),
             Request::VisitList => self.visits(each),
+            Request::Queue { act } => self.queue(now, &act, each),
             Request::PersonList { text, limit } => self.people(&text, limit, each),
             Request::PersonJudge { one, other, same, reason } => {
                 self.judge(now, &one, &other, same, reason.as_deref())

@@ -94,6 +94,9 @@ pub enum Command {
         after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.1001 --agency DUK"
     )]
     Visit(Visit),
+    /// The queue of today: draw a ticket, call, skip, serve.
+    #[command(subcommand, after_help = "Example:\n  van-agent queue take priority\n  van-agent queue call")]
+    Queue(Queue),
     /// Persons: list, or say which documents are of the same person.
     #[command(
         subcommand,
@@ -319,6 +322,46 @@ pub enum ListFormat {
     Ndjson,
     /// Comma-separated values with a heading.
     Csv,
+}
+
+/// The queue of today.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Queue {
+    /// Draw the next ticket of a class: general, priority or collect.
+    #[command(after_help = "Example:\n  van-agent queue take priority")]
+    Take {
+        /// The class.
+        #[arg(value_name = "CLASS", default_value = "general")]
+        class: String,
+    },
+    /// Call the next one: priority first, unless a class is named.
+    #[command(after_help = "Example:\n  van-agent queue call\n  van-agent queue call collect")]
+    Call {
+        /// The class.
+        #[arg(value_name = "CLASS")]
+        class: Option<String>,
+    },
+    /// Nobody came to a ticket; it is called again after the others.
+    #[command(after_help = "Example:\n  van-agent queue skip A-A017")]
+    Skip {
+        /// As on paper.
+        ticket: String,
+    },
+    /// A ticket is served.
+    #[command(after_help = "Example:\n  van-agent queue serve A-A017")]
+    Serve {
+        /// As on paper.
+        ticket: String,
+    },
+    /// Whoever has a ticket went home unserved.
+    #[command(after_help = "Example:\n  van-agent queue left A-A017")]
+    Left {
+        /// As on paper.
+        ticket: String,
+    },
+    /// The tickets of today.
+    #[command(after_help = "Example:\n  van-agent queue list --json")]
+    List,
 }
 
 /// What to do with visits.

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
-//! turns lines into cases; [`attachment`] takes files in and gives them out;
+//! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day;
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
@@ -14,6 +14,7 @@ pub mod cli;
 pub mod commands;
 pub mod host;
 pub mod link;
+pub mod queue;
 pub mod record;
 pub mod request;
 pub mod start;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
+use crate::queue::QueueAct;
+
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -119,6 +121,11 @@ pub enum Request {
     },
     /// List visits: an event each.
     VisitList,
+    /// Do something with the queue of today.
+    Queue {
+        /// What.
+        act: QueueAct,
+    },
     /// List persons: an event each.
     PersonList {
         /// Words.

@@ -5,6 +5,7 @@ mod case;
 mod enroll;
 mod people;
 mod progress;
+mod queue;
 mod record;
 mod run;
 mod state;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Find(_)
         | Command::Custody { .. }
         | Command::Visit(_)
+        | Command::Queue(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
     }
@@ -76,6 +78,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Find(options) => case::find(&mut desk, &options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
+        Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),
         Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),
         Command::Enroll(_)

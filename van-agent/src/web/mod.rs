@@ -9,6 +9,7 @@ mod correct;
 mod handover;
 mod pages;
 mod posted;
+mod queue;
 mod record;
 mod sitting;
 
@@ -76,6 +77,7 @@ pub async fn serve(
         .route("/saved/{cases}", get(record::saved))
         .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/handover", get(handover::begin).post(handover::act))
+        .route("/queue", get(queue::begin).post(queue::act))
         .route("/officer", post(acts::officer))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))

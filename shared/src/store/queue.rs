@@ -1,0 +1,226 @@
+//! The queue of a day: tickets by class, numbered by this laptop, never renumbered. It stays on this laptop.
+
+use std::{fmt, str::FromStr};
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+
+use super::{Result, Tx};
+use crate::time::Timestamp;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $error:ident, $what:literal: $($(#[$inner:meta])* $variant:ident = $text:literal,)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$inner])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word that the store and commands use.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        /// A text that names none.
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[error("`{text}` is not {}{}", $what, concat!($(" ", $text),*))]
+        pub struct $error {
+            /// What was given, cut to 64 characters.
+            pub text: String,
+        }
+
+        impl FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+                    .ok_or_else(|| $error { text: text.chars().take(64).collect() })
+            }
+        }
+    };
+}
+
+words! {
+    /// Who waits for what; the letter on paper follows from it.
+    Class, ParseClassError, "a class of the queue; one of":
+    /// Everybody.
+    General = "general",
+    /// Elderly people, people with a disability, mothers with small children.
+    Priority = "priority",
+    /// Who collects a product.
+    Collect = "collect",
+}
+
+words! {
+    /// What has become of a ticket.
+    TicketState, ParseTicketStateError, "a state of a ticket; one of":
+    /// Not called yet.
+    Waiting = "waiting",
+    /// Called now.
+    Called = "called",
+    /// Called, and nobody came; may be called again.
+    Skipped = "skipped",
+    /// Served.
+    Served = "served",
+    /// Gone home unserved.
+    Left = "left",
+}
+
+impl Class {
+    /// The letter that a ticket begins with.
+    pub fn letter(self) -> char {
+        match self {
+            Self::General => 'A',
+            Self::Priority => 'B',
+            Self::Collect => 'C',
+        }
+    }
+}
+
+/// A number in the queue.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Ticket {
+    /// As on paper: `A-A017`, the class, the laptop's letter and the number.
+    pub ticket: String,
+    /// The class.
+    pub class: Class,
+    /// What has become of it.
+    pub state: TicketState,
+    /// When that was.
+    #[serde(skip)]
+    pub at: Timestamp,
+}
+
+fn ticket(row: &Row<'_>) -> rusqlite::Result<Ticket> {
+    let (class, state): (String, String) = (row.get(1)?, row.get(2)?);
+    let unread =
+        |column| rusqlite::Error::InvalidColumnType(column, "word".to_owned(), rusqlite::types::Type::Text);
+    Ok(Ticket {
+        ticket: row.get(0)?,
+        class: class.parse().map_err(|_| unread(1))?,
+        state: state.parse().map_err(|_| unread(2))?,
+        at: Timestamp(row.get(3)?),
+    })
+}
+
+const TICKET: &str = "SELECT ticket, class, state, at FROM queue";
+
+/// Draws the next ticket of a class, on the local `day`, for the laptop of this letter.
+///
+/// # Errors
+/// The store fails.
+pub fn take(tx: Tx<'_>, day: &str, class: Class, letter: &str, now: Timestamp) -> Result<Ticket> {
+    let number: u32 = tx
+        .prepare_cached("SELECT coalesce(max(number), 0) + 1 FROM queue WHERE day = ?1 AND class = ?2")?
+        .query_row(params![day, class.as_str()], |row| row.get(0))?;
+    let text = format!("{}-{letter}{number:03}", class.letter());
+    tx.prepare_cached(
+        "INSERT INTO queue (day, class, number, ticket, state, at) VALUES (?1, ?2, ?3, ?4, 'waiting', ?5)",
+    )?
+    .execute(params![day, class.as_str(), number, text, now.0])?;
+    Ok(Ticket { ticket: text, class, state: TicketState::Waiting, at: now })
+}
+
+/// Calls the next one of a class, or of all: priority before the others, then in the order of their numbers; who
+/// did not come comes after those who were never called.
+///
+/// # Errors
+/// The store fails.
+pub fn call(tx: Tx<'_>, day: &str, class: Option<Class>, now: Timestamp) -> Result<Option<Ticket>> {
+    let next = tx
+        .prepare_cached(&format!(
+            "{TICKET} WHERE day = ?1 AND state IN ('waiting', 'skipped') AND (?2 IS NULL OR class = ?2)
+             ORDER BY state = 'skipped', class <> 'priority', at, number LIMIT 1"
+        ))?
+        .query_row(params![day, class.map(Class::as_str)], ticket)
+        .optional()?;
+    match next {
+        Some(next) => set(tx, day, &next.ticket, TicketState::Called, now),
+        None => Ok(None),
+    }
+}
+
+/// Notes what has become of a ticket; `None` where there is none.
+///
+/// # Errors
+/// The store fails.
+pub fn set(tx: Tx<'_>, day: &str, text: &str, state: TicketState, now: Timestamp) -> Result<Option<Ticket>> {
+    tx.prepare_cached("UPDATE queue SET state = ?3, at = ?4 WHERE day = ?1 AND ticket = ?2")?
+        .execute(params![day, text, state.as_str(), now.0])?;
+    Ok(tx
+        .prepare_cached(&format!("{TICKET} WHERE day = ?1 AND ticket = ?2"))?
+        .query_row(params![day, text], ticket)
+        .optional()?)
+}
+
+/// The tickets of a day by class and number.
+///
+/// # Errors
+/// The store fails.
+pub fn all(tx: Tx<'_>, day: &str) -> Result<Vec<Ticket>> {
+    let mut statement = tx.prepare_cached(&format!("{TICKET} WHERE day = ?1 ORDER BY class, number"))?;
+    let rows = statement.query_map([day], ticket)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreError};
+
+    #[test]
+    fn priority_goes_first_and_who_did_not_come_last() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let path = folder.path().join("a");
+        let mut store = Store::open(&path).expect("opens");
+        let day = "2026-11-20";
+        let at = Timestamp;
+        store
+            .commit(|tx| {
+                for (class, at) in [(Class::General, 1), (Class::General, 2), (Class::Priority, 3)] {
+                    take(tx, day, class, "A", Timestamp(at))?;
+                }
+                let called =
+                    |now| Ok::<_, StoreError>(call(tx, day, None, at(now))?.map(|ticket| ticket.ticket));
+                assert_eq!(called(4)?.as_deref(), Some("B-A001"));
+                assert_eq!(called(5)?.as_deref(), Some("A-A001"));
+                set(tx, day, "A-A001", TicketState::Skipped, at(6))?;
+                assert_eq!(called(7)?.as_deref(), Some("A-A002"));
+                assert_eq!(called(8)?.as_deref(), Some("A-A001"));
+                assert_eq!(called(9)?, None);
+                assert_eq!(set(tx, day, "Z-Z999", TicketState::Served, at(9))?, None);
+                Ok::<_, StoreError>(())
+            })
+            .expect("kept");
+        drop(store);
+        let mut store = Store::open(&path).expect("opens again");
+        store
+            .commit(|tx| {
+                let next = take(tx, day, Class::General, "A", at(10))?;
+                assert_eq!(next.ticket, "A-A003", "a number on paper is never given twice");
+                assert_eq!(take(tx, "2026-11-21", Class::General, "A", at(11))?.ticket, "A-A001");
+                assert_eq!(all(tx, day)?.len(), 4);
+                Ok::<_, StoreError>(())
+            })
+            .expect("kept");
+    }
+
+    #[test]
+    fn words_are_read_and_written() {
+        for class in Class::ALL {
+            assert_eq!(class.as_str().parse(), Ok(*class));
+        }
+        let error = "vip".parse::<Class>().expect_err("no class").to_string();
+        assert_eq!(error, "`vip` is not a class of the queue; one of general priority collect");
+    }
+}
