@@ -12,6 +12,7 @@ use serde_json::Value;
 use shared::{
     desk::amend::{Amendment, Setting},
     document::{Field, State as CaseState},
+    registry::row::Service,
 };
 
 use super::{
@@ -20,6 +21,7 @@ use super::{
     card::{Card, cards},
     pages::{ask, failed, show, text, words},
     posted::Posted,
+    record::in_language,
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -92,7 +94,7 @@ async fn page(
     wanted: String,
     wrong: Option<(&Posted, Failure)>,
 ) -> Response {
-    let (shown, requirements) = match shown(site, &case).await {
+    let (shown, service) = match shown(site, &case).await {
         Ok(found) => found,
         Err(failure) => return failed(words, &failure),
     };
@@ -109,12 +111,15 @@ async fn page(
         None => (field.as_str(), stored.clone(), stored),
     };
     let there = ticks(&shown);
+    let requirements = service.as_ref().map_or_else(Vec::new, |service| service.requirements.clone());
     let page = Correct {
         token: site.sign_in.token(),
         case: text(&shown, "case"),
         slip: text(&shown, "slip"),
         name: text(&shown, "name"),
-        service: text(&shown, "service"),
+        service: service
+            .as_ref()
+            .map_or_else(|| text(&shown, "service"), |service| in_language(words.language(), service)),
         person: PERSON.map(|field| typed(field, text(&shown["subject"], field.as_str()))).to_vec(),
         fields: CASE.map(|field| typed(field, text(&shown, field.as_str()))).to_vec(),
         status: text(&shown, "status"),
@@ -134,14 +139,14 @@ async fn page(
     (status, show(page)).into_response()
 }
 
-/// A case with its codes, and the requirements of its service.
-async fn shown(site: &Site, case: &str) -> Result<(Value, Vec<String>), Failure> {
+/// A case with its codes, and its service.
+async fn shown(site: &Site, case: &str) -> Result<(Value, Option<Service>), Failure> {
     let case = case.to_owned();
     let found = site.agent.run(move |agent, _| {
         let shown = agent.show(&case)?;
-        let registries = agent.replica().registries();
-        let service = registries.service(shown["service"].as_str().unwrap_or_default());
-        Ok((shown.clone(), service.map_or_else(Vec::new, |service| service.requirements.clone())))
+        let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
+        let service = service.cloned();
+        Ok((shown, service))
     });
     found.await.map_err(|stopped| Failure::new(stopped.to_string()))?
 }

@@ -23,6 +23,7 @@ use super::{
     card::{Card, card},
     pages::{ask, failed, show, words},
     posted::Posted,
+    record::in_language,
 };
 use crate::{
     agent::{Agent, said},
@@ -156,10 +157,7 @@ fn product(agent: &mut Agent, now: Now, language: Language, row: CaseRow) -> Res
         case: row.document.to_string(),
         slip: row.slip,
         product: service.map_or_else(String::new, |service| service.product.clone()),
-        service: service.map_or(row.service, |service| match language {
-            Language::Indonesian => service.name_id.clone(),
-            Language::English => service.name_en.clone(),
-        }),
+        service: service.map_or(row.service, |service| in_language(language, service)),
         state: row.status,
         with,
         person,

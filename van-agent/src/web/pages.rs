@@ -307,6 +307,8 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
     let warning = |(code, text): (&String, &Value)| {
         let text = text.as_str().unwrap_or_default();
         match words.find(&format!("warning-{code}")) {
+            // Both values stand in the sentence alone.
+            Some(short) if code == "differs" => (short, Some(text.to_owned())),
             Some(short) => (short, detail(&words, text)),
             None => (String::new(), Some(text.to_owned())),
         }

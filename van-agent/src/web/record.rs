@@ -191,7 +191,8 @@ fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String
     Ok(View { kept, known, like, applicant, chosen, services, villages, visits, others, at })
 }
 
-fn in_language(language: Language, service: &Service) -> String {
+/// The name of a service.
+pub(super) fn in_language(language: Language, service: &Service) -> String {
     match language {
         Language::Indonesian => service.name_id.clone(),
         Language::English => service.name_en.clone(),
