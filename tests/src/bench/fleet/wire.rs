@@ -50,7 +50,7 @@ enum Told {
 pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Line>> {
     copy_home(&fleet.hub_home, home)?;
     let hub = Hub::at(home);
-    let serving = hub.start(&["--log", "warn"]);
+    let serving = hub.start(&[]);
     let address = serving.addr("quic");
     let count = fleet.vans.len();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
