@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
-    feed::Holdings,
     intake::Intake,
     session::{Phase, Session},
     station::{Life, Station},
+    together::Arrived,
     writing::Writing,
 };
 use crate::{
@@ -21,9 +21,6 @@ use crate::{
     time::{Now, Tick},
     wire::batch::{Entry, LogName},
 };
-
-/// How long the hub gathers news before it extends the feeds of connected laptops, in milliseconds.
-pub(super) const FEED_MILLISECONDS: u64 = 250;
 
 /// A machine's whole state, in memory and on disk.
 pub struct Replica {
@@ -36,7 +33,13 @@ pub struct Replica {
     pub(super) outputs: VecDeque<Output>,
     /// A laptop's ticket, until it is taken.
     pub(super) ticket: Option<Ticket>,
-    pub(super) feeds_due: Option<Tick>,
+    /// Parent: whole batches that are not stored yet, and spoken of by nobody.
+    pub(super) arrived: Vec<Arrived>,
+    /// Since when the read model is behind what peers have handed over.
+    pub(super) behind_due: Option<Tick>,
+    /// When the feeds are extended that a peer waits for, and when all are.
+    pub(super) wanted_due: Option<Tick>,
+    pub(super) news_due: Option<Tick>,
     pub(super) draining: bool,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
     pub(super) allowance: Option<u64>,
@@ -121,7 +124,10 @@ impl Replica {
             sessions: BTreeMap::new(),
             outputs: VecDeque::new(),
             ticket: None,
-            feeds_due: None,
+            arrived: Vec::new(),
+            behind_due: None,
+            wanted_due: None,
+            news_due: None,
             draining: false,
             allowance: None,
         }
@@ -154,6 +160,11 @@ impl Replica {
             }
         }
         Ok(self.store.reader())
+    }
+
+    /// Whether the read model is behind what peers have handed over; it follows by itself.
+    pub fn is_behind(&self) -> bool {
+        self.behind_due.is_some()
     }
 
     /// Saves what `work` edits, in one durable transaction.
@@ -205,7 +216,7 @@ impl Replica {
         self.registries = registries::load(self.store.reader())?;
         let Self { store, station, registries, .. } = self;
         store.commit(|tx| {
-            let mut intake = Intake::new(tx, station, registries, now);
+            let mut intake = Intake::new(tx, station, registries, now)?;
             for document in changes::waiting_documents(tx)? {
                 intake.look_again(document).map_err(super::intake::IntakeError::into_store)?;
             }
@@ -286,7 +297,7 @@ impl Replica {
     /// When `handle` wants to be called with [`Input::Timeout`].
     pub fn poll_timeout(&self) -> Option<Tick> {
         let deadlines = self.sessions.values().filter_map(|session| session.deadline);
-        deadlines.chain(self.feeds_due).min()
+        deadlines.chain(self.telling_due()).min()
     }
 
     fn connected(&mut self, now: Now, peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32]) {
@@ -302,6 +313,9 @@ impl Replica {
     }
 
     fn disconnected(&mut self, peer: PeerId) {
+        if self.has_arrived(peer) {
+            self.take_arrived();
+        }
         let Some(mut session) = self.sessions.remove(&peer) else { return };
         self.keep_parts(&mut session.files, session.device);
         let Some((name, half)) = session.incoming else { return };
@@ -320,15 +334,7 @@ impl Replica {
         for peer in peers {
             self.close(peer, CloseCode::Limit, "no word within ten seconds".to_owned());
         }
-        if self.feeds_due.is_some_and(|due| due <= now.tick) {
-            self.feeds_due = None;
-            for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-                self.extend_feed(now, peer, &Holdings::AsTold);
-                if let Err(error) = self.pay(peer) {
-                    self.fail(peer, error.into());
-                }
-            }
-        }
+        self.tell(now);
     }
 
     /// Lets the connected know that something was saved here.
@@ -343,13 +349,6 @@ impl Replica {
         let peers: Vec<_> = self.sessions.values().filter(children).map(|session| session.peer).collect();
         for peer in peers {
             self.pump(peer);
-        }
-    }
-
-    /// Extends the feeds of connected laptops soon.
-    pub(super) fn news(&mut self, now: Now) {
-        if !self.sessions.is_empty() && self.feeds_due.is_none() {
-            self.feeds_due = Some(now.tick.after(FEED_MILLISECONDS));
         }
     }
 

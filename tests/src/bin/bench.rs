@@ -162,7 +162,7 @@ fn fleets(vans: usize) -> anyhow::Result<Vec<Figure>> {
     let extent = fleet::Extent { vans, cases: 300 };
     let mut figures = Vec::new();
     let tell = |step: &str| drop(writeln!(io::stderr(), "{step}"));
-    fleet::measure(extent, &tell, |fleet::Line { name, value, goal, unit, kind, is_rate }| {
+    fleet::measure(extent, tell, |fleet::Line { name, value, goal, unit, kind, is_rate }| {
         tell(&format!("{name}: {value:.1} {unit}"));
         figures.push(Figure { name, value, goal, unit, kind, is_rate });
     })?;
