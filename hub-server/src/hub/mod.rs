@@ -98,6 +98,7 @@ impl Hub {
             return Err(nothing_here(home.folder()));
         }
         let store = Store::open(&path)?;
+        store.widen()?;
         let mut replica = match Replica::open(store, Box::new(machine::entropy)) {
             Err(ReplicaError::Empty) => return Err(nothing_here(home.folder())),
             opened => opened?,
@@ -192,17 +193,21 @@ impl Owned for Hub {
         let brings = matches!(input, Input::Received { channel: Channel::Batch, .. });
         if matches!(input, Input::Timeout) && self.twins_due.is_some_and(|due| due <= now.tick) {
             self.twins_due = None;
-            self.link_twins(now);
-            if let Err(error) = self.twins.keep(&mut self.replica) {
-                tracing::debug!(%error, "keep how far twins were looked for");
+            if self.replica.is_behind() {
+                // Looking for twins would wait for the whole read model, and vans for that.
+                self.twins_due = Some(now.tick.after(TWINS_MILLISECONDS));
+            } else {
+                self.link_twins(now);
+                if let Err(error) = self.twins.keep(&mut self.replica) {
+                    tracing::debug!(%error, "keep how far twins were looked for");
+                }
             }
         }
-        self.replica.take(now, input);
-        if self.replica.is_asked() {
+        if matches!(input, Input::Timeout) && self.replica.is_about_to_tell(now) {
             // So that who brought a twin hears of it at once.
             self.link_twins(now);
         }
-        self.replica.tell(now);
+        self.replica.handle(now, input);
         if brings && self.twins_due.is_none() {
             self.twins_due = Some(now.tick.after(TWINS_MILLISECONDS));
         }

@@ -104,14 +104,14 @@ pub fn put_whole(tx: Tx<'_>, hash: ContentHash, size: u64, source: Option<Device
     Ok(())
 }
 
-/// Notes how much of a file is here and synced.
+/// Notes how much of a file is here and synced. One that has come whole by another connection stays so.
 ///
 /// # Errors
 /// The store fails.
 pub fn put_half(tx: Tx<'_>, hash: ContentHash, size: u64, held: u64, source: DeviceId) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO attachment (hash, size, held, whole, own, wanted, source) VALUES (?1, ?2, ?3, 0, 0, 0, ?4)
-         ON CONFLICT DO UPDATE SET size = ?2, held = ?3, whole = 0, source = ?4",
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?3, source = ?4 WHERE whole = 0",
     )?
     .execute(params![hash.0, size, held, source.0])?;
     Ok(())
@@ -381,4 +381,31 @@ pub fn read(store: &mut Store, hash: ContentHash) -> Result<Option<Vec<u8>>> {
         store.commit(|tx| lose(tx, hash))?;
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreError};
+
+    #[test]
+    fn what_is_left_of_one_connection_makes_no_half_of_what_came_whole_by_another() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (hash, device) = (ContentHash([7; 32]), DeviceId(4));
+        store
+            .commit(|tx| {
+                put_half(tx, hash, 100, 40, device)?;
+                put_half(tx, hash, 100, 60, device)?;
+                assert_eq!(find(tx, hash)?.map(|known| (known.held, known.whole)), Some((60, false)));
+                put_whole(tx, hash, 100, Some(device))?;
+                put_half(tx, hash, 100, 60, device)?;
+                assert!(find(tx, hash)?.is_some_and(|known| known.whole));
+                lose(tx, hash)?;
+                put_half(tx, hash, 100, 20, device)?;
+                assert_eq!(find(tx, hash)?.map(|known| (known.held, known.whole)), Some((20, false)));
+                Ok::<_, StoreError>(())
+            })
+            .expect("commits");
+    }
 }

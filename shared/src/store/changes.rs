@@ -323,6 +323,18 @@ pub fn waiting_documents(tx: Tx<'_>) -> Result<Vec<DocumentId>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether any change waits.
+///
+/// # Errors
+/// The store fails.
+pub fn is_any_waiting(tx: Tx<'_>) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("SELECT 1 FROM change INDEXED BY change_waiting WHERE state = 0 LIMIT 1")?
+        .query_row([], |_| Ok(()))
+        .optional()?
+        .is_some())
+}
+
 /// How many changes of a device wait.
 ///
 /// # Errors

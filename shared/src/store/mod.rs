@@ -47,6 +47,9 @@ const MIGRATIONS: [&str; 6] = [
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
+/// The same of a store that was widened, and what it holds in memory.
+const WIDE_CHECKPOINT_PAGES: u32 = 16_000;
+const WIDE_CACHE_KIBIBYTES: i32 = 48_000;
 /// How a database file begins, and where its header holds `user_version`.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const VERSION_OFFSET: usize = 60;
@@ -56,7 +59,7 @@ const HEADER_BYTES: usize = 64;
 const STATEMENTS_MAX: usize = 256;
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
-const BODIES_BYTES_MAX: usize = 32 * 1024 * 1024;
+const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
 
 /// An open store. One thread owns it.
 #[derive(Debug)]
@@ -239,6 +242,17 @@ impl Store {
             bodies: RefCell::default(),
             pretending: Cell::new(false),
         })
+    }
+
+    /// Has the store take in much at a time: more of it is held in memory, and its write-ahead log is folded back
+    /// seldom.
+    ///
+    /// # Errors
+    /// SQLite refuses.
+    pub fn widen(&self) -> Result<()> {
+        self.connection.pragma_update(None, "wal_autocheckpoint", WIDE_CHECKPOINT_PAGES)?;
+        self.connection.pragma_update(None, "cache_size", -WIDE_CACHE_KIBIBYTES)?;
+        Ok(())
     }
 
     /// Runs `work` in one transaction, durable when this returns `Ok`; nothing of it is kept otherwise.

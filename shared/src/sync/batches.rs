@@ -1,16 +1,17 @@
-//! Batches: taking what comes in, one transaction each, and sending as far as credit goes.
+//! Batches: gathering what comes in, what follows once it is stored, and sending as far as credit goes.
 
 use super::{
     Channel, CloseCode, Event, PeerId, Replica, Role,
     exchange::{Fault, fault, protocol},
-    feed::{Extension, Holdings},
-    intake::{Intake, IntakeError, Tally},
-    session::{Phase, digest},
+    feed::Holdings,
+    intake::Tally,
+    session::digest,
+    together::Arrived,
 };
 use crate::{
     id::DeviceId,
     store::{
-        self, StoreError, changes, devices,
+        StoreError, changes, devices,
         log::{self, Half},
         quarantine,
     },
@@ -93,20 +94,13 @@ impl Replica {
             return Ok(());
         }
         let (name, half) = session.incoming.take().expect("it was there just now");
-        self.whole_batch(now, peer, name, &half)
+        self.whole_batch(now, peer, name, half)
     }
 
-    /// A batch is complete: it is judged and stored in one transaction, and only then acknowledged.
-    pub(super) fn whole_batch(
-        &mut self,
-        now: Now,
-        peer: PeerId,
-        name: LogName,
-        half: &Half,
-    ) -> Result<(), Fault> {
+    /// A batch is complete. What a parent gets waits for what comes at the same time; a child stores it at once.
+    fn whole_batch(&mut self, now: Now, peer: PeerId, name: LogName, half: Half) -> Result<(), Fault> {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
-        let (role, device, accepts) = (session.role, session.device, session.accepts);
-        let is_let_in = session.shut_out.is_none();
+        let (role, device) = (session.role, session.device);
         // A feed written for an earlier life of this laptop, or by one of the hub.
         let followed = self.station.feed_epoch.map(|epoch| self.station.own_feed(epoch));
         if role == Role::Child && followed != Some(name) {
@@ -122,60 +116,16 @@ impl Replica {
             Ok(_) => return self.breach(now, device, "the batch is of another log", &half.bytes),
             Err(reason) => return self.breach(now, device, &reason, &half.bytes),
         };
-        if role == Role::Parent && !accepts {
-            return Ok(());
+        self.arrived.push(Arrived { peer, now, batch, bytes: half.bytes });
+        if role == Role::Child {
+            self.take_arrived();
         }
-        if role == Role::Parent && is_let_in && !self.is_active(device)? {
-            return Err(fault(CloseCode::Revoked, "this laptop may not connect"));
-        }
-        match self.intake(now, peer, &batch) {
-            Ok(tally) => self.taken(now, peer, &batch, half.bytes.len() as u64, &tally),
-            Err(IntakeError::Store(error)) => Err(error.into()),
-            Err(IntakeError::Discontinuous) if role == Role::Parent => {
-                self.say(peer, &Frame::Credit(half.bytes.len() as u64));
-                Ok(())
-            }
-            Err(error) if error.is_breach() => self.breach(now, device, &error.to_string(), &half.bytes),
-            Err(error) => Err(protocol(error.to_string())),
-        }
+        Ok(())
     }
 
     pub(super) fn is_active(&self, device: DeviceId) -> Result<bool, StoreError> {
         let row = devices::by_number(self.store.reader(), device)?;
         Ok(row.is_some_and(|row| row.standing == devices::Standing::Active))
-    }
-
-    pub(super) fn intake(&mut self, now: Now, peer: PeerId, batch: &Batch) -> Result<Tally, IntakeError> {
-        let Some(session) = self.sessions.get(&peer) else { return Ok(Tally::default()) };
-        let (role, key, unit, epoch) = (session.role, session.key, session.unit.clone(), session.epoch);
-        let shut_out = session.shut_out;
-        let Self { store, station, registries, .. } = self;
-        let hub_key = station.place.as_ref().map(|place| place.hub_key);
-        let outcome = store.commit(|tx| {
-            let mut intake = Intake::new(tx, station, registries, now);
-            intake.shut_out = shut_out;
-            match (role, batch.log.reader, unit, hub_key) {
-                (Role::Parent, None, Some(unit), _) if batch.log.epoch != epoch => {
-                    intake.returned_batch(batch, &key, &unit)?;
-                }
-                (Role::Parent, None, Some(unit), _) => {
-                    let feed =
-                        log::find(tx, &station.feed_for(batch.log.author, epoch))?.map(|feed| feed.row);
-                    intake.log_batch(batch, &key, &unit, feed)?;
-                }
-                (Role::Parent, Some(_), _, Some(own)) => intake.feed_batch(batch, &own, true)?,
-                (Role::Child, Some(_), _, Some(hub)) => intake.feed_batch(batch, &hub, false)?,
-                _ => return Err(IntakeError::Discontinuous),
-            }
-            let log = log::find_or_begin(tx, &batch.log)?;
-            log::set_half(tx, log.row, None)?;
-            Ok(intake.tally)
-        });
-        if outcome.is_err() {
-            // What was moved on in memory was not kept.
-            self.registries = store::registries::load(self.store.reader())?;
-        }
-        outcome
     }
 
     pub(super) fn taken(
@@ -211,9 +161,10 @@ impl Replica {
         });
         if done {
             self.end_if_left_behind(peer)?;
-            self.untold.insert(peer);
+            self.want_feed(now, peer, Holdings::AsTold);
         }
         if tally.new > 0 {
+            self.behind_due.get_or_insert(now.tick);
             self.news(now);
         }
         self.pump(peer);
@@ -260,34 +211,6 @@ impl Replica {
             tracing::warn!(error = &error as &dyn std::error::Error, "keep bytes that break the rules");
         }
         self.event(Event::Quarantined { device, rule: "frame".to_owned() });
-    }
-
-    /// Parent: writes what a device has not been told into its feed.
-    pub(super) fn extend_feed(&mut self, now: Now, peer: PeerId, holdings: &Holdings) {
-        let Some(session) = self.sessions.get(&peer) else { return };
-        let is_told = session.accepts && session.shut_out.is_none();
-        if session.role != Role::Parent || session.phase != Phase::Linked || !is_told {
-            return;
-        }
-        let packs = session.packs;
-        let (device, epoch, Some(unit)) = (session.device, session.epoch, session.unit.clone()) else {
-            return;
-        };
-        let Self { store, station, registries, .. } = self;
-        let extended = store.commit(|tx| {
-            Extension::new(tx, station, registries, (device, epoch, &unit), packs, now)?.run(holdings)
-        });
-        match extended {
-            Ok(feed) => {
-                if let Some(session) = self.sessions.get_mut(&peer)
-                    && session.sending.log.is_none()
-                {
-                    session.sending.log = Some((feed.name, session.feed_at + 1));
-                }
-                self.pump(peer);
-            }
-            Err(error) => self.fail(peer, error.into()),
-        }
     }
 
     /// Sends as much as credit allows, and says when nothing is left.

@@ -93,6 +93,10 @@ impl Replica {
         channel: Channel,
         frame: Frame,
     ) -> Result<(), Fault> {
+        // What it handed over before counts for what it says now.
+        if self.has_arrived(peer) && !matches!(frame, Frame::BatchStart { .. } | Frame::BatchData(_)) {
+            self.take_arrived();
+        }
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let (role, phase) = (session.role, session.phase);
         match (role, phase, channel, frame) {

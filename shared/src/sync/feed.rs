@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    scope::Scope,
+    scope::{Audience, Scope},
     station::{Place, Station},
 };
 use crate::{
@@ -27,6 +27,7 @@ const ARRIVALS_MAX: usize = 500;
 const APPEND_ENTRIES: usize = 500;
 
 /// What is newly known of what a device holds.
+#[derive(Debug)]
 pub(super) enum Holdings {
     /// Nothing new: the feed goes on.
     AsTold,
@@ -36,8 +37,72 @@ pub(super) enum Holdings {
     AllBut(BTreeSet<ChangeHash>),
 }
 
+/// Whom a feed is extended for.
+#[derive(Debug)]
+pub(super) struct Listener<'a> {
+    pub(super) device: DeviceId,
+    pub(super) epoch: Epoch,
+    pub(super) unit: &'a UnitId,
+    /// The newest dictionary of packed batches that the device knows; `None` where it reads rows alone.
+    pub(super) packs: Option<u8>,
+    /// A feed begins, or is repaired, by what is newly known of the device's holdings.
+    pub(super) holdings: &'a Holdings,
+    /// Whether cases that ended long ago are to leave now.
+    pub(super) expires: bool,
+}
+
+/// Writes everything that the devices have not been told; their feeds, in the same order.
+pub(super) fn extend(
+    tx: Tx<'_>,
+    station: &Station,
+    registries: &Registries,
+    listeners: &[Listener<'_>],
+    now: Now,
+) -> Result<Vec<Log>> {
+    read_model::refresh(tx)?;
+    let mut feeds = Vec::new();
+    for listener in listeners {
+        let mut feed = Extension::new(tx, station, registries, listener, now)?;
+        feed.begin_or_repair(listener.holdings)?;
+        feeds.push(feed);
+    }
+    arrivals(tx, &mut feeds)?;
+    feeds.into_iter().zip(listeners).map(|(feed, listener)| feed.finish(listener)).collect()
+}
+
+/// Tells every feed what has arrived since it was extended last.
+fn arrivals(tx: Tx<'_>, feeds: &mut [Extension<'_>]) -> Result<()> {
+    let mut started: Vec<_> = feeds.iter_mut().filter(|feed| feed.feed.started).collect();
+    while let Some(seen) = started.iter().map(|feed| feed.feed.seen).min() {
+        let arrived = changes::arrived_after(tx, seen, ARRIVALS_MAX)?;
+        let Some(last) = arrived.last().and_then(|change| change.arrival) else { return Ok(()) };
+        let heard = arrived.into_iter().map(|change| Heard::of(tx, change)).collect::<Result<Vec<_>>>()?;
+        for feed in &mut started {
+            if feed.feed.seen < last {
+                heard.iter().try_for_each(|heard| feed.hear(heard))?;
+                feed.feed.seen = last;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A change that has arrived, and whom it may concern.
+struct Heard {
+    change: Indexed,
+    audience: Audience,
+}
+
+impl Heard {
+    fn of(tx: Tx<'_>, change: Indexed) -> Result<Self> {
+        // What is there already may be in scope for other reasons than its villages.
+        let audience = if change.root { Audience::of(tx, change.document)? } else { Audience::Everyone };
+        Ok(Self { change, audience })
+    }
+}
+
 /// The feed of one device, for extending it.
-pub(super) struct Extension<'a> {
+struct Extension<'a> {
     tx: Tx<'a>,
     station: &'a Station,
     registries: &'a Registries,
@@ -48,22 +113,26 @@ pub(super) struct Extension<'a> {
     scope: Scope,
     log: Log,
     feed: Feed,
-    /// The newest dictionary of packed batches that the device knows; `None` where it reads rows alone.
-    packs: Option<u8>,
+    /// Where the feed stood before.
+    before: Feed,
     /// Whether the villages of units have moved since the feed was extended last.
     scope_moved: bool,
+    /// What has entered with all that counts of it.
+    whole: BTreeSet<DocumentId>,
     open: Vec<(Entry, Option<ChangeHash>)>,
+    /// Whether anything was written.
+    has_written: bool,
 }
 
 impl<'a> Extension<'a> {
-    pub(super) fn new(
+    fn new(
         tx: Tx<'a>,
         station: &'a Station,
         registries: &'a Registries,
-        (device, epoch, unit): (DeviceId, Epoch, &UnitId),
-        packs: Option<u8>,
+        listener: &Listener<'_>,
         now: Now,
     ) -> Result<Self> {
+        let Listener { device, epoch, unit, .. } = *listener;
         let log = log::find_or_begin(tx, &station.feed_for(device, epoch))?;
         let feed = feeds::state(tx, log.row)?;
         let own = log::find(tx, &LogName { author: device, epoch, reader: None })?;
@@ -78,16 +147,15 @@ impl<'a> Extension<'a> {
             scope,
             log,
             feed,
-            packs,
+            before: feed,
             scope_moved: false,
+            whole: BTreeSet::new(),
             open: Vec::new(),
+            has_written: false,
         })
     }
 
-    /// Writes everything that the device has not been told; a feed begins, or is repaired, by what is
-    /// newly known of the device's holdings.
-    pub(super) fn run(mut self, holdings: &Holdings) -> Result<Log> {
-        read_model::refresh(self.tx)?;
+    fn begin_or_repair(&mut self, holdings: &Holdings) -> Result<()> {
         self.registries()?;
         match holdings {
             Holdings::AsTold => {}
@@ -95,24 +163,29 @@ impl<'a> Extension<'a> {
             Holdings::AllBut(_) | Holdings::Nothing if !self.feed.started => self.begin(holdings)?,
             Holdings::AllBut(_) | Holdings::Nothing => {}
         }
-        if self.feed.started {
-            if self.scope_moved {
-                self.move_scope()?;
-            }
-            self.arrivals()?;
+        if self.feed.started && self.scope_moved { self.move_scope() } else { Ok(()) }
+    }
+
+    fn finish(mut self, listener: &Listener<'_>) -> Result<Log> {
+        if self.feed.started && listener.expires {
             self.expired()?;
         }
         self.refusals()?;
         self.flush()?;
-        feeds::set_state(self.tx, self.log.row, self.feed)?;
-        let station = self.station;
-        log::sign(self.tx, &self.log, self.packs, |message| {
-            station.key.sign(Context::FeedHead, message).0.to_vec()
-        })?;
+        if self.feed != self.before {
+            feeds::set_state(self.tx, self.log.row, self.feed)?;
+        }
+        if self.has_written {
+            let station = self.station;
+            log::sign(self.tx, &self.log, listener.packs, |message| {
+                station.key.sign(Context::FeedHead, message).0.to_vec()
+            })?;
+        }
         Ok(self.log)
     }
 
     fn push(&mut self, entry: Entry, hash: Option<ChangeHash>) -> Result<()> {
+        self.has_written = true;
         self.open.push((entry, hash));
         if self.open.len() >= APPEND_ENTRIES { self.flush() } else { Ok(()) }
     }
@@ -243,21 +316,23 @@ impl<'a> Extension<'a> {
         Ok(())
     }
 
-    fn arrivals(&mut self) -> Result<()> {
-        loop {
-            let arrived = changes::arrived_after(self.tx, self.feed.seen, ARRIVALS_MAX)?;
-            let Some(last) = arrived.last().and_then(|change| change.arrival) else { return Ok(()) };
-            let mut whole = BTreeSet::new();
-            for change in arrived {
-                if feeds::is_entered(self.tx, self.log.row, change.document)? {
-                    if !whole.contains(&change.document) {
-                        self.feed_change(&change)?;
-                    }
-                } else if self.scope.contains(self.tx, change.document)? {
-                    whole.extend(self.enter(change.document)?);
-                }
-            }
-            self.feed.seen = last;
+    /// Tells a change that has arrived, where it is in scope.
+    fn hear(&mut self, heard: &Heard) -> Result<()> {
+        let change = &heard.change;
+        if change.arrival.is_none_or(|arrival| arrival <= self.feed.seen) {
+            return Ok(());
+        }
+        if change.root && change.origin.device != self.device && !self.scope.may_contain(&heard.audience) {
+            return Ok(());
+        }
+        if feeds::is_entered(self.tx, self.log.row, change.document)? {
+            if self.whole.contains(&change.document) { Ok(()) } else { self.feed_change(change) }
+        } else if self.scope.contains(self.tx, change.document)? {
+            let entered = self.enter(change.document)?;
+            self.whole.extend(entered);
+            Ok(())
+        } else {
+            Ok(())
         }
     }
 

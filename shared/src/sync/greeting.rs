@@ -187,6 +187,8 @@ impl Replica {
         session.phase = Phase::Linked;
         session.deadline = None;
         session.repair = reconcile.then(Repair::default);
+        session.wants = None;
+        session.expiry = None;
         session.owed = 0;
         let receipt = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
         session.common = receipt.min(durable);
@@ -220,7 +222,7 @@ impl Replica {
         self.end_if_left_behind(peer)?;
         if !reconcile {
             let holdings = if hello.holds == 0 { Holdings::Nothing } else { Holdings::AsTold };
-            self.extend_feed(now, peer, &holdings);
+            self.want_feed(now, peer, holdings);
         }
         self.pump(peer);
         Ok(())

@@ -18,7 +18,7 @@ use crate::{
         self, History,
         authority::{CatalogueAnswer, Writer},
     },
-    id::{ChangeHash, DeviceId, DocumentId, UnitId},
+    id::{ActorId, ChangeHash, DeviceId, DocumentId, UnitId},
     identity::{self, Context, Signature},
     registry::{self, Difference, Registries},
     store::{
@@ -45,6 +45,9 @@ pub(super) enum IntakeError {
     /// The store failed; the batch may be sent again.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its sender may not connect any more.
+    #[error("this laptop may not connect")]
+    ShutOut,
     /// It is not the batch that comes next.
     #[error("the batch does not continue the log")]
     Discontinuous,
@@ -77,7 +80,7 @@ pub(super) enum IntakeError {
 impl IntakeError {
     /// Whether the sender broke the rules, so that its bytes are kept as evidence.
     pub(super) fn is_breach(&self) -> bool {
-        !matches!(self, Self::Store(_) | Self::Discontinuous | Self::Registry)
+        !matches!(self, Self::Store(_) | Self::ShutOut | Self::Discontinuous | Self::Registry)
     }
 
     /// As a failure of the store, where nothing came from outside.
@@ -109,22 +112,53 @@ pub(super) struct Intake<'a> {
     registries: &'a mut Registries,
     now: Now,
     histories: BTreeMap<DocumentId, History>,
+    /// Whose actors the changes so far were written by.
+    actors: BTreeMap<ActorId, Option<DeviceId>>,
+    /// Whether any change at all waits, in any document.
+    waits: bool,
     /// How the sender stands, where it may only leave things behind for a person to judge.
     pub(super) shut_out: Option<Standing>,
     pub(super) tally: Tally,
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(tx: Tx<'a>, station: &'a Station, registries: &'a mut Registries, now: Now) -> Self {
-        Self {
+    pub(super) fn new(
+        tx: Tx<'a>,
+        station: &'a Station,
+        registries: &'a mut Registries,
+        now: Now,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
             tx,
             station,
             registries,
             now,
             histories: BTreeMap::new(),
+            actors: BTreeMap::new(),
+            waits: changes::is_any_waiting(tx)?,
             shut_out: None,
             tally: Tally::default(),
+        })
+    }
+
+    /// Who may write as `actor`.
+    fn author_of(&mut self, actor: ActorId) -> Result<Option<DeviceId>, StoreError> {
+        if let Some(author) = self.actors.get(&actor) {
+            return Ok(*author);
         }
+        let author = changes::actor(self.tx, actor)?;
+        self.actors.insert(actor, author);
+        Ok(author)
+    }
+
+    fn claim(
+        &mut self,
+        actor: ActorId,
+        nonce: Option<&[u8; 16]>,
+        author: DeviceId,
+    ) -> Result<(), StoreError> {
+        self.actors.remove(&actor);
+        changes::claim_actor(self.tx, actor, nonce, author)
     }
 
     /// Takes a batch of a device's own log; `key` and `unit` are the device's, `feed` is its feed.
@@ -188,7 +222,7 @@ impl<'a> Intake<'a> {
             match (entry, hash) {
                 (Entry::Change { document, change }, Some(hash)) => {
                     let origin = Origin { device: batch.log.author, epoch: batch.log.epoch, index };
-                    let own_actor = changes::actor(self.tx, change.actor)? == Some(batch.log.author);
+                    let own_actor = self.author_of(change.actor)? == Some(batch.log.author);
                     let writer = Writer::Van { device: batch.log.author, unit: unit.clone(), own_actor };
                     if let Some(feed) = feed.filter(|_| self.shut_out.is_none())
                         && change.parents.is_empty()
@@ -199,7 +233,7 @@ impl<'a> Intake<'a> {
                 }
                 (Entry::Actor { nonce }, _) => {
                     let actor = identity::actor(key, &nonce);
-                    changes::claim_actor(self.tx, actor, Some(&nonce), batch.log.author)?;
+                    self.claim(actor, Some(&nonce), batch.log.author)?;
                 }
                 (Entry::Note { .. }, _) => {}
                 _ => return Err(IntakeError::Misplaced { index }),
@@ -250,7 +284,7 @@ impl<'a> Intake<'a> {
             (Entry::Fed { origin, document, change }, Some(hash)) => {
                 let writer = writer_of(origin.device, &change);
                 if given_back {
-                    changes::claim_actor(self.tx, change.actor, None, origin.device)?;
+                    self.claim(change.actor, None, origin.device)?;
                 }
                 self.admit(document, hash, change, origin, (log, index), &writer, true)
             }
@@ -331,9 +365,12 @@ impl<'a> Intake<'a> {
         if let Some(refusal) = refusal {
             self.refuse(&indexed, &refusal)?;
         }
+        self.waits |= state == State::Waiting;
         if state == State::Applied {
             self.history(document)?.insert(hash, change);
-            self.look_again(document)?;
+            if self.waits {
+                self.look_again(document)?;
+            }
         }
         Ok(())
     }
@@ -419,8 +456,7 @@ impl<'a> Intake<'a> {
                     continue;
                 }
                 let change = changes::body(self.tx, &waiting)?;
-                let own_actor =
-                    waiting.fed || changes::actor(self.tx, change.actor)? == Some(waiting.origin.device);
+                let own_actor = waiting.fed || self.author_of(change.actor)? == Some(waiting.origin.device);
                 let writer = match writer_of(waiting.origin.device, &change) {
                     Writer::Van { device, unit, .. } => Writer::Van { device, unit, own_actor },
                     Writer::Hub => Writer::Hub,
@@ -509,6 +545,7 @@ impl<'a> Intake<'a> {
             && change.state == State::Refused
         {
             changes::set_state(self.tx, hash, change.document, State::Waiting)?;
+            self.waits = true;
             self.tx.execute("DELETE FROM quarantine WHERE hash = ?1", [hash.0]).map_err(StoreError::from)?;
             self.histories.remove(&change.document);
             self.look_again(change.document)?;

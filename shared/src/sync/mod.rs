@@ -3,9 +3,9 @@
 //! A child (a laptop) dials a parent (the hub). It says `Hello` with the head of its log, its newest
 //! receipt, its place in the feed and the sum of its scope, and at once behind it sends batches that were
 //! never sent before. The parent answers `Welcome`: up to where it durably holds the log, and the part of a
-//! batch that it holds beyond. Batches flow both ways under credit; the parent stores each in one
-//! transaction and answers a signed `Receipt`; the child stores each batch of the feed and answers
-//! `FeedAck`. `CaughtUp` says that nothing is left. Where the sums of the scope differ, or a feed begins
+//! batch that it holds beyond. Batches flow both ways under credit; the parent stores what has come
+//! meanwhile in one transaction and answers each with a signed `Receipt`; the child stores each batch of the
+//! feed and answers `FeedAck`. `CaughtUp` says that nothing is left. Where the sums of the scope differ, or a feed begins
 //! anew for a child that holds something, a set reconciliation finds what either lacks.
 //!
 //! After all that come the files of attachments, on a stream of their own that is served last: the child offers
@@ -39,6 +39,8 @@ pub mod replica;
 mod scope;
 mod session;
 pub mod station;
+mod telling;
+mod together;
 pub mod writing;
 
 pub use replica::Replica;

@@ -102,7 +102,10 @@ impl Pair {
             let up: VecDeque<_> = std::iter::from_fn(|| self.vans[van].poll_output()).collect();
             let down: VecDeque<_> = std::iter::from_fn(|| self.hub.poll_output()).collect();
             if up.is_empty() && down.is_empty() {
-                break;
+                if self.hub.poll_timeout().is_none_or(|due| due > self.now.tick) {
+                    break;
+                }
+                self.hub.handle(self.now, Input::Timeout);
             }
             for output in up {
                 match output {

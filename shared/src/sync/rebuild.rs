@@ -89,7 +89,7 @@ fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now)
     let refused: BTreeSet<ChangeHash> =
         quarantine::all(tx)?.into_iter().map(|refused| refused.hash).collect();
     for part in contents.changes.chunks(CHANGES_AT_ONCE) {
-        let mut intake = Intake::new(tx, station, registries, now);
+        let mut intake = Intake::new(tx, station, registries, now)?;
         for found in part {
             readmit(tx, &mut intake, found, refused.contains(&found.hash))
                 .map_err(IntakeError::into_store)?;

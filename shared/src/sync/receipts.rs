@@ -110,12 +110,10 @@ impl Replica {
     pub(super) fn say_caught_up(&mut self, peer: PeerId) -> Result<(), StoreError> {
         let durable = self.durable(peer)?.unwrap_or(0);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        let is_untold = self.untold.contains(&peer);
-        if session.role != Role::Parent
-            || session.repair.is_some()
-            || is_untold
-            || durable < session.announced
-        {
+        if session.role != Role::Parent || session.repair.is_some() || session.wants.is_some() {
+            return Ok(());
+        }
+        if durable < session.announced {
             return Ok(());
         }
         let Some((_, next)) = session.sending.log else { return Ok(()) };

@@ -19,7 +19,7 @@ impl Replica {
     pub fn release(&mut self, now: Now, held: &[ChangeHash]) -> Result<u64> {
         let Self { store, station, registries, .. } = self;
         let counting = store.commit(|tx| {
-            let mut intake = Intake::new(tx, station, registries, now);
+            let mut intake = Intake::new(tx, station, registries, now)?;
             for hash in held {
                 intake.release(hash).map_err(IntakeError::into_store)?;
             }

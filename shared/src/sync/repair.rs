@@ -214,7 +214,7 @@ impl Replica {
                 repair.lacks.insert(change.hash);
             }
         }
-        self.extend_feed(now, peer, &Holdings::AllBut(repair.lacks));
+        self.want_feed(now, peer, Holdings::AllBut(repair.lacks));
         Ok(())
     }
 

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
-    feed::Holdings,
     intake::Intake,
     rates::Rates,
     session::{Phase, Session},
     station::{Life, Station},
+    together::Arrived,
     writing::Writing,
 };
 use crate::{
@@ -23,9 +23,6 @@ use crate::{
     wire::batch::{Entry, LogName},
 };
 
-/// How long the hub gathers news before it extends the feeds of connected laptops, in milliseconds.
-pub(super) const FEED_MILLISECONDS: u64 = 250;
-
 /// A machine's whole state, in memory and on disk.
 pub struct Replica {
     pub(super) store: Store,
@@ -35,13 +32,17 @@ pub struct Replica {
     pub(super) entropy: OwnedEntropy,
     pub(super) sessions: BTreeMap<PeerId, Session>,
     pub(super) outputs: VecDeque<Output>,
-    /// Laptops that have handed everything over and are not told yet what is new.
-    pub(super) untold: BTreeSet<PeerId>,
     /// A laptop's ticket, until it is taken.
     pub(super) ticket: Option<Ticket>,
     /// How fast each laptop has spoken lately.
     pub(super) rates: BTreeMap<DeviceId, Rates>,
-    pub(super) feeds_due: Option<Tick>,
+    /// Parent: whole batches that are not stored yet, and spoken of by nobody.
+    pub(super) arrived: Vec<Arrived>,
+    /// Since when the read model is behind what peers have handed over.
+    pub(super) behind_due: Option<Tick>,
+    /// When the feeds are extended that a peer waits for, and when all are.
+    pub(super) wanted_due: Option<Tick>,
+    pub(super) news_due: Option<Tick>,
     pub(super) draining: bool,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
     pub(super) allowance: Option<u64>,
@@ -125,10 +126,12 @@ impl Replica {
             entropy,
             sessions: BTreeMap::new(),
             outputs: VecDeque::new(),
-            untold: BTreeSet::new(),
             ticket: None,
             rates: BTreeMap::new(),
-            feeds_due: None,
+            arrived: Vec::new(),
+            behind_due: None,
+            wanted_due: None,
+            news_due: None,
             draining: false,
             allowance: None,
         }
@@ -161,6 +164,11 @@ impl Replica {
             }
         }
         Ok(self.store.reader())
+    }
+
+    /// Whether the read model is behind what peers have handed over; it follows by itself.
+    pub fn is_behind(&self) -> bool {
+        self.behind_due.is_some()
     }
 
     /// Saves what `work` edits, in one durable transaction.
@@ -212,7 +220,7 @@ impl Replica {
         self.registries = registries::load(self.store.reader())?;
         let Self { store, station, registries, .. } = self;
         store.commit(|tx| {
-            let mut intake = Intake::new(tx, station, registries, now);
+            let mut intake = Intake::new(tx, station, registries, now)?;
             for document in changes::waiting_documents(tx)? {
                 intake.look_again(document).map_err(super::intake::IntakeError::into_store)?;
             }
@@ -277,31 +285,11 @@ impl Replica {
 
     /// Takes an input; then poll the outputs.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.take(now, input);
-        self.tell(now);
-    }
-
-    /// Takes an input as [`Replica::handle`] does, but for telling a laptop that has handed everything over what
-    /// is new to it: what is written here before [`Replica::tell`] is among that.
-    pub fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Connected { peer, role, key, exporter } => self.connected(now, peer, role, key, exporter),
             Input::Received { peer, channel, bytes } => self.received(now, peer, channel, &bytes),
             Input::Disconnected { peer } => self.disconnected(peer),
             Input::Timeout => self.timed_out(now),
-        }
-    }
-
-    /// Whether a laptop has handed everything over and waits to be told what is new.
-    pub fn is_asked(&self) -> bool {
-        !self.untold.is_empty()
-    }
-
-    /// Tells what is new to those that wait for it.
-    pub fn tell(&mut self, now: Now) {
-        for peer in std::mem::take(&mut self.untold) {
-            self.extend_feed(now, peer, &Holdings::AsTold);
-            self.pump(peer);
         }
     }
 
@@ -313,7 +301,7 @@ impl Replica {
     /// When `handle` wants to be called with [`Input::Timeout`].
     pub fn poll_timeout(&self) -> Option<Tick> {
         let deadlines = self.sessions.values().filter_map(|session| session.deadline);
-        deadlines.chain(self.feeds_due).min()
+        deadlines.chain(self.telling_due()).min()
     }
 
     fn connected(&mut self, now: Now, peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32]) {
@@ -329,7 +317,9 @@ impl Replica {
     }
 
     fn disconnected(&mut self, peer: PeerId) {
-        self.untold.remove(&peer);
+        if self.has_arrived(peer) {
+            self.take_arrived();
+        }
         let Some(mut session) = self.sessions.remove(&peer) else { return };
         self.keep_parts(&mut session.files, session.device);
         let Some((name, half)) = session.incoming else { return };
@@ -348,15 +338,7 @@ impl Replica {
         for peer in peers {
             self.close(peer, CloseCode::Limit, "no word within ten seconds".to_owned());
         }
-        if self.feeds_due.is_some_and(|due| due <= now.tick) {
-            self.feeds_due = None;
-            for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-                self.extend_feed(now, peer, &Holdings::AsTold);
-                if let Err(error) = self.pay(peer) {
-                    self.fail(peer, error.into());
-                }
-            }
-        }
+        self.tell(now);
     }
 
     /// Lets the connected know that something was saved here.
@@ -371,13 +353,6 @@ impl Replica {
         let peers: Vec<_> = self.sessions.values().filter(children).map(|session| session.peer).collect();
         for peer in peers {
             self.pump(peer);
-        }
-    }
-
-    /// Extends the feeds of connected laptops soon.
-    pub(super) fn news(&mut self, now: Now) {
-        if !self.sessions.is_empty() && self.feeds_due.is_none() {
-            self.feeds_due = Some(now.tick.after(FEED_MILLISECONDS));
         }
     }
 

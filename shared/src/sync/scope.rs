@@ -4,12 +4,14 @@
 //! of those villages; all villages until some are assigned; cases that ended within [`CLOSED_DAYS`] days; what
 //! the device made itself.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{OptionalExtension, params};
 
 use crate::{
     id::{DeviceId, DocumentId, Kind, UnitId, VillageCode},
     registry::Registries,
-    store::{Result, StoreError, Tx},
+    store::{Result, StoreError, Tx, read_model},
     time::Timestamp,
 };
 
@@ -20,10 +22,28 @@ pub(super) const CLOSED_DAYS: i64 = 14;
 #[derive(Debug)]
 pub(super) struct Scope {
     device: DeviceId,
-    /// The villages assigned, as a JSON list; `None` where all are.
-    villages: Option<String>,
+    /// The villages assigned, and the same as a JSON list; `None` where all are.
+    villages: Option<(BTreeSet<VillageCode>, String)>,
     /// Cases that ended before this are out of scope.
     closed_after: i64,
+}
+
+/// Whom a document may concern, asked once for the feeds of many devices.
+#[derive(Debug)]
+pub(super) enum Audience {
+    /// Any device.
+    Everyone,
+    /// Devices to whose units one of these villages is assigned.
+    Villages(BTreeSet<VillageCode>),
+}
+
+impl Audience {
+    /// The audience of a document by its row in the read model and those of the cases that name it.
+    pub(super) fn of(tx: Tx<'_>, document: DocumentId) -> Result<Self> {
+        let villages = read_model::villages_of(tx, document)?;
+        let known: Option<BTreeSet<_>> = villages.into_iter().collect();
+        Ok(known.map_or(Self::Everyone, Self::Villages))
+    }
 }
 
 /// Whether a village is assigned; a document without one is everybody's.
@@ -37,8 +57,18 @@ impl Scope {
     pub(super) fn of(registries: &Registries, unit: &UnitId, device: DeviceId, now: Timestamp) -> Self {
         let villages: &[VillageCode] = registries.unit(unit).map_or(&[], |unit| &unit.villages);
         let list = serde_json::to_string(villages).expect("codes are text");
-        let villages = (!villages.is_empty()).then_some(list);
+        let villages = (!villages.is_empty()).then(|| (villages.iter().cloned().collect(), list));
         Self { device, villages, closed_after: now.0 - CLOSED_DAYS * 86_400_000 }
+    }
+
+    /// Whether a new document may be in scope, for all that is known of whom it concerns.
+    pub(super) fn may_contain(&self, audience: &Audience) -> bool {
+        match (&self.villages, audience) {
+            (None, _) | (_, Audience::Everyone) => true,
+            (Some((assigned, _)), Audience::Villages(villages)) => {
+                villages.iter().any(|village| assigned.contains(village))
+            }
+        }
     }
 
     /// Whether a document is in scope, by its row in the read model.
@@ -59,7 +89,15 @@ impl Scope {
         };
         let found = tx
             .prepare_cached(&sql)?
-            .query_row(params![document.0, self.villages, self.closed_after, self.device.0], |row| row.get(0))
+            .query_row(
+                params![
+                    document.0,
+                    self.villages.as_ref().map(|(_, list)| list),
+                    self.closed_after,
+                    self.device.0
+                ],
+                |row| row.get(0),
+            )
             .optional()?;
         Ok(found.unwrap_or(false))
     }

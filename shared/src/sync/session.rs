@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Channel, Event, Output, PeerId, Role, carrying::Carrying, reconcile::Reconciler, repair::Repair,
+    Channel, Event, Output, PeerId, Role, carrying::Carrying, feed::Holdings, reconcile::Reconciler,
+    repair::Repair,
 };
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
@@ -78,6 +79,10 @@ pub(super) struct Session {
     pub(super) repair: Option<Repair>,
     /// Child: the reconciliation that is under way.
     pub(super) reconciler: Option<Reconciler>,
+    /// Parent: what is newly known of what the child holds, until its feed is written accordingly.
+    pub(super) wants: Option<Holdings>,
+    /// Parent: when its feed is looked through again for cases that ended long ago.
+    pub(super) expiry: Option<Tick>,
     /// Parent: credit that is withheld while too much waits.
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
@@ -140,6 +145,8 @@ impl Session {
             caught_up: None,
             repair: None,
             reconciler: None,
+            wants: None,
+            expiry: None,
             owed: 0,
             settled: None,
             left: 0,

@@ -425,7 +425,7 @@ impl Batch {
     pub fn entries(&self, hash: Hash) -> Result<Hashed, BatchError> {
         if self.codec != Codec::Pack {
             let rows = self.rows(hash)?;
-            return (0..rows.len()).map(|position| Ok((rows.entry(position)?, None))).collect();
+            return (0..self.count()).map(|position| Ok((rows.entry(position)?, None))).collect();
         }
         let entries = pack::decode(&self.body, self.count(), &self.places, hash)?;
         let mut total = 0;
@@ -446,7 +446,7 @@ impl Batch {
         Ok(entries)
     }
 
-    /// Brings the body into rows and finds where each entry begins.
+    /// Inflates the body, to read single entries of it.
     ///
     /// # Errors
     /// As [`Batch::entries`].
@@ -456,12 +456,9 @@ impl Batch {
             Codec::RowsZstd => zstd::bulk::decompress(&self.body, BATCH_INFLATED_BYTES_MAX)
                 .map_err(|_| BatchError::Malformed)?,
             Codec::Pack => {
-                let mut rows = Rows { bytes: Vec::new(), ends: Vec::new() };
-                for (entry, _) in self.entries(hash)? {
-                    minicbor::encode(&entry, &mut rows.bytes).expect("encoding into memory cannot fail");
-                    rows.ends.push(rows.bytes.len());
-                }
-                return Ok(rows);
+                let entries: Vec<_> = self.entries(hash)?.into_iter().map(|(entry, _)| entry).collect();
+                let bytes_max = entries.iter().map(|entry| bytes_at_most(entry).min(ENTRY_BYTES_MAX)).sum();
+                return Ok(Rows::Decoded { entries, bytes_max });
             }
         };
         let mut ends = Vec::new();
@@ -477,7 +474,7 @@ impl Batch {
         if start != bytes.len() {
             return Err(BatchError::Malformed);
         }
-        Ok(Rows { bytes, ends })
+        Ok(Rows::Encoded { bytes, ends })
     }
 
     /// How many entries the header announces.
@@ -486,37 +483,48 @@ impl Batch {
     }
 }
 
-/// A batch's body, inflated: entries are decoded one at a time.
+/// A batch's body, inflated: rows are decoded one at a time, what was packed is decoded already.
 #[derive(Debug, Clone)]
-pub struct Rows {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+pub enum Rows {
+    /// Rows, one behind the other, and where each ends.
+    Encoded {
+        /// The rows.
+        bytes: Vec<u8>,
+        /// Their ends.
+        ends: Vec<usize>,
+    },
+    /// Entries, and the most bytes that they have as rows.
+    Decoded {
+        /// The entries.
+        entries: Vec<Entry>,
+        /// Bytes.
+        bytes_max: usize,
+    },
 }
 
 impl Rows {
-    /// How many entries there are.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes of all of them.
+    /// Bytes that they hold in memory, about.
     pub fn bytes(&self) -> usize {
-        self.bytes.len()
+        match self {
+            Self::Encoded { bytes, .. } => bytes.len(),
+            Self::Decoded { bytes_max, .. } => *bytes_max,
+        }
     }
 
-    /// Decodes the entry at `position`, from 0.
+    /// The entry at `position`, from 0.
     ///
     /// # Errors
     /// There is none, it is malformed, or its change is over a limit.
     pub fn entry(&self, position: usize) -> Result<Entry, BatchError> {
-        let end = *self.ends.get(position).ok_or(BatchError::Malformed)?;
-        let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let entry = minicbor::decode(&self.bytes[start..end]).map_err(|_| BatchError::Malformed)?;
+        let (bytes, ends) = match self {
+            Self::Decoded { entries, .. } => {
+                return entries.get(position).cloned().ok_or(BatchError::Malformed);
+            }
+            Self::Encoded { bytes, ends } => (bytes, ends),
+        };
+        let end = *ends.get(position).ok_or(BatchError::Malformed)?;
+        let start = position.checked_sub(1).map_or(0, |before| ends[before]);
+        let entry = minicbor::decode(&bytes[start..end]).map_err(|_| BatchError::Malformed)?;
         if let Some(change) = Entry::change(&entry) {
             limits(change)?;
         }
@@ -721,7 +729,7 @@ mod tests {
                 read.entries(name).expect("decodes").into_iter().map(|(entry, _)| entry).collect();
             assert_eq!(plain, entries);
             let rows = read.rows(name).expect("has rows");
-            assert_eq!(rows.len(), entries.len());
+            assert!(rows.entry(entries.len()).is_err());
             for (position, entry) in entries.iter().enumerate() {
                 assert_eq!(rows.entry(position).as_ref(), Ok(entry));
                 assert!(entry.change().is_none() || bytes_at_most(entry) >= entry_bytes(entry));

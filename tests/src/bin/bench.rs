@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use serde_json::{Value, json};
 use tests::{
+    bench::fleet,
     crossing::{self, Extent, Line},
     packing::{Log, compressed, floor},
     people::{self, Order, Region, ndjson},
@@ -25,7 +26,10 @@ struct Arguments {
     /// How many cases a van and the hub hold.
     #[arg(long, default_value_t = 100_000)]
     cases: usize,
-    /// A tenth of the cases: an impression within minutes.
+    /// How many vans come at once.
+    #[arg(long, default_value_t = 500)]
+    vans: usize,
+    /// A tenth of the cases and vans: an impression within minutes.
     #[arg(long)]
     quick: bool,
     /// Only these parts.
@@ -45,6 +49,8 @@ enum Part {
     Link,
     /// Many cases on a van and at the hub.
     Cases,
+    /// Many vans at once: minutes.
+    Fleet,
 }
 
 /// One line of the table.
@@ -56,6 +62,8 @@ struct Figure {
     goal: Option<f64>,
     unit: &'static str,
     kind: &'static str,
+    /// Whether the goal is the least, not the most.
+    is_rate: bool,
 }
 
 const STEP_LIMIT: Duration = Duration::from_secs(1_800);
@@ -74,6 +82,9 @@ fn main() -> anyhow::Result<()> {
     }
     if is_wanted(Part::Cases) {
         figures.extend(measure(cases)?);
+    }
+    if is_wanted(Part::Fleet) {
+        figures.extend(fleets(if arguments.quick { arguments.vans / 10 } else { arguments.vans })?);
     }
     let mut out = io::stdout().lock();
     if arguments.json {
@@ -105,7 +116,7 @@ fn packed() -> anyhow::Result<Vec<Figure>> {
     let whole = log.bytes(0, log.entries.len());
     let mut figures = Vec::new();
     let mut add = |name: &str, value, goal, unit, kind| {
-        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind, is_rate: false });
     };
     add("entries of 2,000 cases", log.entries.len() as f64, None, "", "count");
     let each = |bytes: usize| bytes as f64 / PACKED_CASES as f64;
@@ -141,7 +152,19 @@ fn crossings(quick: bool) -> anyhow::Result<Vec<Figure>> {
     let extent = if quick { Extent { cases: 300, runs: 1 } } else { Extent { cases: 2_000, runs: 3 } };
     let mut figures = Vec::new();
     crossing::measure(extent, |Line { name, value, goal, unit, kind }| {
-        figures.push(Figure { name, value, goal, unit, kind });
+        figures.push(Figure { name, value, goal, unit, kind, is_rate: false });
+    })?;
+    Ok(figures)
+}
+
+/// Lets many vans come at once.
+fn fleets(vans: usize) -> anyhow::Result<Vec<Figure>> {
+    let extent = fleet::Extent { vans, cases: 300 };
+    let mut figures = Vec::new();
+    let tell = |step: &str| drop(writeln!(io::stderr(), "{step}"));
+    fleet::measure(extent, tell, |fleet::Line { name, value, goal, unit, kind, is_rate }| {
+        tell(&format!("{name}: {value:.1} {unit}"));
+        figures.push(Figure { name, value, goal, unit, kind, is_rate });
     })?;
     Ok(figures)
 }
@@ -160,7 +183,7 @@ fn measure(cases: usize) -> anyhow::Result<Vec<Figure>> {
     let lines = ndjson(&Region::shipped("53.02")?, &Order { seed: 1, cases, unit, day, refs: false })?;
     let mut figures = Vec::new();
     let mut add = |name: &str, value, goal, unit, kind| {
-        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind });
+        figures.push(Figure { name: name.to_owned(), value, goal, unit, kind, is_rate: false });
     };
 
     let started = Instant::now();
@@ -207,7 +230,7 @@ fn megabytes(running: &Running) -> f64 {
 
 impl Figure {
     fn holds(&self) -> bool {
-        self.goal.is_none_or(|goal| self.value <= goal)
+        self.goal.is_none_or(|goal| if self.is_rate { self.value >= goal } else { self.value <= goal })
     }
 
     fn to_json(&self) -> Value {
@@ -219,7 +242,10 @@ impl Figure {
 fn table(figures: &[Figure]) -> String {
     let rows = figures.iter().map(|figure| {
         let Figure { name, value, unit, .. } = figure;
-        let goal = figure.goal.map_or_else(String::new, |goal| format!("<= {goal} {unit}"));
+        let goal = figure.goal.map_or_else(String::new, |goal| {
+            let sign = if figure.is_rate { ">=" } else { "<=" };
+            format!("{sign} {goal} {unit}")
+        });
         let holds = if figure.goal.is_none() { "" } else { ["no", "yes"][usize::from(figure.holds())] };
         format!("| {name} | {value:.2} {unit} | {goal} | {holds} |\n")
     });

@@ -30,6 +30,8 @@ use crate::host::{control::Call, machine::Clock};
 
 /// Messages that may wait for the owner.
 pub const QUEUE_MESSAGES_MAX: usize = 256;
+/// Messages that are taken before the core is told that a timeout has come.
+const GATHERED_MAX: usize = 64;
 /// Bytes that may wait to be sent on one link.
 pub const OUTBOUND_BYTES_MAX: usize = 8 << 20;
 
@@ -267,7 +269,16 @@ impl<O: Owned> Desk<O> {
             let now = self.clock.now();
             let wait = self.owned.poll_timeout().map(|at| at.0.saturating_sub(now.tick.0));
             if wait == Some(0) {
-                self.owned.handle(now, Input::Timeout);
+                // What lies ready goes first: what it brings is stored with one commit.
+                for _ in 0..GATHERED_MAX {
+                    match messages.try_recv() {
+                        Ok(Message::Stop) => return,
+                        Ok(message) => self.take(message),
+                        Err(_) => break,
+                    }
+                    self.drain();
+                }
+                self.owned.handle(self.clock.now(), Input::Timeout);
                 self.drain();
             }
             // With nothing left to wait it still looks for a message, so that timeouts starve nobody.

@@ -24,7 +24,7 @@ pub use self::{
     },
     collision::{same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
-    project::{is_stale, refresh},
+    project::{is_stale, refresh, refresh_part, villages_of},
     search::{find, people},
     visits::{VisitRow, visit_of, visits},
 };

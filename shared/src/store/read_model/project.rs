@@ -8,9 +8,12 @@ use serde_json::json;
 use super::{collision, search};
 use crate::{
     document::{Case, History, Person, State, View, Visit, conflict},
-    id::{ChangeHash, DeviceId, DocumentId, Kind},
+    id::{ChangeHash, DeviceId, DocumentId, Kind, VillageCode},
     store::{Result, Tx, attachment, changes, id},
 };
+
+/// Documents that are brought up to date at one go.
+const DOCUMENTS_MAX: usize = 2_000;
 
 /// What a refresh has touched, for what depends on more than one document.
 #[derive(Debug, Default)]
@@ -38,23 +41,55 @@ pub fn is_stale(tx: Tx<'_>) -> Result<bool> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn refresh(tx: Tx<'_>) -> Result<()> {
-    if !is_stale(tx)? {
-        return Ok(());
-    }
-    // In the order of arrival, so that each stored batch is inflated once.
-    let mut statement = tx.prepare_cached(
-        "SELECT document FROM stale LEFT JOIN change USING (document)
-         GROUP BY document ORDER BY max(change.arrival)",
-    )?;
-    let documents = statement.query_map([], |row| id(row, 0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+    while refresh_part(tx, DOCUMENTS_MAX)? {}
+    Ok(())
+}
+
+/// Brings so many stale rows up to date at most; whether there are more.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn refresh_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
+    // What one process made lies together, as it does in the logs: each stored batch is inflated once.
+    let mut statement = tx.prepare_cached("SELECT document FROM stale ORDER BY document LIMIT ?1")?;
+    let documents =
+        statement.query_map([limit], |row| id(row, 0))?.collect::<Result<Vec<DocumentId>, _>>()?;
     let mut touched = Touched::default();
-    for document in documents {
-        project(tx, document, &mut touched)?;
+    for document in &documents {
+        project(tx, *document, &mut touched)?;
     }
     collision::mark(tx, &touched)?;
     search::index(tx, &touched)?;
-    tx.execute("DELETE FROM stale", [])?;
-    Ok(())
+    let mut done = tx.prepare_cached("DELETE FROM stale WHERE document = ?1")?;
+    for document in &documents {
+        done.execute([document.0])?;
+    }
+    Ok(documents.len() == limit && is_stale(tx)?)
+}
+
+/// The villages that a document concerns: its own, and those of the cases that name it; `None` is one that
+/// nobody knows.
+///
+/// # Errors
+/// The store fails.
+pub fn villages_of(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Option<VillageCode>>> {
+    let sql = match document.kind() {
+        Some(Kind::Case) => "SELECT village FROM case_row WHERE document = ?1",
+        Some(Kind::Person) => {
+            "SELECT village FROM person_row WHERE document = ?1
+             UNION SELECT village FROM case_row WHERE applicant = ?1
+             UNION SELECT village FROM case_row WHERE subject = ?1"
+        }
+        Some(Kind::Visit) => {
+            "SELECT village FROM visit_row WHERE document = ?1
+             UNION SELECT village FROM case_row WHERE visit = ?1"
+        }
+        None => return Ok(vec![None]),
+    };
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([document.0], |row| row.get::<_, Option<String>>(0))?;
+    let villages = rows.map(|village| Ok(village?.and_then(|village| village.parse().ok())));
+    villages.collect()
 }
 
 fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()> {
@@ -194,20 +229,20 @@ fn person_detail(person: &Person) -> String {
 
 /// Whether an agency's event, written by the hub, has every van-written change among its ancestors.
 fn is_accepted(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History) -> Result<bool> {
+    let mut accepts = case.status.events.iter().filter(|event| {
+        event.agency.is_some()
+            && event.reference.is_some()
+            && event.state >= State::Forwarded
+            && event.state != State::Cancelled
+    });
+    let Some(first) = accepts.next() else { return Ok(false) };
     let all = changes::of_document(tx, document)?;
     let written_by = |hub: bool| {
         let applied = all.iter().filter(|change| change.arrival.is_some());
         applied.filter(move |change| (change.origin.device == DeviceId::HUB) == hub).map(|change| change.hash)
     };
     let by_hub: Vec<ChangeHash> = written_by(true).collect();
-    let accepts = case.status.events.iter().filter(|event| {
-        by_hub.contains(&event.change)
-            && event.agency.is_some()
-            && event.reference.is_some()
-            && event.state >= State::Forwarded
-            && event.state != State::Cancelled
-    });
-    for event in accepts {
+    for event in std::iter::once(first).chain(accepts).filter(|event| by_hub.contains(&event.change)) {
         if let Some(past) = history.past(&[event.change])
             && written_by(false).all(|hash| past.contains(&hash))
         {

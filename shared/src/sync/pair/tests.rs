@@ -10,6 +10,7 @@ use crate::{
     store::{StoreError, Tx, read_model},
     sync::{Channel, CloseCode, Input, Output, PeerId, Replica, Role, custody, station::Station},
     time::Tick,
+    wire::{Frame, frame::FrameReader},
 };
 
 #[test]
@@ -187,4 +188,81 @@ fn a_laptop_that_connects_or_speaks_too_fast_is_sent_away_and_no_other() {
     assert!(floods[..15].iter().all(Option::is_none), "{floods:?}");
     assert!(floods.contains(&Some(CloseCode::Limit)), "{floods:?}");
     assert_eq!(greet(&mut pair, other, next()), None);
+}
+
+/// Hands over what both laptops say first, and lets no time pass.
+fn both_hand_over(pair: &mut Pair) {
+    let (now, exporter) = (pair.now, [9; 32]);
+    let hub_key = pair.hub.station().key.public();
+    for (number, van) in pair.vans.iter_mut().enumerate() {
+        let peer = PeerId(100 + number as u64);
+        let key = van.station().key.public();
+        pair.hub.handle(now, Input::Connected { peer, role: Role::Parent, key, exporter });
+        van.handle(now, Input::Connected { peer, role: Role::Child, key: hub_key, exporter });
+        while let Some(output) = van.poll_output() {
+            if let Output::Send { channel, bytes, .. } = output {
+                pair.hub.handle(now, Input::Received { peer, channel, bytes });
+            }
+        }
+    }
+}
+
+/// Who got a receipt, and who was closed.
+fn answers(hub: &mut Replica) -> (Vec<u64>, Vec<u64>) {
+    let (mut receipted, mut closed) = (Vec::new(), Vec::new());
+    while let Some(output) = hub.poll_output() {
+        match output {
+            Output::Send { peer, channel: Channel::Control, bytes } => {
+                let mut reader = FrameReader::default();
+                reader.push(&bytes);
+                while let Some(frame) = reader.poll().expect("frames") {
+                    receipted.extend(matches!(frame, Frame::Receipt(_)).then_some(peer.0));
+                }
+            }
+            Output::Close { peer, .. } => closed.push(peer.0),
+            Output::Send { .. } | Output::Event(_) => {}
+        }
+    }
+    (receipted, closed)
+}
+
+#[test]
+fn what_laptops_hand_over_at_once_is_spoken_of_once_it_is_stored() {
+    let mut pair = Pair::new();
+    for (number, name) in [(0, "Yuliana Nabuasa"), (1, "Dominggus Sae")] {
+        pair.enrol();
+        let now = pair.now;
+        record(&mut pair.vans[number], now, name, 1);
+    }
+    both_hand_over(&mut pair);
+    assert_eq!(pair.hub.arrived.len(), 2);
+    assert_eq!(answers(&mut pair.hub), (Vec::new(), Vec::new()));
+    pair.hub.handle(pair.now, Input::Timeout);
+    assert_eq!(answers(&mut pair.hub), (vec![100, 101], Vec::new()));
+}
+
+#[test]
+fn a_batch_that_breaks_the_rules_stops_none_that_came_with_it() {
+    let mut pair = Pair::new();
+    for (number, name) in [(0, "Yuliana Nabuasa"), (1, "Dominggus Sae")] {
+        pair.enrol();
+        let now = pair.now;
+        record(&mut pair.vans[number], now, name, 1);
+    }
+    both_hand_over(&mut pair);
+    pair.hub.arrived[0].batch.signature[5] ^= 1;
+    pair.hub.handle(pair.now, Input::Timeout);
+    assert_eq!(answers(&mut pair.hub), (vec![101], vec![100]));
+}
+
+#[test]
+fn what_was_handed_over_whole_is_stored_though_its_laptop_hangs_up() {
+    let mut pair = Pair::new();
+    pair.enrol();
+    let now = pair.now;
+    record(&mut pair.vans[0], now, "Yuliana Nabuasa", 1);
+    both_hand_over(&mut pair);
+    pair.hub.handle(now, Input::Disconnected { peer: PeerId(100) });
+    let tx = pair.hub.read().expect("reads");
+    assert_eq!(read_model::case_count(tx).expect("counts"), 1);
 }

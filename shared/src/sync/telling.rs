@@ -1,0 +1,159 @@
+//! When connected laptops are told: what one waits for at once, news of others gathered, many feeds in one
+//! transaction. What was handed over goes first: a receipt waits for no feed and for no row of the read model.
+
+use super::{
+    PeerId, Replica, Role,
+    feed::{self, Holdings, Listener},
+    session::{Phase, Session},
+};
+use crate::{
+    store::{StoreError, read_model},
+    time::{Now, Tick},
+};
+
+/// How long the hub gathers news before it extends the feeds of connected laptops, in milliseconds.
+const FEED_MILLISECONDS: u64 = 250;
+/// Documents that the read model takes in before the hub looks for what else has come.
+const DOCUMENTS_MAX: usize = 2_000;
+/// How long what is being handed over may keep the read model and feeds waiting, in milliseconds.
+const WAIT_MILLISECONDS: u64 = 2_000;
+/// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
+const EXPIRY_MILLISECONDS: u64 = 3_600_000;
+
+impl Replica {
+    /// Parent: has what a device has not been told written into its feed, before it hears that it is caught up.
+    pub(super) fn want_feed(&mut self, now: Now, peer: PeerId, holdings: Holdings) {
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        if !is_told(session) {
+            return;
+        }
+        // What is known of its holdings is not forgotten over something new.
+        if session.wants.is_none() || !matches!(holdings, Holdings::AsTold) {
+            session.wants = Some(holdings);
+        }
+        self.wanted_due.get_or_insert(now.tick);
+    }
+
+    /// Extends the feeds of connected laptops soon.
+    pub(super) fn news(&mut self, now: Now) {
+        if !self.sessions.is_empty() && self.news_due.is_none() {
+            self.news_due = Some(now.tick.after(FEED_MILLISECONDS));
+        }
+    }
+
+    /// When something is to be told or taken in.
+    pub(super) fn telling_due(&self) -> Option<Tick> {
+        let arrived = self.arrived.first().map(|arrived| arrived.now.tick);
+        [arrived, self.behind_due, self.wanted_due, self.news_due].into_iter().flatten().min()
+    }
+
+    /// Whether the next [`Input::Timeout`](super::Input::Timeout) tells somebody what is new, by a read model that
+    /// holds it all: what is written here before is among that.
+    pub fn is_about_to_tell(&self, now: Now) -> bool {
+        self.arrived.is_empty() && !self.is_behind() && self.wanted_due.is_some_and(|due| due <= now.tick)
+    }
+
+    /// Does one piece of what is due: what has arrived, then a part of the read model, then feeds.
+    pub(super) fn tell(&mut self, now: Now) {
+        let is_late = |due: Option<Tick>| due.is_some_and(|due| due.after(WAIT_MILLISECONDS) <= now.tick);
+        if !self.arrived.is_empty() {
+            self.take_arrived();
+            if !is_late(self.behind_due.or(self.wanted_due)) {
+                return;
+            }
+        }
+        if self.behind_due.is_some_and(|due| due <= now.tick) {
+            match self.store.commit(|tx| read_model::refresh_part(tx, DOCUMENTS_MAX)) {
+                Ok(true) if is_late(self.wanted_due) => {}
+                Ok(true) => return,
+                Ok(false) => {
+                    self.behind_due = None;
+                    return;
+                }
+                Err(error) => {
+                    // Tried again when it is read, or when more comes.
+                    self.behind_due = None;
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "bring the read model up to date"
+                    );
+                }
+            }
+        }
+        self.tell_peers(now);
+    }
+
+    fn tell_peers(&mut self, now: Now) {
+        let is_news = self.news_due.take_if(|due| *due <= now.tick).is_some();
+        let is_wanted = self.wanted_due.take_if(|due| *due <= now.tick).is_some();
+        if !is_news && !is_wanted {
+            return;
+        }
+        let listens = |session: &&Session| is_told(session) && (is_news || session.wants.is_some());
+        let peers: Vec<_> = self.sessions.values().filter(listens).map(|session| session.peer).collect();
+        self.extend_feeds(now, &peers);
+        if is_news {
+            for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
+                if let Err(error) = self.pay(peer) {
+                    self.fail(peer, error.into());
+                }
+            }
+        }
+    }
+
+    /// Parent: writes what devices have not been told into their feeds: all together, or each by itself where that
+    /// fails.
+    fn extend_feeds(&mut self, now: Now, peers: &[PeerId]) {
+        match self.try_extend(now, peers) {
+            Ok(()) => {}
+            Err(error) if peers.len() < 2 => {
+                if let Some(peer) = peers.first() {
+                    self.fail(*peer, error.into());
+                }
+            }
+            Err(_) => peers.iter().for_each(|peer| self.extend_feeds(now, &[*peer])),
+        }
+    }
+
+    fn try_extend(&mut self, now: Now, peers: &[PeerId]) -> Result<(), StoreError> {
+        let Self { store, station, registries, sessions, .. } = self;
+        let listener = |peer: &PeerId| {
+            let session = sessions.get(peer)?;
+            let listener = Listener {
+                device: session.device,
+                epoch: session.epoch,
+                unit: session.unit.as_ref()?,
+                packs: session.packs,
+                holdings: session.wants.as_ref().unwrap_or(&Holdings::AsTold),
+                expires: session.expiry.is_none_or(|due| due <= now.tick),
+            };
+            Some((*peer, listener))
+        };
+        let (peers, listeners): (Vec<_>, Vec<_>) = peers.iter().filter_map(listener).unzip();
+        if listeners.is_empty() {
+            return Ok(());
+        }
+        let logs = store.commit(|tx| feed::extend(tx, station, registries, &listeners, now))?;
+        for (peer, log) in peers.into_iter().zip(logs) {
+            let Some(session) = self.sessions.get_mut(&peer) else { continue };
+            session.wants = None;
+            if session.expiry.is_none_or(|due| due <= now.tick) {
+                session.expiry = Some(now.tick.after(EXPIRY_MILLISECONDS));
+            }
+            if session.sending.log.is_none() {
+                session.sending.log = Some((log.name, session.feed_at + 1));
+            }
+            self.pump(peer);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a feed is written for whoever is at the other end.
+fn is_told(session: &Session) -> bool {
+    session.role == Role::Parent
+        && session.phase == Phase::Linked
+        && session.accepts
+        && session.shut_out.is_none()
+        && session.unit.is_some()
+}

@@ -1,0 +1,301 @@
+//! Many vans at once against one hub: how fast what they bring is durable, and what a van costs in memory.
+//!
+//! Vans are laptops' replicas with stores of their own, enrolled before, each with a day recorded in the villages
+//! of its own unit. A record is a case with its share of people and visits: what one line of `record --file` makes.
+
+mod vans;
+mod wire;
+
+use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+
+use anyhow::{Context as _, ensure};
+use hub_server::hub::Hub;
+use shared::{
+    store::{Store, read_model},
+    sync::{Channel, Input, Output, PeerId, Replica, Role},
+    time::{Now, Tick},
+    wire::{Frame, frame::FrameReader},
+};
+use van_agent::host::{
+    home::Home,
+    machine::{self, Clock},
+    owner::Owned,
+};
+
+use self::vans::{EXPORTER, Fleet, Said};
+
+/// How many vans come, with how much.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// Vans.
+    pub vans: usize,
+    /// Cases of each.
+    pub cases: usize,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What was measured.
+    pub name: String,
+    /// How much of `unit`.
+    pub value: f64,
+    /// What it should not exceed, or, of a [`Line::is_rate`], not fall below; `None` is for information.
+    pub goal: Option<f64>,
+    /// The unit.
+    pub unit: &'static str,
+    /// `time`, `memory` or `count`.
+    pub kind: &'static str,
+    /// Whether more is better.
+    pub is_rate: bool,
+}
+
+/// Records a second, durable and receipted: of the core alone, and with the read model.
+const CORE_GOAL: f64 = 30_000.0;
+const FOLLOWED_GOAL: f64 = 15_000.0;
+/// Bytes of the hub's memory for a van.
+const VAN_BYTES_GOAL: f64 = 256.0 * 1_024.0;
+/// Vans whose batches lie ready before the hub is told that time has passed, as with its owner's thread.
+const GATHERED: usize = 16;
+
+/// Measures the hub against a fleet; each figure goes to `add` as soon as it is known, each step to `tell`.
+///
+/// # Errors
+/// A disk fails, or a van is not receipted.
+pub fn measure(extent: Extent, tell: impl Fn(&str), mut add: impl FnMut(Line)) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir().context("make a folder for the homes")?;
+    tell(&format!("fleet: {} vans record {} cases each", extent.vans, extent.cases));
+    let mut fleet = Fleet::make(folder.path(), extent)?;
+    let said = fleet.greet()?;
+    let records = (extent.vans * extent.cases) as f64;
+    let changes = fleet.changes() as f64;
+    let of_fleet = |name: &str| format!("{name}, {} vans, {} cases each", extent.vans, extent.cases);
+    let rate = |name: &str, value, goal| Line {
+        name: of_fleet(name),
+        value,
+        goal,
+        unit: "/s",
+        kind: "count",
+        is_rate: true,
+    };
+
+    tell("fleet: the core alone");
+    let alone = in_core(&folder.path().join("alone"), &fleet, &said, Follows::Not)?;
+    add(rate("hub's core alone: records receipted", records / alone.seconds, Some(CORE_GOAL)));
+    add(rate("hub's core alone: changes receipted", changes / alone.seconds, None));
+    add(rate("hub's core alone: changes, by processor time", changes / alone.processor, None));
+    tell("fleet: the core, its read model, feeds and twins");
+    let followed = in_core(&folder.path().join("followed"), &fleet, &said, Follows::Whole)?;
+    add(rate("hub with its read model: records", records / followed.seconds, Some(FOLLOWED_GOAL)));
+    add(rate("hub with its read model: changes", changes / followed.seconds, None));
+    add(rate("hub with its read model: changes, by processor time", changes / followed.processor, None));
+
+    tell("fleet: the hub's program over QUIC");
+    for line in wire::measure(&folder.path().join("wire"), fleet)? {
+        add(Line { name: of_fleet(&line.name), ..line });
+    }
+    Ok(())
+}
+
+/// What must be done before the clock stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Follows {
+    /// Every receipt is out.
+    Not,
+    /// Every receipt is out, every feed written and every row of the read model up to date.
+    Whole,
+}
+
+/// What a stretch of work took.
+struct Taken {
+    seconds: f64,
+    /// Seconds of the processor's time, which other work on the machine does not lengthen much.
+    processor: f64,
+}
+
+/// When a stretch of work began.
+struct Stretch(Instant, f64);
+
+impl Stretch {
+    fn begin() -> Self {
+        Self(Instant::now(), processor_seconds())
+    }
+
+    fn end(&self) -> Taken {
+        Taken { seconds: self.0.elapsed().as_secs_f64(), processor: processor_seconds() - self.1 }
+    }
+}
+
+/// Seconds of the processor's time that this process has used, to a hundredth; 0 where the system does not tell.
+fn processor_seconds() -> f64 {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    ticks / TICKS_PER_SECOND
+}
+
+/// Hands what the vans say first to a hub in this process; what that takes from the first batch to the end.
+fn in_core(home: &Path, fleet: &Fleet, said: &[Said], follows: Follows) -> anyhow::Result<Taken> {
+    copy_home(&fleet.hub_home, home)?;
+    match follows {
+        Follows::Not => {
+            let store = Store::open(&Home::database_in(home))?;
+            store.widen()?;
+            let mut replica = Bare(Replica::open(store, Box::new(machine::entropy))?);
+            let mut table = Table::lay(&mut replica, said)?;
+            // No time passes in which the read model would be due.
+            table.stands_at = Some(table.clock.now());
+            let stretch = Stretch::begin();
+            table.serve()?;
+            let taken = stretch.end();
+            ensure!(fleet.is_whole_in(replica.0.store().reader())?, "the hub lacks what it receipted");
+            Ok(taken)
+        }
+        Follows::Whole => {
+            let mut hub = Hub::open(&Home::open(home)?)?;
+            let mut table = Table::lay(&mut hub, said)?;
+            let stretch = Stretch::begin();
+            table.serve()?;
+            table.settle();
+            let taken = stretch.end();
+            let tx = hub.replica().store().reader();
+            ensure!(!read_model::is_stale(tx)?, "the read model is behind");
+            ensure!(read_model::case_count(tx)? == fleet.cases(), "the read model lacks cases");
+            Ok(taken)
+        }
+    }
+}
+
+/// A replica without a hub's other work.
+struct Bare(Replica);
+
+impl Owned for Bare {
+    fn handle(&mut self, now: Now, input: Input) {
+        self.0.handle(now, input);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.0.poll_output()
+    }
+
+    fn poll_timeout(&self) -> Option<Tick> {
+        self.0.poll_timeout()
+    }
+
+    fn call(&mut self, _: Now, _: van_agent::host::control::Call) {}
+}
+
+/// A hub, the vans before it, and the receipts that it has given.
+struct Table<'a, O> {
+    hub: &'a mut O,
+    clock: Clock,
+    /// Where the time does not pass.
+    stands_at: Option<Now>,
+    batches: Vec<(PeerId, Vec<Vec<u8>>)>,
+    control: BTreeMap<PeerId, FrameReader>,
+    waiting: usize,
+}
+
+impl<'a, O: Owned> Table<'a, O> {
+    /// All vans have greeted; what they bring lies ready.
+    fn lay(hub: &'a mut O, said: &[Said]) -> anyhow::Result<Self> {
+        let clock = Clock::start();
+        let mut table = Self {
+            hub,
+            clock,
+            stands_at: None,
+            batches: Vec::new(),
+            control: BTreeMap::new(),
+            waiting: said.len(),
+        };
+        for (number, said) in said.iter().enumerate() {
+            let peer = PeerId(number as u64);
+            let connected = Input::Connected { peer, role: Role::Parent, key: said.key, exporter: EXPORTER };
+            table.hub.handle(clock.now(), connected);
+            table.control.insert(peer, FrameReader::default());
+            for bytes in said.control.clone() {
+                table.hub.handle(clock.now(), Input::Received { peer, channel: Channel::Control, bytes });
+            }
+            table.batches.push((peer, said.batches.clone()));
+        }
+        table.settle();
+        table.drain()?;
+        Ok(table)
+    }
+
+    /// Hands over every batch; returns once every receipt is out.
+    fn serve(&mut self) -> anyhow::Result<()> {
+        let batches = std::mem::take(&mut self.batches);
+        for (number, (peer, parts)) in batches.into_iter().enumerate() {
+            for bytes in parts {
+                let received = Input::Received { peer, channel: Channel::Batch, bytes };
+                self.hub.handle(self.now(), received);
+                self.drain()?;
+            }
+            if number % GATHERED == GATHERED - 1 {
+                self.pass()?;
+            }
+        }
+        while self.waiting > 0 {
+            ensure!(self.pass()?, "{} vans have no receipt", self.waiting);
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        self.stands_at.unwrap_or_else(|| self.clock.now())
+    }
+
+    /// Lets due time pass; whether any was due.
+    fn pass(&mut self) -> anyhow::Result<bool> {
+        let now = self.now();
+        let is_due = self.hub.poll_timeout().is_some_and(|due| due <= now.tick);
+        if is_due {
+            self.hub.handle(now, Input::Timeout);
+            self.drain()?;
+        }
+        Ok(is_due)
+    }
+
+    /// Lets time pass until nothing is due any more.
+    fn settle(&mut self) {
+        let mut now = self.clock.now();
+        while let Some(due) = self.hub.poll_timeout() {
+            now.tick = now.tick.max(due);
+            self.hub.handle(now, Input::Timeout);
+            while self.hub.poll_output().is_some() {}
+        }
+    }
+
+    fn drain(&mut self) -> anyhow::Result<()> {
+        while let Some(output) = self.hub.poll_output() {
+            match output {
+                Output::Send { peer, channel: Channel::Control, bytes } => {
+                    let reader = self.control.get_mut(&peer).context("a van")?;
+                    reader.push(&bytes);
+                    while let Some(frame) = reader.poll()? {
+                        if matches!(frame, Frame::Receipt(_)) {
+                            self.waiting = self.waiting.checked_sub(1).context("more receipts than vans")?;
+                        }
+                    }
+                }
+                Output::Close { reason, .. } => anyhow::bail!("the hub hung up: {reason}"),
+                Output::Send { .. } | Output::Event(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies the files of a home whose programs have ended.
+fn copy_home(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        if file.file_type()?.is_file() {
+            fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}

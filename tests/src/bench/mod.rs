@@ -1,0 +1,3 @@
+//! What the benchmark measures, one group a module.
+
+pub mod fleet;
