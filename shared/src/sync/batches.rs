@@ -211,7 +211,10 @@ impl Replica {
         });
         if done {
             self.end_if_left_behind(peer)?;
-            self.extend_feed(now, peer, &Holdings::AsTold);
+            // After the receipt has left: the feed waits for the read model.
+            if let Some(session) = self.sessions.get_mut(&peer) {
+                session.feed_due = Some(now.tick);
+            }
         }
         if tally.new > 0 {
             self.news(now);
@@ -264,7 +267,8 @@ impl Replica {
 
     /// Parent: writes what a device has not been told into its feed.
     pub(super) fn extend_feed(&mut self, now: Now, peer: PeerId, holdings: &Holdings) {
-        let Some(session) = self.sessions.get(&peer) else { return };
+        let Some(session) = self.sessions.get_mut(&peer) else { return };
+        session.feed_due = None;
         let is_told = session.accepts && session.shut_out.is_none();
         if session.role != Role::Parent || session.phase != Phase::Linked || !is_told {
             return;
@@ -306,6 +310,7 @@ impl Replica {
                 .filter(|log| log::signed_head(store.reader(), log).is_ok_and(|head| head < log.head.index));
             if let Some(log) = unsigned {
                 store.commit(|tx| station.sign_log(tx, &log))?;
+                self.prepared = None;
             }
         }
         loop {

@@ -102,6 +102,10 @@ impl Pair {
             let up: VecDeque<_> = std::iter::from_fn(|| self.vans[van].poll_output()).collect();
             let down: VecDeque<_> = std::iter::from_fn(|| self.hub.poll_output()).collect();
             if up.is_empty() && down.is_empty() {
+                if self.hub.poll_timeout().is_some_and(|due| due <= self.now.tick) {
+                    self.hub.handle(self.now, Input::Timeout);
+                    continue;
+                }
                 break;
             }
             for output in up {

@@ -110,7 +110,8 @@ impl Replica {
     pub(super) fn say_caught_up(&mut self, peer: PeerId) -> Result<(), StoreError> {
         let durable = self.durable(peer)?.unwrap_or(0);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
-        if session.role != Role::Parent || session.repair.is_some() || durable < session.announced {
+        let is_open = session.repair.is_some() || session.feed_due.is_some();
+        if session.role != Role::Parent || is_open || durable < session.announced {
             return Ok(());
         }
         let Some((_, next)) = session.sending.log else { return Ok(()) };

@@ -19,7 +19,7 @@ use crate::{
     registry::Registries,
     store::{self, Result, Store, StoreError, changes, devices, feeds, log, read_model, registries},
     time::{Now, Tick},
-    wire::batch::{Entry, LogName},
+    wire::batch::{Batch, Entry, LogName},
 };
 
 /// How long the hub gathers news before it extends the feeds of connected laptops, in milliseconds.
@@ -38,6 +38,8 @@ pub struct Replica {
     pub(super) ticket: Option<Ticket>,
     pub(super) feeds_due: Option<Tick>,
     pub(super) draining: bool,
+    /// A laptop's unsigned batches as they will be signed, with the head of the log that they were made of.
+    pub(super) prepared: Option<(log::Log, Vec<Batch>)>,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
     pub(super) allowance: Option<u64>,
 }
@@ -123,6 +125,7 @@ impl Replica {
             ticket: None,
             feeds_due: None,
             draining: false,
+            prepared: None,
             allowance: None,
         }
     }
@@ -286,7 +289,8 @@ impl Replica {
     /// When `handle` wants to be called with [`Input::Timeout`].
     pub fn poll_timeout(&self) -> Option<Tick> {
         let deadlines = self.sessions.values().filter_map(|session| session.deadline);
-        deadlines.chain(self.feeds_due).min()
+        let feeds = self.sessions.values().filter_map(|session| session.feed_due);
+        deadlines.chain(feeds).chain(self.feeds_due).min()
     }
 
     fn connected(&mut self, now: Now, peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32]) {
@@ -320,13 +324,17 @@ impl Replica {
         for peer in peers {
             self.close(peer, CloseCode::Limit, "no word within ten seconds".to_owned());
         }
-        if self.feeds_due.is_some_and(|due| due <= now.tick) {
+        let is_due = |due: Option<Tick>| due.is_some_and(|due| due <= now.tick);
+        let all = is_due(self.feeds_due);
+        if all {
             self.feeds_due = None;
-            for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
-                self.extend_feed(now, peer, &Holdings::AsTold);
-                if let Err(error) = self.pay(peer) {
-                    self.fail(peer, error.into());
-                }
+        }
+        let due = |session: &&Session| all || is_due(session.feed_due);
+        let peers: Vec<_> = self.sessions.values().filter(due).map(|session| session.peer).collect();
+        for peer in peers {
+            self.extend_feed(now, peer, &Holdings::AsTold);
+            if let Err(error) = self.pay(peer) {
+                self.fail(peer, error.into());
             }
         }
     }

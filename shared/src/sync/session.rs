@@ -64,6 +64,8 @@ pub(super) struct Session {
     pub(super) shut_out: Option<Standing>,
     /// Parent: the feed's entry that the child holds last.
     pub(super) feed_at: u64,
+    /// Parent: when the feed is to be extended, where what was sent before goes out first.
+    pub(super) feed_due: Option<Tick>,
     /// Parent: the newest dictionary of packed batches that the child knows; `None` where it reads rows alone.
     pub(super) packs: Option<u8>,
     /// The part of our next batch that the peer holds.
@@ -132,6 +134,7 @@ impl Session {
             accepts: role == Role::Child,
             shut_out: None,
             feed_at: 0,
+            feed_due: None,
             packs: None,
             resume: None,
             readers: BTreeMap::new(),
