@@ -9,7 +9,7 @@ use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
     feed::Holdings,
     intake::Intake,
-    session::{Phase, Session},
+    session::{HELLO_KNOWN_MILLISECONDS, Phase, Session},
     station::{Life, Station},
     writing::Writing,
 };
@@ -294,7 +294,10 @@ impl Replica {
     }
 
     fn connected(&mut self, now: Now, peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32]) {
-        let session = Session::new(peer, role, key, exporter, now.tick);
+        let mut session = Session::new(peer, role, key, exporter, now.tick);
+        if role == Role::Parent && devices::by_key(self.store.reader(), &key).is_ok_and(|row| row.is_some()) {
+            session.deadline = Some(now.tick.after(HELLO_KNOWN_MILLISECONDS));
+        }
         self.sessions.insert(peer, session);
         match role {
             Role::Parent if self.draining => {
@@ -322,7 +325,7 @@ impl Replica {
         let late = |session: &&Session| session.deadline.is_some_and(|deadline| deadline <= now.tick);
         let peers: Vec<_> = self.sessions.values().filter(late).map(|session| session.peer).collect();
         for peer in peers {
-            self.close(peer, CloseCode::Limit, "no word within ten seconds".to_owned());
+            self.close(peer, CloseCode::Limit, "the first words did not come in time".to_owned());
         }
         let is_due = |due: Option<Tick>| due.is_some_and(|due| due <= now.tick);
         let all = is_due(self.feeds_due);

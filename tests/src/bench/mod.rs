@@ -5,6 +5,7 @@
 
 pub mod cases;
 mod crossing;
+pub mod day;
 pub mod fleet;
 pub mod link;
 pub mod pack;
@@ -22,6 +23,8 @@ pub enum Group {
     Pack,
     /// Exchanges over thin links, beside an HTTPS PUT of the same cases.
     Link,
+    /// A day's exchange, one with nothing new, edits on both sides, an upload that is cut.
+    Day,
     /// What QUIC's settings are worth on thin links.
     Settings,
     /// Many vans at one hub.
@@ -32,7 +35,7 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 5] = [Self::Pack, Self::Link, Self::Settings, Self::Fleet, Self::Cases];
+    pub const ALL: [Self; 6] = [Self::Pack, Self::Link, Self::Day, Self::Settings, Self::Fleet, Self::Cases];
 
     /// Measures the group's figures.
     ///
@@ -42,6 +45,7 @@ impl Group {
         match self {
             Self::Pack => pack::measure(scale),
             Self::Link => link::measure(scale),
+            Self::Day => day::measure(scale),
             Self::Settings => settings::measure(scale),
             Self::Fleet => fleet::measure(scale),
             Self::Cases => cases::measure(scale),

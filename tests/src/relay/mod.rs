@@ -469,7 +469,7 @@ mod tests {
         client.send_to(b"before", relay.addr()).unwrap();
         assert_eq!(receive(&target).0, b"before");
         let up = Duration::from_secs(3_600);
-        let outages = Outages::Cycle { up, down: up };
+        let outages = Outages::Cycle { up, down: up, begun: Duration::ZERO };
         let shape = Shape { delay: Duration::from_millis(30), ..Shape::CLEAN };
         relay.reshape(Profile { outages, ..Profile::even(shape) }, 2);
         assert_eq!(relay.stats().up.offered, Tally::default());

@@ -361,7 +361,7 @@ impl World {
         let honest = machines.iter().all(|machine| self.machines[*machine].kind != Kind::Hostile);
         let wrong = matches!(code, CloseCode::Protocol | CloseCode::Limit | CloseCode::Internal)
             // Whoever dialled may have died before the first word.
-            && reason != "no word within ten seconds";
+            && reason != "the first words did not come in time";
         ensure!(!(honest && wrong), "{} closes {code:?}: {reason}", self.machines[number].name);
         Ok(())
     }
