@@ -56,8 +56,8 @@ fn nothing_new() -> anyhow::Result<Figure> {
     let district = District::found()?;
     let delay = Duration::from_secs(1);
     district.sync(Profile::even(Shape { delay, ..Shape::CLEAN }), 1)?;
-    let last =
-        district.relay.passages().iter().filter(|packet| packet.direction == Direction::Down).last().copied();
+    let packets = district.relay.passages();
+    let last = packets.iter().rfind(|packet| packet.direction == Direction::Down);
     let ended = last.and_then(|packet| packet.arrives).context("find the hub's last packet")?;
     let round_trips = (ended.as_secs_f64() / (2.0 * delay.as_secs_f64())).floor();
     let name = "nothing new: round trips in all (handshake, one exchange, goodbye)";

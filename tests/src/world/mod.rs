@@ -297,6 +297,10 @@ impl World {
             // Nobody is there any more; the end will learn of it.
             None => return Ok(()),
         };
+        if let Some(replica) = self.machines[machine].replica.as_mut().filter(|_| role == Role::Child) {
+            // As a laptop does while it dials.
+            replica.prepare()?;
+        }
         self.handle(machine, Input::Connected { peer: PeerId(number), role, key, exporter })
     }
 
