@@ -3,10 +3,9 @@
 //! In reading order: [`random`] makes chance repeatable; [`people`] invents citizens and their cases;
 //! [`relay`] is a link to test on; [`process`] runs the real programs. [`world`] simulates hub and vans with
 //! everything that goes wrong as [`fault`] has it, and [`model`] says what must hold. [`packing`] weighs what a
-//! van's log needs on the wire, and [`crossing`] what thin links cost; [`bench`] is what else is measured.
+//! van's log needs on the wire, and [`bench`] measures what the project promises.
 
 pub mod bench;
-pub mod crossing;
 pub mod demo;
 pub mod fault;
 pub mod model;

@@ -160,6 +160,9 @@ pub struct Report {
     pub received: u64,
     /// Changes that a receipt covers since.
     pub receipted: u64,
+    /// Seconds from the beginning until the newest of those receipts was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipted_seconds: Option<f64>,
     /// Refusals learnt.
     pub quarantined: u64,
     /// Changes left to send.
@@ -407,6 +410,11 @@ impl Keeper {
             networks: Networks::load(&self.home),
             now: self.clock.now().wall,
         };
+        if purpose == Purpose::Sync {
+            let owner = self.owner.clone();
+            // Beside the handshake; whoever says hello then waits for it.
+            tokio::spawn(async move { prepare(&owner).await });
+        }
         // Whoever was told goodbye need not be told.
         let mut closed_there = false;
         match self.dial(&caller, purpose, &target.addresses).await {
@@ -515,8 +523,12 @@ impl Keeper {
                 }
                 event = self.events.recv() => {
                     let Some(event) = event else { continue };
+                    let receipted = report.receipted;
                     let stage = self.event(event, report);
                     measure(&caller.meter, report, started);
+                    if report.receipted > receipted {
+                        report.receipted_seconds = Some(report.seconds);
+                    }
                     match stage {
                         Stage::Same => {}
                         Stage::Facts if stay == Stay::Leave => {}
@@ -593,6 +605,14 @@ impl Keeper {
             Event::Linked { .. } | Event::HubRewound { .. } | Event::AnotherLife { .. } => {}
         }
         Stage::Same
+    }
+}
+
+/// Has the owner pack what it will send.
+async fn prepare(owner: &Handle<Agent>) {
+    let prepared = owner.run(|agent, _| agent.replica_mut().prepare()).await;
+    if let Ok(Err(error)) = prepared {
+        tracing::debug!(error = &error as &dyn std::error::Error, "pack what is to be sent");
     }
 }
 

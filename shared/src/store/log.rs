@@ -384,30 +384,37 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn sign(tx: Tx<'_>, log: &Log, packs: Option<u8>, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
-    let mut statement =
-        tx.prepare("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
-    let unsigned = statement.query_map([log.row], |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
-    let Some(&first) = unsigned.first() else { return Ok(()) };
-    let mut before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
+    let signed = signed(tx, log, packs, sign)?;
+    put_signed(tx, log, &signed)
+}
+
+/// What [`sign`] would put in the place of the unsigned batches; writes nothing.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn signed(
+    tx: Tx<'_>,
+    log: &Log,
+    packs: Option<u8>,
+    sign: impl Fn(&[u8]) -> Vec<u8>,
+) -> Result<Vec<Batch>> {
+    let unsigned = unsigned(tx, log)?;
+    let Some(&first) = unsigned.first() else { return Ok(Vec::new()) };
+    let before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
+    let mut signing = Signing { tx, log, packs, sign, next: (first, before), signed: Vec::new() };
     let mut open = Hashed::new();
     let mut bytes = 0;
-    let mut start = first;
     let ratio_max = if packs.is_some() { PACKED_RATIO } else { ROWS_RATIO };
     let mut ratio = ratio_max;
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
-        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
-            .execute(params![log.row, first])?;
-        tx.bodies.borrow_mut().forget(log.row, first);
         for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
             let size = batch::entry_bytes(&entry);
             // By what rows have packed to so far; what turns out larger is split when it is written.
             let full = (bytes + size) / ratio > BATCH_BYTES_MAX || bytes + size > BATCH_INFLATED_BYTES_MAX;
             if open.len() >= BATCH_ENTRIES_MAX || full {
-                let written = write_signed(tx, log, (start, before), &open, packs, &sign)?;
-                before = written.chain;
-                ratio = (bytes / written.bytes.max(1)).clamp(1, ratio_max);
-                start += open.len() as u64;
+                let written = signing.add(&open)?;
+                ratio = (bytes / written.max(1)).clamp(1, ratio_max);
                 open.clear();
                 bytes = 0;
             }
@@ -416,8 +423,33 @@ pub fn sign(tx: Tx<'_>, log: &Log, packs: Option<u8>, sign: impl Fn(&[u8]) -> Ve
             open.push((entry, hash));
         }
     }
-    write_signed(tx, log, (start, before), &open, packs, &sign)?;
-    Ok(())
+    signing.add(&open)?;
+    Ok(signing.signed)
+}
+
+/// Puts signed batches in the place of the unsigned ones that they were made of.
+///
+/// # Errors
+/// The store fails, or the batches are not those of the log's unsigned end.
+pub fn put_signed(tx: Tx<'_>, log: &Log, signed: &[Batch]) -> Result<()> {
+    let (Some(first), Some(last)) = (signed.first(), signed.last()) else { return Ok(()) };
+    let unsigned = unsigned(tx, log)?;
+    if unsigned.first() != Some(&first.first) || last.last != log.head.index || last.chain != log.head.chain {
+        return Err(damaged("batch"));
+    }
+    for first in unsigned {
+        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
+            .execute(params![log.row, first])?;
+        tx.bodies.borrow_mut().forget(log.row, first);
+    }
+    signed.iter().try_for_each(|batch| insert(tx, log.row, batch))
+}
+
+/// Where the unsigned batches of `log` begin.
+fn unsigned(tx: Tx<'_>, log: &Log) -> Result<Vec<u64>> {
+    let mut statement =
+        tx.prepare_cached("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
+    Ok(statement.query_map([log.row], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
 fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<u8>) -> Body {
@@ -427,46 +459,40 @@ fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Optio
     }
 }
 
-/// What [`write_signed`] wrote.
-struct Written {
-    /// The chain at the end.
-    chain: Chain,
-    /// Encoded bytes.
-    bytes: usize,
+/// The signed batches of a log while they are made.
+struct Signing<'a, S> {
+    tx: Tx<'a>,
+    log: &'a Log,
+    packs: Option<u8>,
+    sign: S,
+    /// The entry that comes next, and the chain before it.
+    next: (u64, Chain),
+    signed: Vec<Batch>,
 }
 
-/// Writes `entries` from index `first` as signed batches.
-fn write_signed(
-    tx: Tx<'_>,
-    log: &Log,
-    (first, before): (u64, Chain),
-    entries: &[(Entry, Option<ChangeHash>)],
-    packs: Option<u8>,
-    sign: &impl Fn(&[u8]) -> Vec<u8>,
-) -> Result<Written> {
-    if entries.is_empty() {
-        return Ok(Written { chain: before, bytes: 0 });
+impl<S: Fn(&[u8]) -> Vec<u8>> Signing<'_, S> {
+    /// Adds `entries`, which come next, as one batch, or as more where it would be too large. Returns how many bytes
+    /// they are encoded.
+    fn add(&mut self, entries: &[(Entry, Option<ChangeHash>)]) -> Result<usize> {
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let (first, before) = self.next;
+        let places = parents_before(self.tx, self.log, first, entries)?;
+        let Body { codec, bytes, places } = encode(entries, &places, self.packs);
+        if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
+            let (left, right) = entries.split_at(entries.len() / 2);
+            return Ok(self.add(left)? + self.add(right)?);
+        }
+        let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
+        let last = first + entries.len() as u64 - 1;
+        let log = self.log.name;
+        let signature = (self.sign)(&Batch::signed_message(&log, last, chain));
+        let size = bytes.len();
+        self.signed.push(Batch { log, first, last, before, chain, codec, body: bytes, signature, places });
+        self.next = (last + 1, chain);
+        Ok(size)
     }
-    let places = parents_before(tx, log, first, entries)?;
-    let Body { codec, bytes, places } = encode(entries, &places, packs);
-    if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
-        let (left, right) = entries.split_at(entries.len() / 2);
-        let left_written = write_signed(tx, log, (first, before), left, packs, sign)?;
-        let middle = (first + left.len() as u64, left_written.chain);
-        let written = write_signed(tx, log, middle, right, packs, sign)?;
-        return Ok(Written { bytes: left_written.bytes + written.bytes, ..written });
-    }
-    let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
-    let last = first + entries.len() as u64 - 1;
-    let signature = sign(&Batch::signed_message(&log.name, last, chain));
-    let written = Written { chain, bytes: bytes.len() };
-    let log_name = log.name;
-    insert(
-        tx,
-        log.row,
-        &Batch { log: log_name, first, last, before, chain, codec, body: bytes, signature, places },
-    )?;
-    Ok(written)
 }
 
 /// The parents of `entries` that stand in `log` before entry `first`. A feed names none: it is cut at its

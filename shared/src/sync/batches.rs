@@ -229,6 +229,7 @@ impl Replica {
                 .filter(|log| log::signed_head(store.reader(), log).is_ok_and(|head| head < log.head.index));
             if let Some(log) = unsigned {
                 store.commit(|tx| station.sign_log(tx, &log))?;
+                self.prepared = None;
             }
         }
         loop {

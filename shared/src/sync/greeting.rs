@@ -52,12 +52,28 @@ impl Replica {
         }
     }
 
+    /// Packs and signs what is not signed yet, in memory alone, so that the next greeting need not. It is work for the
+    /// time in which a connection is made.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn prepare(&mut self) -> Result<(), StoreError> {
+        let tx = self.store.reader();
+        let Some(log) = log::find(tx, &self.station.log())? else { return Ok(()) };
+        if self.prepared.as_ref().is_none_or(|(of, _)| *of != log) {
+            let signed = self.station.signed_log(tx, &log)?;
+            self.prepared = Some((log, signed));
+        }
+        Ok(())
+    }
+
     /// Says hello; `again` on a connection where the hub still holds back batches of an earlier life.
     pub(super) fn hello(&mut self, now: Now, peer: PeerId, again: bool) -> Result<(), Fault> {
         if self.station.place.is_none() {
             return Err(protocol("this laptop is not enrolled: run `van-agent enroll TICKET`"));
         }
         let own = self.station.log();
+        let prepared = self.prepared.take();
         let (log, receipt, resting) = self.store.commit(|tx| {
             let log = log::find_or_begin(tx, &own)?;
             let receipted = devices::receipted(tx, own.epoch)?;
@@ -67,7 +83,10 @@ impl Replica {
             let receipted = receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             // Signed batches may be under way from an earlier connection; unsigned ones never were.
             let resting = !again && log::signed_head(tx, &log)? <= receipted;
-            self.station.sign_log(tx, &log)?;
+            match prepared.filter(|(of, _)| *of == log) {
+                Some((_, signed)) => log::put_signed(tx, &log, &signed)?,
+                None => self.station.sign_log(tx, &log)?,
+            }
             Ok::<_, StoreError>((log, receipt, resting))
         })?;
         let tx = self.store.reader();

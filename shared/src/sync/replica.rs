@@ -9,7 +9,7 @@ use super::{
     CloseCode, Event, Input, Output, PeerId, Role,
     intake::Intake,
     rates::Rates,
-    session::{Phase, Session},
+    session::{HELLO_KNOWN_MILLISECONDS, Phase, Session},
     station::{Life, Station},
     together::Arrived,
     writing::Writing,
@@ -20,7 +20,7 @@ use crate::{
     registry::Registries,
     store::{self, Result, Store, StoreError, changes, devices, feeds, log, read_model, registries},
     time::{Now, Tick},
-    wire::batch::{Entry, LogName},
+    wire::batch::{Batch, Entry, LogName},
 };
 
 /// A machine's whole state, in memory and on disk.
@@ -44,6 +44,8 @@ pub struct Replica {
     pub(super) wanted_due: Option<Tick>,
     pub(super) news_due: Option<Tick>,
     pub(super) draining: bool,
+    /// A laptop's unsigned batches as they will be signed, with the head of the log that they were made of.
+    pub(super) prepared: Option<(log::Log, Vec<Batch>)>,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
     pub(super) allowance: Option<u64>,
 }
@@ -133,6 +135,7 @@ impl Replica {
             wanted_due: None,
             news_due: None,
             draining: false,
+            prepared: None,
             allowance: None,
         }
     }
@@ -305,7 +308,10 @@ impl Replica {
     }
 
     fn connected(&mut self, now: Now, peer: PeerId, role: Role, key: PublicKey, exporter: [u8; 32]) {
-        let session = Session::new(peer, role, key, exporter, now.tick);
+        let mut session = Session::new(peer, role, key, exporter, now.tick);
+        if role == Role::Parent && devices::by_key(self.store.reader(), &key).is_ok_and(|row| row.is_some()) {
+            session.deadline = Some(now.tick.after(HELLO_KNOWN_MILLISECONDS));
+        }
         self.sessions.insert(peer, session);
         match role {
             Role::Parent if self.draining => {
@@ -336,7 +342,7 @@ impl Replica {
         let late = |session: &&Session| session.deadline.is_some_and(|deadline| deadline <= now.tick);
         let peers: Vec<_> = self.sessions.values().filter(late).map(|session| session.peer).collect();
         for peer in peers {
-            self.close(peer, CloseCode::Limit, "no word within ten seconds".to_owned());
+            self.close(peer, CloseCode::Limit, "the first words did not come in time".to_owned());
         }
         self.tell(now);
     }

@@ -8,7 +8,7 @@ use crate::{
         log::{self, Log},
     },
     wire::{
-        batch::{LogName, Reader},
+        batch::{Batch, LogName, Reader},
         pack,
     },
 };
@@ -162,7 +162,16 @@ impl Station {
     /// # Errors
     /// The store fails or is damaged.
     pub fn sign_log(&self, tx: Tx<'_>, log: &Log) -> Result<()> {
-        log::sign(tx, log, self.packs, |message| self.key.sign(Context::LogHead, message).0.to_vec())
+        let signed = self.signed_log(tx, log)?;
+        log::put_signed(tx, log, &signed)
+    }
+
+    /// What [`Station::sign_log`] would put in the place of the unsigned batches; writes nothing.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn signed_log(&self, tx: Tx<'_>, log: &Log) -> Result<Vec<Batch>> {
+        log::signed(tx, log, self.packs, |message| self.key.sign(Context::LogHead, message).0.to_vec())
     }
 
     /// Its number; 0 before it is enrolled, and of a hub.

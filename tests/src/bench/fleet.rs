@@ -23,6 +23,7 @@ use van_agent::host::{
 };
 
 use self::vans::{EXPORTER, Fleet, Said};
+use super::{Figure, Kind, Scale};
 
 /// How many vans come, with how much.
 #[derive(Debug, Clone, Copy)]
@@ -33,23 +34,6 @@ pub struct Extent {
     pub cases: usize,
 }
 
-/// One line of the table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// What was measured.
-    pub name: String,
-    /// How much of `unit`.
-    pub value: f64,
-    /// What it should not exceed, or, of a [`Line::is_rate`], not fall below; `None` is for information.
-    pub goal: Option<f64>,
-    /// The unit.
-    pub unit: &'static str,
-    /// `time`, `memory` or `count`.
-    pub kind: &'static str,
-    /// Whether more is better.
-    pub is_rate: bool,
-}
-
 /// Records a second, durable and receipted: of the core alone, and with the read model.
 const CORE_GOAL: f64 = 30_000.0;
 const FOLLOWED_GOAL: f64 = 15_000.0;
@@ -58,43 +42,45 @@ const VAN_BYTES_GOAL: f64 = 256.0 * 1_024.0;
 /// Vans whose batches lie ready before the hub is told that time has passed, as with its owner's thread.
 const GATHERED: usize = 16;
 
-/// Measures the hub against a fleet; each figure goes to `add` as soon as it is known, each step to `tell`.
+/// Vans that come at once, and cases of each.
+const VANS: usize = 500;
+const CASES: usize = 300;
+/// Vans where minutes must do.
+const VANS_QUICK: usize = 50;
+
+/// Measures the hub against a fleet.
 ///
 /// # Errors
-/// A disk fails, or a van is not receipted.
-pub fn measure(extent: Extent, tell: impl Fn(&str), mut add: impl FnMut(Line)) -> anyhow::Result<()> {
+/// A disk fails, or a program.
+pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
+    let extent = Extent { vans: if scale.quick { VANS_QUICK } else { VANS }, cases: CASES };
     let folder = tempfile::tempdir().context("make a folder for the homes")?;
-    tell(&format!("fleet: {} vans record {} cases each", extent.vans, extent.cases));
+    eprintln!("fleet: {} vans record {} cases each", extent.vans, extent.cases);
     let mut fleet = Fleet::make(folder.path(), extent)?;
     let said = fleet.greet()?;
     let records = (extent.vans * extent.cases) as f64;
     let changes = fleet.changes() as f64;
-    let of_fleet = |name: &str| format!("{name}, {} vans, {} cases each", extent.vans, extent.cases);
-    let rate = |name: &str, value, goal| Line {
-        name: of_fleet(name),
-        value,
-        goal,
-        unit: "/s",
-        kind: "count",
-        is_rate: true,
-    };
+    let name = |name: &str| format!("{} vans, {} cases each: {name}", extent.vans, extent.cases);
+    let rate = |what: &str, value: f64| Figure::new(name(what), value, "/s", Kind::Count);
 
-    tell("fleet: the core alone");
+    eprintln!("fleet: the core alone");
     let alone = in_core(&folder.path().join("alone"), &fleet, &said, Follows::Not)?;
-    add(rate("hub's core alone: records receipted", records / alone.seconds, Some(CORE_GOAL)));
-    add(rate("hub's core alone: changes receipted", changes / alone.seconds, None));
-    add(rate("hub's core alone: changes, by processor time", changes / alone.processor, None));
-    tell("fleet: the core, its read model, feeds and twins");
+    let mut figures = vec![
+        rate("core alone, records receipted", records / alone.seconds).at_least(CORE_GOAL),
+        rate("core alone, changes receipted", changes / alone.seconds),
+        rate("core alone, changes by processor time", changes / alone.processor),
+    ];
+    eprintln!("fleet: the core, its read model, feeds and twins");
     let followed = in_core(&folder.path().join("followed"), &fleet, &said, Follows::Whole)?;
-    add(rate("hub with its read model: records", records / followed.seconds, Some(FOLLOWED_GOAL)));
-    add(rate("hub with its read model: changes", changes / followed.seconds, None));
-    add(rate("hub with its read model: changes, by processor time", changes / followed.processor, None));
-
-    tell("fleet: the hub's program over QUIC");
-    for line in wire::measure(&folder.path().join("wire"), fleet)? {
-        add(Line { name: of_fleet(&line.name), ..line });
-    }
-    Ok(())
+    figures.extend([
+        rate("core with its read model, records", records / followed.seconds).at_least(FOLLOWED_GOAL),
+        rate("core with its read model, changes", changes / followed.seconds),
+        rate("core with its read model, changes by processor time", changes / followed.processor),
+    ]);
+    eprintln!("fleet: the hub's program over QUIC");
+    let wired = wire::measure(&folder.path().join("wire"), fleet)?;
+    figures.extend(wired.into_iter().map(|figure| Figure { name: name(&figure.name), ..figure }));
+    Ok(figures)
 }
 
 /// What must be done before the clock stops.

@@ -8,12 +8,12 @@ use std::{
 use anyhow::Context as _;
 use clap::Parser;
 use serde_json::{Value, json};
-use tests::relay::{Counts, Profile, Relay, Stats, Tally};
+use tests::relay::{Counts, Direction, Passage, Profile, Relay, Stats, Tally, UnknownProfile};
 
 /// Carries UDP and TCP between any clients and one target over a link of a given quality.
 ///
 /// Commands on standard input, each answered by one line of JSON: `cut`, `restore`, `cut-after BYTES`,
-/// `block-udp`, `allow-udp`, `target IP:PORT`, `stats`, `quit`. Bytes are whole IP packets.
+/// `block-udp`, `allow-udp`, `target IP:PORT`, `profile NAME`, `packets`, `stats`, `quit`. Bytes are whole IP packets.
 #[derive(Parser, Debug)]
 #[command(after_help = "Example: relay --target 127.0.0.1:4433 --profile edge --seed 1")]
 struct Arguments {
@@ -42,19 +42,27 @@ fn main() -> anyhow::Result<()> {
         if words == ["quit"] {
             break;
         }
-        writeln!(out, "{}", answer(&relay, &words))?;
+        writeln!(out, "{}", answer(&relay, &words, arguments.seed))?;
     }
     writeln!(out, "{}", stats(&relay.stats()))?;
     Ok(())
 }
 
-fn answer(relay: &Relay, words: &[&str]) -> Value {
+fn answer(relay: &Relay, words: &[&str], seed: u64) -> Value {
     match words {
         ["cut"] => relay.cut(),
         ["restore"] => relay.restore(),
         ["block-udp"] => relay.block_udp(true),
         ["allow-udp"] => relay.block_udp(false),
         ["stats"] => return stats(&relay.stats()),
+        ["packets"] => {
+            let packets: Vec<_> = relay.passages().iter().map(packet).collect();
+            return json!({"ok": true, "packets": packets});
+        }
+        ["profile", name] => match name.parse() {
+            Ok(profile) => relay.reshape(profile, seed),
+            Err(error) => return json!({"ok": false, "error": UnknownProfile::to_string(&error)}),
+        },
         ["cut-after", bytes] => match bytes.parse() {
             Ok(bytes) => relay.cut_after(bytes),
             Err(_) => return json!({"ok": false, "error": format!("`{bytes}` is no number of bytes")}),
@@ -66,8 +74,8 @@ fn answer(relay: &Relay, words: &[&str]) -> Value {
             }
         },
         _ => {
-            let error =
-                "commands: cut, restore, cut-after BYTES, block-udp, allow-udp, target IP:PORT, stats, quit";
+            let error = "commands: cut, restore, cut-after BYTES, block-udp, allow-udp, target IP:PORT, profile NAME, packets, \
+                 stats, quit";
             return json!({"ok": false, "error": error});
         }
     }
@@ -84,6 +92,16 @@ fn stats(stats: &Stats) -> Value {
         "connections_open": stats.connections_open,
         "cut": stats.severed,
     })
+}
+
+/// One packet: milliseconds since the link began.
+fn packet(passage: &Passage) -> Value {
+    let way = match passage.direction {
+        Direction::Up => "up",
+        Direction::Down => "down",
+    };
+    let arrives = passage.arrives.map(|at| at.as_millis());
+    json!({"at": passage.at.as_millis(), "way": way, "bytes": passage.bytes, "arrives": arrives})
 }
 
 fn counts(counts: &Counts) -> Value {

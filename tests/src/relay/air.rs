@@ -2,7 +2,7 @@
 //!
 //! Knows no clock and no socket, as its lanes do not.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::{
     lane::{Fate, Lane},
@@ -19,6 +19,22 @@ pub enum Direction {
     Down,
 }
 
+/// Packets of the past that a link remembers.
+const PASSAGES_MAX: usize = 20_000;
+
+/// One packet that was offered to the link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passage {
+    /// When, after the link began.
+    pub at: Duration,
+    /// Which way.
+    pub direction: Direction,
+    /// How large it was, whole.
+    pub bytes: u64,
+    /// When it arrives unless the link goes down meanwhile; none for one that was dropped at once.
+    pub arrives: Option<Duration>,
+}
+
 /// Both lanes, and what takes them down.
 #[derive(Debug)]
 pub struct Air {
@@ -27,6 +43,8 @@ pub struct Air {
     outages: Outages,
     /// When the outages began to count.
     since: Duration,
+    /// The newest packets.
+    passages: VecDeque<Passage>,
     severed: bool,
     /// How often the link was severed: a packet from before is gone, even if it would arrive after.
     severings: u64,
@@ -54,6 +72,7 @@ impl Air {
             down: Lane::new(profile.down, Random::of(seed, "down")),
             outages: profile.outages,
             since: Duration::ZERO,
+            passages: VecDeque::new(),
             severed: false,
             severings: 0,
             sever_at: None,
@@ -83,7 +102,22 @@ impl Air {
     /// Takes an IP packet of `bytes` at `now`.
     pub fn offer(&mut self, direction: Direction, now: Duration, bytes: u64) -> Fate {
         let down = self.down_at(now);
-        self.lane_mut(direction).offer(now, bytes, down)
+        let fate = self.lane_mut(direction).offer(now, bytes, down);
+        let arrives = match fate {
+            Fate::Arrives(at) => Some(at.saturating_sub(self.since)),
+            Fate::Dropped => None,
+        };
+        if self.passages.len() == PASSAGES_MAX {
+            self.passages.pop_front();
+        }
+        let at = now.saturating_sub(self.since);
+        self.passages.push_back(Passage { at, direction, bytes, arrives });
+        fate
+    }
+
+    /// The newest packets that were offered, oldest first.
+    pub fn passages(&self) -> impl Iterator<Item = &Passage> {
+        self.passages.iter()
     }
 
     /// The same for a datagram, of which a firewall at the far end may let none in.

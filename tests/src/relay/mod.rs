@@ -32,7 +32,7 @@ use tokio::sync::{Notify, oneshot};
 
 use self::carrier::Carrier;
 pub use self::{
-    air::{Air, Direction},
+    air::{Air, Direction, Passage},
     lane::{Counts, Fate, Lane, TCP_HEADERS_BYTES, Tally, UDP_HEADERS_BYTES},
     profile::{Bursts, Outages, PROFILE_NAMES, Profile, Shape, UnknownProfile},
     segments::{Connection, Effect, Event, SEGMENT_BYTES},
@@ -133,6 +133,12 @@ impl Relay {
     /// What happened so far.
     pub fn stats(&self) -> Stats {
         self.link.lock().stats()
+    }
+
+    /// The newest packets that were offered since the link began or was made another, oldest first; no more than
+    /// twenty thousand.
+    pub fn passages(&self) -> Vec<Passage> {
+        self.link.lock().air.passages().copied().collect()
     }
 
     /// Waits until the counts are as `wanted`; None if they are not within `limit`.
@@ -463,7 +469,7 @@ mod tests {
         client.send_to(b"before", relay.addr()).unwrap();
         assert_eq!(receive(&target).0, b"before");
         let up = Duration::from_secs(3_600);
-        let outages = Outages::Cycle { up, down: up };
+        let outages = Outages::Cycle { up, down: up, begun: Duration::ZERO };
         let shape = Shape { delay: Duration::from_millis(30), ..Shape::CLEAN };
         relay.reshape(Profile { outages, ..Profile::even(shape) }, 2);
         assert_eq!(relay.stats().up.offered, Tally::default());

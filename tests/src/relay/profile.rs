@@ -41,6 +41,8 @@ pub enum Outages {
         up: Duration,
         /// How long it then is down.
         down: Duration,
+        /// How much of the first cycle is over when the link begins.
+        begun: Duration,
     },
     /// In these windows.
     Windows(Vec<Range<Duration>>),
@@ -106,9 +108,9 @@ impl Outages {
     pub fn down_at(&self, since_start: Duration) -> bool {
         match self {
             Self::Never => false,
-            Self::Cycle { up, down } => {
+            Self::Cycle { up, down, begun } => {
                 let period = (*up + *down).as_nanos().max(1);
-                since_start.as_nanos() % period >= up.as_nanos()
+                (since_start + *begun).as_nanos() % period >= up.as_nanos()
             }
             Self::Windows(windows) => windows.iter().any(|window| window.contains(&since_start)),
         }
@@ -139,7 +141,7 @@ impl Profile {
     /// Edge, 25 s up and 20 s down: coverage that comes and goes along the road.
     pub fn flaky() -> Self {
         let (up, down) = (Duration::from_secs(25), Duration::from_secs(20));
-        Self { outages: Outages::Cycle { up, down }, ..Self::edge() }
+        Self { outages: Outages::Cycle { up, down, begun: Duration::ZERO }, ..Self::edge() }
     }
 
     /// The same link with its share of losses in bursts: half of eight packets, on average, in a bad state.
@@ -209,6 +211,10 @@ mod tests {
         let flaky = Profile::flaky().outages;
         for (at, down) in [(0, false), (24, false), (25, true), (44, true), (45, false), (70, true)] {
             assert_eq!(flaky.down_at(second(at)), down, "{at}");
+        }
+        let begun = Outages::Cycle { up: second(25), down: second(20), begun: second(24) };
+        for (at, down) in [(0, false), (1, true), (20, true), (21, false), (46, true)] {
+            assert_eq!(begun.down_at(second(at)), down, "{at}");
         }
         let windows = Outages::Windows(vec![second(2)..second(3), second(5)..second(9)]);
         for (at, down) in [(0, false), (2, true), (3, false), (8, true), (9, false)] {

@@ -297,6 +297,10 @@ impl World {
             // Nobody is there any more; the end will learn of it.
             None => return Ok(()),
         };
+        if let Some(replica) = self.machines[machine].replica.as_mut().filter(|_| role == Role::Child) {
+            // As a laptop does while it dials.
+            replica.prepare()?;
+        }
         self.handle(machine, Input::Connected { peer: PeerId(number), role, key, exporter })
     }
 
@@ -361,7 +365,7 @@ impl World {
         let honest = machines.iter().all(|machine| self.machines[*machine].kind != Kind::Hostile);
         let wrong = matches!(code, CloseCode::Protocol | CloseCode::Limit | CloseCode::Internal)
             // Whoever dialled may have died before the first word.
-            && reason != "no word within ten seconds";
+            && reason != "the first words did not come in time";
         ensure!(!(honest && wrong), "{} closes {code:?}: {reason}", self.machines[number].name);
         Ok(())
     }

@@ -28,7 +28,7 @@ use van_agent::host::{
 };
 
 use super::{
-    Line, VAN_BYTES_GOAL, copy_home,
+    Figure, Kind, VAN_BYTES_GOAL, copy_home,
     vans::{Fleet, Van},
 };
 use crate::process::Hub;
@@ -47,7 +47,7 @@ enum Told {
 }
 
 /// Lets all vans in at once.
-pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Line>> {
+pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Figure>> {
     copy_home(&fleet.hub_home, home)?;
     let hub = Hub::at(home);
     let serving = hub.start(&[]);
@@ -59,19 +59,18 @@ pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Line>> {
     let told = runtime.block_on(all(fleet.vans, address, fleet.hub_key))?;
     let peak = serving.memory_peak_bytes().context("the hub's memory")?;
     serving.terminate().done();
-    let mut lines = Vec::new();
-    let mut add = |name: &str, value, goal, unit, kind| {
-        lines.push(Line { name: name.to_owned(), value, goal, unit, kind, is_rate: false });
-    };
     for failure in told.failures.iter().take(3) {
-        tracing::warn!(failure, "a van failed");
+        eprintln!("fleet: a van failed: {failure}");
     }
-    add("over QUIC: vans without a receipt", (count - told.receipted) as f64, Some(0.0), "", "count");
-    add("over QUIC: all receipted", told.last_receipt.as_secs_f64(), None, "s", "time");
-    add("over QUIC: all told everything", told.last_settled.as_secs_f64(), None, "s", "time");
     let each = peak.saturating_sub(before) as f64 / count as f64;
-    add("over QUIC: hub's peak memory, each van", each, Some(VAN_BYTES_GOAL), "bytes", "memory");
-    Ok(lines)
+    let unreceipted = (count - told.receipted) as f64;
+    Ok(vec![
+        Figure::new("over QUIC, vans without a receipt", unreceipted, "", Kind::Count).at_most(0.0),
+        Figure::new("over QUIC, all receipted", told.last_receipt.as_secs_f64(), "s", Kind::Time),
+        Figure::new("over QUIC, all told everything", told.last_settled.as_secs_f64(), "s", Kind::Time),
+        Figure::new("over QUIC, hub's peak memory, each van", each, "bytes", Kind::Memory)
+            .at_most(VAN_BYTES_GOAL),
+    ])
 }
 
 /// What came of the fleet.
