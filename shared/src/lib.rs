@@ -2,8 +2,9 @@
 //!
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
-//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
-//! disk; [`sync`] brings two machines to the same; [`desk`] is what both programs do on a person's word.
+//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`seal`] states a day's work;
+//! [`store`] keeps everything on disk; [`sync`] brings two machines to the same; [`desk`] is what both
+//! programs do on a person's word.
 
 pub mod born;
 pub mod change;
@@ -16,6 +17,7 @@ pub mod name;
 pub mod nik;
 pub mod phone;
 pub mod registry;
+pub mod seal;
 pub mod slip;
 pub mod store;
 pub mod sync;
