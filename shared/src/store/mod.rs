@@ -18,6 +18,7 @@ pub mod needs;
 pub mod quarantine;
 pub mod read_model;
 pub mod registries;
+pub mod seals;
 
 use std::{
     cell::{Cell, RefCell},
@@ -36,12 +37,13 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
     include_str!("migrations/0004_attachments.sql"),
     include_str!("migrations/0005_forms.sql"),
+    include_str!("migrations/0006_seals.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -36,6 +36,7 @@ mod release;
 mod repair;
 pub mod replica;
 mod scope;
+pub mod sealing;
 mod session;
 pub mod station;
 pub mod writing;
