@@ -2,6 +2,7 @@
 
 mod attachment;
 mod case;
+mod day;
 mod enroll;
 mod people;
 mod progress;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Find { .. }
         | Command::Custody { .. }
         | Command::Visit(_)
+        | Command::Day(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
     }
@@ -76,6 +78,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Find { text, limit } => case::find(&mut desk, text.join(" "), limit),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
+        Command::Day(options) => day::day(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),
         Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),
         Command::Enroll(_)
