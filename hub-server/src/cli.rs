@@ -68,6 +68,9 @@ pub enum Command {
         after_help = "Example:\n  hub-server person list nahak\n  hub-server person same ID ID --reason \"seen together\""
     )]
     Person(Person),
+    /// Seals of laptops' days: list what the hub has of each, take one by typing.
+    #[command(subcommand, after_help = "Example:\n  hub-server seal list")]
+    Seal(Seal),
     /// What was refused, and why.
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),
@@ -299,6 +302,23 @@ pub struct PersonPair {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// What to do with seals.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Seal {
+    /// Take a seal that came by SMS, by voice or from its QR, and tell what the hub has of it.
+    #[command(
+        after_help = "Example:\n  hub-server seal add 04000003A4N0000 ...\n  hub-server seal add - < seal.txt"
+    )]
+    Add {
+        /// Its characters, in groups or not; `-` for standard input.
+        #[arg(required = true, num_args = 1.., allow_hyphen_values = true)]
+        text: Vec<String>,
+    },
+    /// List all seals: who signed, what the hub has of each, and what is missing.
+    #[command(after_help = "Example:\n  hub-server seal list --json")]
+    List,
 }
 
 /// What to do with the quarantine.
