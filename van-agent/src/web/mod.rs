@@ -4,6 +4,7 @@
 //! Every change is a POST that carries the token of our own pages ([`posted`]). Pages work without scripts.
 
 mod acts;
+mod day;
 mod pages;
 mod posted;
 mod record;
@@ -74,6 +75,7 @@ pub async fn serve(
         .route("/officer", post(acts::officer))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))
+        .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
         .route("/case/{case}", get(pages::case))
         .route("/needs-you", get(pages::needs_you))
