@@ -309,12 +309,15 @@ pub struct PersonPair {
 pub enum Seal {
     /// Take a seal that came by SMS, by voice or from its QR, and tell what the hub has of it.
     #[command(
-        after_help = "Example:\n  hub-server seal add 04000003A4N0000 ...\n  hub-server seal add - < seal.txt"
+        after_help = "Example:\n  hub-server seal add 04000003A4N0000 ...\n  hub-server seal add - < seal.txt\n  hub-server seal add --image photo.jpg"
     )]
     Add {
         /// Its characters, in groups or not; `-` for standard input.
-        #[arg(required = true, num_args = 1.., allow_hyphen_values = true)]
+        #[arg(required_unless_present = "image", num_args = 1..)]
         text: Vec<String>,
+        /// A photo or scan of its QR, JPEG or PNG.
+        #[arg(long, value_name = "FILE", conflicts_with = "text")]
+        image: Option<PathBuf>,
     },
     /// List all seals: who signed, what the hub has of each, and what is missing.
     #[command(after_help = "Example:\n  hub-server seal list --json")]

@@ -5,6 +5,7 @@
 // FOLDER (or KELILING_PROGRAMS) holds `hub-server` and `van-agent`; Chromium as reader.mjs looks for it.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Programs } from "./programs.mjs";
 import { Reader, launch } from "./reader.mjs";
@@ -133,6 +134,10 @@ async function day(programs, browser) {
     const wrong = (seal[20] === "7" ? "8" : "7") + seal.slice(21);
     programs.ask("hub-server", "hub", ["seal", "add", seal.slice(0, 20) + wrong], { exit: 1 });
     programs.ask("hub-server", "hub", ["seal", "add", "-"], { input: `${seal}\n` });
+    const photo = join(programs.root, "photo.png");
+    await page.locator("svg.qr").screenshot({ path: photo });
+    const [seen] = programs.ask("hub-server", "hub", ["seal", "add", "--image", photo]);
+    assert.deepEqual([seen.seal, seen.new], [seal, false]);
     assert.equal(programs.ask("hub-server", "hub", ["seal", "list"]).length, 1);
   });
   await check("after an exchange nothing is missing; a second seal follows on the first and comes by itself", async () => {

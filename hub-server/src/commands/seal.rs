@@ -1,5 +1,7 @@
 //! `hub-server seal`.
 
+mod picture;
+
 use std::io::Read as _;
 
 use serde_json::Value;
@@ -24,8 +26,11 @@ pub(super) fn seal(mut desk: Desk, seal: Seal) -> anyhow::Result<()> {
             }
             Ok(())
         }
-        Seal::Add { text } => {
-            let typed = typed(&text)?;
+        Seal::Add { text, image } => {
+            let typed = match &image {
+                Some(file) => picture::seal_in(file)?,
+                None => typed(&text)?,
+            };
             desk.say(&Request::SealAdd { typed }, |answer| {
                 let first = if answer["new"] == true { "Kept." } else { "This seal was here already." };
                 format!("{first}\n{}", line(answer))
