@@ -277,8 +277,9 @@ async function day(programs, browser) {
     const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
     const count = cases(programs).length;
     await reader.go(`${site()}/`);
+    const arrives = page.waitForEvent("load");
     await officer.press("Alt+y");
-    await page.waitForLoadState();
+    await arrives;
     const arrived = async () => {
       await reader.go(`${site()}/`);
       return (await reader.terms())["Sudah di pusat"] === String(count);

@@ -1,7 +1,7 @@
 //! The field officer's page, on this machine alone: recording, what has arrived, what needs a person, recent
 //! cases, find.
 //!
-//! Every change is a POST that carries the token of our own pages ([`posted`]). Pages work without scripts.
+//! Every change is a POST that carries the token of our own pages (`posted`). Pages work without scripts.
 
 mod acts;
 mod day;
