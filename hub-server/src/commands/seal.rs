@@ -83,7 +83,7 @@ fn verdict(row: &Value) -> String {
                               wrote them, its disk went back in time or was copied"
                 .to_owned()
         }
-        (_, _, Some(0)) => "everything is here, and nothing else".to_owned(),
+        (_, _, Some(0)) => "everything is here".to_owned(),
         (_, _, missing) => format!("{} of {} entries are missing", missing.unwrap_or(0), row["entries"]),
     }
 }

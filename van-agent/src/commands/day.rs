@@ -58,7 +58,10 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
         custody["on_laptop"], custody["carried"], custody["at_hub"], custody["accepted"]
     ))?;
     match day["seal"].as_object() {
-        Some(_) => printer.text(format_args!("Last seal: {}", sentence(&day["seal"])))?,
+        Some(_) => {
+            let seal = &day["seal"];
+            printer.text(format_args!("Last seal: {}\n{}", sentence(seal), lines(field(seal, "groups"))))?;
+        }
         None => printer.text("No seal was made yet: `van-agent day close`")?,
     }
     Ok(())
