@@ -71,6 +71,9 @@ pub enum Command {
         after_help = "Example:\n  hub-server person list nahak\n  hub-server person same ID ID --reason \"seen together\""
     )]
     Person(Person),
+    /// Seals of laptops' days: list what the hub has of each, take one by typing.
+    #[command(subcommand, after_help = "Example:\n  hub-server seal list")]
+    Seal(Seal),
     /// What was refused, and why.
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),
@@ -273,6 +276,26 @@ pub struct PersonPair {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
+}
+
+/// What to do with seals.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Seal {
+    /// Take a seal that came by SMS, by voice or from its QR, and tell what the hub has of it.
+    #[command(
+        after_help = "Example:\n  hub-server seal add 04000003A4N0000 ...\n  hub-server seal add - < seal.txt\n  hub-server seal add --image photo.jpg"
+    )]
+    Add {
+        /// Its characters, in groups or not; `-` for standard input.
+        #[arg(required_unless_present = "image", num_args = 1..)]
+        text: Vec<String>,
+        /// A photo or scan of its QR, JPEG or PNG.
+        #[arg(long, value_name = "FILE", conflicts_with = "text")]
+        image: Option<PathBuf>,
+    },
+    /// List all seals: who signed, what the hub has of each, and what is missing.
+    #[command(after_help = "Example:\n  hub-server seal list --json")]
+    List,
 }
 
 /// What to do with the quarantine.

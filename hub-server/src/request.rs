@@ -86,6 +86,13 @@ pub enum Request {
         /// How it is known.
         reason: String,
     },
+    /// A seal that a person typed.
+    SealAdd {
+        /// Its characters, as typed.
+        typed: String,
+    },
+    /// All seals, each an event, newest first.
+    Seals,
     /// What is held, each an event.
     Quarantine,
     /// One thing that is held.

@@ -4,8 +4,9 @@
 //! known, [`name`] tells when two names may be one, [`nik`] is the national identity number, [`phone`] a
 //! telephone in one writing, [`slip`] the number that the citizen takes home; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
-//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`store`] keeps everything on
-//! disk; [`sync`] brings two machines to the same; [`desk`] is what both programs do on a person's word.
+//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`seal`] states a day's work;
+//! [`store`] keeps everything on disk; [`sync`] brings two machines to the same; [`desk`] is what both
+//! programs do on a person's word.
 
 pub mod born;
 pub mod change;
@@ -18,6 +19,7 @@ pub mod name;
 pub mod nik;
 pub mod phone;
 pub mod registry;
+pub mod seal;
 pub mod slip;
 pub mod store;
 pub mod sync;

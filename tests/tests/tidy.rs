@@ -12,14 +12,15 @@ const VALUES: [&str; 8] = ["id", "time", "geo", "born", "name", "nik", "phone", 
 
 /// The other modules of `shared`, each with those that it may know besides the values. A new module takes its
 /// place here or above first.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("change", &[]),
     ("document", &["change"]),
     ("wire", &["change"]),
     ("identity", &[]),
     ("registry", &[]),
-    ("store", &["change", "document", "wire", "registry"]),
-    ("sync", &["change", "document", "wire", "identity", "registry", "store"]),
+    ("seal", &["wire", "identity"]),
+    ("store", &["change", "document", "wire", "registry", "seal"]),
+    ("sync", &["change", "document", "wire", "identity", "registry", "seal", "store"]),
     ("desk", &["change", "document", "registry", "store", "sync"]),
 ];
 

@@ -291,3 +291,28 @@ served = Served
 class-general = general
 class-priority = priority
 class-collect = collect a product
+day-close = Close the day
+day-refused = The day is not closed yet: decide what stands below first. Nothing is lost.
+day-written = Written since the last seal
+day-nothing = nothing is written yet that is not sealed.
+day-changes = { $count ->
+    [one] { $count } change
+   *[other] { $count } changes
+}
+day-agency = Agency
+day-cases = Cases
+day-decide = To be decided first
+day-decide-why = Open each one: finish and save it, or delete or cancel it. Then close the day.
+day-form = Half-typed form
+day-draft = Draft
+day-nobody = nobody named yet
+day-visits = Visits still open:
+day-visits-where = Close a visit
+day-leader = Team leader (may stay empty)
+day-led = Team leader
+day-seal-now = Close and seal the day
+day-sealed = The day is closed: its seal
+day-seal-last = The last seal
+day-entries = entries
+day-qr = QR of the seal
+day-send = Send these characters to the hub by SMS, read them aloud, or show the QR. They also travel with the next sync. What is written later goes into the next seal.

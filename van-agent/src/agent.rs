@@ -135,6 +135,8 @@ impl Agent {
             Request::VisitClose { visit } => self.close_visit(now, &visit),
             Request::VisitList => self.visits(each),
             Request::Queue { act } => self.queue(now, &act, each),
+            Request::DayShow => self.day(now),
+            Request::DayClose { leader } => self.close_day(now, &leader),
             Request::PersonList { text, limit } => self.people(&text, limit, each),
             Request::PersonJudge { one, other, same, reason } => {
                 self.judge(now, &one, &other, same, reason.as_deref())
@@ -206,7 +208,7 @@ impl Agent {
         shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
     }
 
-    fn custody(&mut self) -> Result<Value, Failure> {
+    pub(crate) fn custody(&mut self) -> Result<Value, Failure> {
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let tx = self.read()?;
         let counted: Custody = custody::count(tx, device).map_err(said)?;

@@ -97,6 +97,12 @@ pub enum Command {
     /// The queue of today: draw a ticket, call, skip, serve.
     #[command(subcommand, after_help = "Example:\n  van-agent queue take priority\n  van-agent queue call")]
     Queue(Queue),
+    /// The day: what was written since the last seal; close it with a seal.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent day show\n  van-agent day close --leader \"Maria Taek\""
+    )]
+    Day(Day),
     /// Persons: list, or say which documents are of the same person.
     #[command(
         subcommand,
@@ -399,6 +405,23 @@ pub enum Visit {
     /// All visits, newest first.
     #[command(after_help = "Example:\n  van-agent visit list")]
     List,
+}
+
+/// What to do with the day.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Day {
+    /// What was written since the last seal, and what must be decided before the day is closed.
+    #[command(after_help = "Example:\n  van-agent day show")]
+    Show,
+    /// Sign a seal of everything that was written since the last one: one SMS, read aloud, or a QR.
+    #[command(
+        after_help = "Drafts and half-typed forms must be decided first. A day may be closed more than once.\n\nExample:\n  van-agent day close --leader \"Maria Taek\""
+    )]
+    Close {
+        /// The team leader's name.
+        #[arg(long, value_name = "NAME")]
+        leader: Option<String>,
+    },
 }
 
 /// What to do with persons.

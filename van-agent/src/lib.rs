@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
-//! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day;
+//! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
+//! closes it with a seal;
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
@@ -12,6 +13,7 @@ pub mod attachment;
 pub mod budget;
 pub mod cli;
 pub mod commands;
+mod day;
 pub mod host;
 pub mod link;
 pub mod queue;

@@ -126,6 +126,13 @@ pub enum Request {
         /// What.
         act: QueueAct,
     },
+    /// What was written since the last seal, and what must be decided before the day is closed.
+    DayShow,
+    /// Seal what was written since the last seal.
+    DayClose {
+        /// The team leader's name, empty where nobody gives it.
+        leader: String,
+    },
     /// List persons: an event each.
     PersonList {
         /// Words.

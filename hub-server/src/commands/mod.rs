@@ -9,6 +9,7 @@ mod person;
 mod quarantine;
 mod registry;
 mod run;
+mod seal;
 mod store;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Case(case) => case::case(desk(folder)?, case),
         Command::Find(find) => case::find(desk(folder)?, &find),
         Command::Person(person) => person::person(desk(folder)?, person),
+        Command::Seal(seal) => seal::seal(desk(folder)?, seal),
         Command::Quarantine(quarantine) => quarantine::quarantine(desk(folder)?, quarantine),
         Command::Registry(registry) => registry::registry(desk(folder)?, registry),
         Command::Status => store::status(desk(folder)?),

@@ -6,6 +6,7 @@ mod cases;
 mod devices;
 mod doctor;
 mod quarantine;
+mod seals;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -164,6 +165,8 @@ impl Hub {
             Request::Find { text, limit } => Ok(tell_found(self.replica.read()?, text, *limit, tell)?),
             Request::Persons { text, limit } => self.tell_persons(text, *limit, tell),
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
+            Request::SealAdd { typed } => self.add_seal(now, typed),
+            Request::Seals => self.tell_seals(tell),
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Release { what } => self.release(now, what),

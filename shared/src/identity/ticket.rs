@@ -296,7 +296,7 @@ impl FromStr for Ticket {
 }
 
 /// Base 32 in Crockford's alphabet, without padding.
-pub(super) fn crockford() -> &'static Encoding {
+pub(crate) fn crockford() -> &'static Encoding {
     static ENCODING: LazyLock<Encoding> = LazyLock::new(|| {
         let mut specification = Specification::new();
         specification.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");

@@ -19,6 +19,7 @@ pub mod quarantine;
 pub mod queue;
 pub mod read_model;
 pub mod registries;
+pub mod seals;
 
 use std::{
     cell::{Cell, RefCell},
@@ -37,12 +38,13 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
     include_str!("migrations/0004_attachments.sql"),
     include_str!("migrations/0005_forms.sql"),
+    include_str!("migrations/0006_seals.sql"),
     include_str!("migrations/0007_tickets.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.

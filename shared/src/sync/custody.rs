@@ -172,6 +172,18 @@ pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<(Doc
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Drafts of this laptop, oldest first.
+///
+/// # Errors
+/// The store fails.
+pub fn drafts(tx: Tx<'_>, device: DeviceId) -> Result<Vec<DocumentId>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT document FROM case_row WHERE {OWN_DRAFT} ORDER BY started, document"
+    ))?;
+    let rows = statement.query_map([device.0], |row| store::id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// A moment that is written as seconds.
 pub fn moment(seconds: u64) -> Timestamp {
     Timestamp(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000).saturating_mul(1_000))

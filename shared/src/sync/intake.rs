@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::{
     gate::{self, Refusal, Verdict},
     greeting::enter_own,
+    sealing,
     station::Station,
     writing::second,
 };
@@ -234,6 +235,9 @@ impl<'a> Intake<'a> {
                 (Entry::Actor { nonce }, _) => {
                     let actor = identity::actor(key, &nonce);
                     self.claim(actor, Some(&nonce), batch.log.author)?;
+                }
+                (Entry::Note { about: sealing::SEAL, bytes }, _) => {
+                    sealing::take_in(self.tx, self.now, batch.log.author, key, &bytes)?;
                 }
                 (Entry::Note { .. }, _) => {}
                 _ => return Err(IntakeError::Misplaced { index }),

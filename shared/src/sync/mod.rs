@@ -37,6 +37,7 @@ mod release;
 mod repair;
 pub mod replica;
 mod scope;
+pub mod sealing;
 mod session;
 pub mod station;
 mod telling;

@@ -348,7 +348,7 @@ impl Replica {
     }
 
     /// Lets the connected know that something was saved here.
-    fn after_write(&mut self, now: Now) {
+    pub(super) fn after_write(&mut self, now: Now) {
         if self.sessions.is_empty() {
             return;
         }

@@ -168,7 +168,8 @@ fn every_command_speaks_json() {
         let output = call.run().exited(code);
         all_json(&output);
         assert!(code != 0 || output.stdout.lines().count() > 0 || arguments[0] == "quarantine", "{output}");
-        let two = ["case", "visit", "person", "device", "quarantine", "registry"].contains(&arguments[0]);
+        let two = ["case", "visit", "day", "person", "device", "seal", "quarantine", "registry"]
+            .contains(&arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
     let nobody = "53.02/V01A/20261120/0999-X";
@@ -203,6 +204,8 @@ fn every_command_speaks_json() {
         (&["find", "bete"], 0),
         (&["custody"], 0),
         (&["custody", "--safe-to-wipe"], 1),
+        (&["day", "show"], 0),
+        (&["day", "close", "--leader", "Maria Taek"], 0),
         (&["sync"], 0),
         (&["case", "detach", &slip, &id, "--reason", "of another"], 0),
         (&["visit", "open", "Pasar"], 0),
@@ -243,6 +246,8 @@ fn every_command_speaks_json() {
         (&["person", "list"], 0),
         (&["person", "same", &one, &other], 0),
         (&["person", "different", &one, &other], 0),
+        (&["seal", "list"], 0),
+        (&["seal", "add", "04000003A4N0000"], 1),
         (&["quarantine", "list"], 0),
         (&["quarantine", "show", "0000"], 1),
         (&["registry", "list"], 0),

@@ -2,6 +2,7 @@
 
 mod attachment;
 mod case;
+mod day;
 mod enroll;
 mod people;
 mod progress;
@@ -64,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Custody { .. }
         | Command::Visit(_)
         | Command::Queue(_)
+        | Command::Day(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
     }
@@ -79,6 +81,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Queue(options) => queue::queue(&mut desk, options),
+        Command::Day(options) => day::day(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),
         Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),
         Command::Enroll(_)

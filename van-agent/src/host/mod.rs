@@ -1,7 +1,7 @@
 //! What both programs need of the machine they run on; no rule of the work itself stands here.
 //!
 //! In reading order: [`home`] is the folder and its lock; [`machine`] tells time, randomness and which machine
-//! this is; [`log`] and [`output`] speak to operators and people; [`files`] are those that a person names, [`cases`]
+//! this is; [`log`] and [`output`] speak to operators and people, [`qr`] draws for cameras; [`files`] are those that a person names, [`cases`]
 //! what both programs do with cases; [`control`] reaches the process that holds a
 //! home; [`owner`] runs the thread that owns the core; [`quic`] has the settings of the wire, [`tcp`]
 //! is the other wire, for where no UDP gets through, [`mux`] keeps its channels apart, [`wire`] is either of them and
@@ -22,6 +22,7 @@ pub mod mux;
 pub mod networks;
 pub mod output;
 pub mod owner;
+pub mod qr;
 pub mod quic;
 pub mod tcp;
 pub mod web;

@@ -1,11 +1,12 @@
 //! The field officer's page, on this machine alone: recording, what has arrived, what needs a person, recent
 //! cases, find.
 //!
-//! Every change is a POST that carries the token of our own pages ([`posted`]). Pages work without scripts.
+//! Every change is a POST that carries the token of our own pages (`posted`). Pages work without scripts.
 
 mod acts;
 mod card;
 mod correct;
+mod day;
 mod handover;
 mod pages;
 mod posted;
@@ -81,6 +82,7 @@ pub async fn serve(
         .route("/officer", post(acts::officer))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))
+        .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
         .route("/case/{case}", get(pages::case))
         .route("/needs-you", get(pages::needs_you))

@@ -473,7 +473,7 @@ pub(super) async fn ask(
 }
 
 /// Replaces the codes that the registries know by what people call them.
-fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
+pub(super) fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
     let registries = agent.replica().registries();
     if let Some(service) = value["service"].as_str().and_then(|code| registries.service(code)) {
         let name = match language {

@@ -1,0 +1,110 @@
+//! `day`.
+
+use std::io::{self, IsTerminal};
+
+use serde_json::Value;
+
+use super::{Desk, field};
+use crate::{cli::Day, host::qr, request::Request};
+
+pub(super) fn day(desk: &mut Desk, options: Day) -> anyhow::Result<()> {
+    match options {
+        Day::Show => show(desk),
+        Day::Close { leader } => close(desk, leader.unwrap_or_default()),
+    }
+}
+
+fn show(desk: &mut Desk) -> anyhow::Result<()> {
+    let day = desk.ask(Request::DayShow)?;
+    desk.printer.value(&day)?;
+    let list = |name: &str| day[name].as_array().cloned().unwrap_or_default();
+    let printer = &mut desk.printer;
+    printer.text(format_args!(
+        "{}: {} changes of {} cases since the last seal",
+        field(&day, "date"),
+        day["changes"],
+        day["cases"]
+    ))?;
+    for row in list("services") {
+        printer.text(format_args!(
+            "  {:<5} {:<12} {}: {}",
+            field(&row, "agency"),
+            field(&row, "service"),
+            row["cases"],
+            states(&row)
+        ))?;
+    }
+    for draft in list("drafts") {
+        printer.text(format_args!(
+            "Undecided draft: {}  {}",
+            field(&draft, "slip"),
+            field(&draft, "name")
+        ))?;
+    }
+    for form in list("forms") {
+        let name = form["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("nobody named yet");
+        printer.text(format_args!("Half-typed form: {name}, begun {}", field(&form, "began")))?;
+    }
+    for visit in list("visits") {
+        printer.text(format_args!(
+            "Visit still open: {}  {}",
+            field(&visit, "date"),
+            field(&visit, "label")
+        ))?;
+    }
+    let custody = &day["custody"];
+    printer.text(format_args!(
+        "On this laptop only {}, carried {}, at the hub {}, accepted {}",
+        custody["on_laptop"], custody["carried"], custody["at_hub"], custody["accepted"]
+    ))?;
+    match day["seal"].as_object() {
+        Some(_) => {
+            let seal = &day["seal"];
+            printer.text(format_args!("Last seal: {}\n{}", sentence(seal), lines(field(seal, "groups"))))?;
+        }
+        None => printer.text("No seal was made yet: `van-agent day close`")?,
+    }
+    Ok(())
+}
+
+fn close(desk: &mut Desk, leader: String) -> anyhow::Result<()> {
+    let sealed = desk.ask(Request::DayClose { leader })?;
+    desk.printer.value(&sealed)?;
+    if sealed["again"] == true {
+        desk.printer.text("Nothing was written since the last seal; this is the last one again.")?;
+    }
+    let picture = if io::stdout().is_terminal() { qr::terminal(field(&sealed, "seal")) } else { None };
+    desk.printer.text(format_args!(
+        "{}{}\n\n{}\nSend it to the hub by SMS or read it aloud: `hub-server seal add TEXT`. It also travels by itself with the next sync.",
+        picture.map_or_else(String::new, |picture| picture + "\n"),
+        lines(field(&sealed, "groups")),
+        sentence(&sealed),
+    ))?;
+    Ok(())
+}
+
+/// Groups, four a line.
+fn lines(groups: &str) -> String {
+    let groups: Vec<_> = groups.split(' ').collect();
+    groups.chunks(4).map(|line| line.join(" ")).collect::<Vec<_>>().join("\n")
+}
+
+fn sentence(seal: &Value) -> String {
+    let mut sentence = format!(
+        "{}, laptop {}, entries {} to {} of its log, {} changes",
+        field(seal, "date"),
+        field(seal, "laptop"),
+        seal["first"],
+        seal["last"],
+        seal["changes"],
+    );
+    if let Some(leader) = seal["leader"].as_str().filter(|leader| !leader.is_empty()) {
+        sentence += &format!(", team leader {leader}");
+    }
+    sentence
+}
+
+fn states(row: &Value) -> String {
+    let states = row["states"].as_object().into_iter().flatten();
+    states.map(|(state, cases)| format!("{cases} {state}")).collect::<Vec<_>>().join(", ")
+}

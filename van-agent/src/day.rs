@@ -1,0 +1,196 @@
+//! Closing the day: what was written since the last seal, what must be decided before, and the seal.
+
+use serde_json::{Map, Value, json};
+use shared::{
+    store::{
+        forms,
+        read_model::{self, PersonRow},
+        seals::{self, Kept},
+    },
+    sync::{
+        custody,
+        sealing::{self, Unsealed},
+    },
+    time::Now,
+};
+
+use crate::{
+    agent::{Agent, not_enrolled, said},
+    host::output::Failure,
+    record::sheet::Sheet,
+};
+
+impl Agent {
+    /// What was written since the last seal, by agency and service; drafts and half-typed forms that must be decided
+    /// before the day is closed; visits still open; custody; the last seal.
+    pub(crate) fn day(&mut self, now: Now) -> Result<Value, Failure> {
+        let custody = self.custody()?;
+        let (drafts, forms) = (self.open_drafts()?, self.open_forms()?);
+        let unsealed = self.unsealed()?;
+        let services = self.written(&unsealed)?;
+        let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
+        let visits = read_model::visits(self.read()?).map_err(said)?;
+        let visits: Vec<_> = visits
+            .iter()
+            .filter(|visit| visit.closed.is_none())
+            .map(|visit| json!({"visit": visit.document, "label": visit.label, "date": visit.date}))
+            .collect();
+        let last = self.last_seal()?.map(|kept| self.shown(&kept));
+        Ok(json!({
+            "date": now.wall.day(self.offset_minutes()).to_string(),
+            "first": unsealed.first,
+            "last": unsealed.last,
+            "changes": unsealed.changes,
+            "cases": cases,
+            "services": services,
+            "drafts": drafts,
+            "forms": forms,
+            "visits": visits,
+            "custody": custody,
+            "seal": last,
+        }))
+    }
+
+    /// Seals what was written since the last seal; the last one again where nothing was.
+    pub(crate) fn close_day(&mut self, now: Now, leader: &str) -> Result<Value, Failure> {
+        let (drafts, forms) = (self.open_drafts()?, self.open_forms()?);
+        if !drafts.is_empty() || !forms.is_empty() {
+            return Err(undecided(&drafts, &forms));
+        }
+        // Settles who this laptop is before anything is signed.
+        self.unsealed()?;
+        let date = now.wall.day(self.offset_minutes());
+        let sealed = self.replica_mut().seal(now, date, leader.trim()).map_err(said)?;
+        let again = sealed.is_none();
+        let Some(kept) = sealed.map_or_else(|| self.last_seal(), |kept| Ok(Some(kept)))? else {
+            return Err(Failure::new("nothing was written on this laptop yet: there is nothing to seal")
+                .next("record a case first"));
+        };
+        let mut shown = self.shown(&kept);
+        shown["again"] = json!(again);
+        Ok(shown)
+    }
+
+    fn unsealed(&mut self) -> Result<Unsealed, Failure> {
+        if self.replica().station().place.is_none() {
+            return Err(not_enrolled());
+        }
+        sealing::unsealed(self.replica().store().reader(), self.replica().station()).map_err(said)
+    }
+
+    fn last_seal(&mut self) -> Result<Option<Kept>, Failure> {
+        let own = self.replica().station().log();
+        seals::newest(self.read()?, own.author, own.epoch).map_err(said)
+    }
+
+    fn shown(&self, kept: &Kept) -> Value {
+        let stated = &kept.seal.statement;
+        let place = self.replica().station().place.as_ref();
+        let unit = place.and_then(|place| place.unit.as_ref().map(|unit| format!("{unit}{}", place.letter)));
+        json!({
+            "seal": kept.seal.to_string(),
+            "laptop": unit,
+            "first": stated.first,
+            "last": stated.last,
+            "date": stated.date.to_string(),
+            "changes": kept.own.map(|(_, changes)| changes),
+            "leader": kept.leader,
+            "at": kept.at.to_rfc3339(self.offset_minutes()),
+            "groups": kept.seal.in_groups(),
+        })
+    }
+
+    /// Services with the cases of which something was written since the last seal, by state; by agency, then code.
+    fn written(&mut self, unsealed: &Unsealed) -> Result<Vec<Value>, Failure> {
+        let own = self.replica().station().log();
+        let counts = seals::written(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
+        let registries = self.replica().registries();
+        let mut services: Vec<(String, String, Map<String, Value>)> = Vec::new();
+        for count in counts {
+            let states = match services.last_mut() {
+                Some((_, service, states)) if *service == count.service => states,
+                _ => {
+                    let known = registries.service(&count.service);
+                    let agency = known.map_or_else(String::new, |service| service.agency.clone());
+                    services.push((agency, count.service, Map::new()));
+                    &mut services.last_mut().expect("one was just added").2
+                }
+            };
+            states.insert(count.state, json!(count.cases));
+        }
+        services.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+        let row = |(agency, service, states): (String, String, Map<String, Value>)| {
+            let cases: u64 = states.values().filter_map(Value::as_u64).sum();
+            json!({"agency": agency, "service": service, "cases": cases, "states": states})
+        };
+        Ok(services.into_iter().map(row).collect())
+    }
+
+    fn open_drafts(&mut self) -> Result<Vec<Value>, Failure> {
+        let device = self.replica().station().device();
+        let tx = self.read()?;
+        let mut drafts = Vec::new();
+        for document in custody::drafts(tx, device).map_err(said)? {
+            let row = read_model::case_of(tx, document).map_err(said)?;
+            drafts.extend(row.map(|row| {
+                json!({"case": row.document, "slip": row.slip, "name": row.name, "service": row.service})
+            }));
+        }
+        Ok(drafts)
+    }
+
+    fn open_forms(&mut self) -> Result<Vec<Value>, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let tx = self.read()?;
+        let mut shown = Vec::new();
+        for form in forms::all(tx).map_err(said)? {
+            let sheet = Sheet::of_text(&form.fields);
+            let person = match sheet.text("person").parse() {
+                Ok(document) => read_model::person_of(tx, document).map_err(said)?,
+                Err(_) => None,
+            };
+            let name = called(&sheet, person.as_ref());
+            shown
+                .push(json!({"form": form.id, "name": name, "began": form.began.to_rfc3339(offset_minutes)}));
+        }
+        Ok(shown)
+    }
+}
+
+/// Whose a half-typed form is, as far as anything was typed.
+fn called(sheet: &Sheet, person: Option<&PersonRow>) -> String {
+    match person {
+        Some(person) => person.name.clone(),
+        None if sheet.text("name").is_empty() => sheet.nik(),
+        None => sheet.text("name").to_owned(),
+    }
+}
+
+/// Why the day cannot be closed yet: every draft and every half-typed form by its name, and what to do with each.
+fn undecided(drafts: &[Value], forms: &[Value]) -> Failure {
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    let draft = |draft: &Value| format!("draft {} ({})", text(draft, "slip"), text(draft, "name"));
+    let form = |form: &Value| {
+        let began = text(form, "began");
+        let clock = began.get(11..16).unwrap_or_default();
+        match text(form, "name").as_str() {
+            "" => format!("a form begun at {clock}"),
+            name => format!("a form of {name}, begun at {clock}"),
+        }
+    };
+    let all: Vec<_> = drafts.iter().map(draft).chain(forms.iter().map(form)).collect();
+    let mut next = Vec::new();
+    if !drafts.is_empty() {
+        next.push(
+            "finish each draft with `van-agent amend SLIP --set status=received`, or cancel it with status=cancelled",
+        );
+    }
+    if !forms.is_empty() {
+        next.push("open each half-typed form on the page of `van-agent run` and save or delete it");
+    }
+    Failure::new(format!(
+        "the day is not closed: nothing is lost, but these are undecided: {}",
+        all.join("; ")
+    ))
+    .next(next.join("; "))
+}

@@ -1,0 +1,175 @@
+//! The page of the day's end: what was written since the last seal, what must be decided first, and the seal.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use super::{
+    Site,
+    acts::see,
+    pages::{ask, failed, show, text, words},
+    posted::Posted,
+};
+use crate::{
+    host::{output::Failure, qr, web::Words},
+    request::Request,
+};
+
+#[derive(Template)]
+#[template(path = "day.html")]
+struct DayPage {
+    words: Words,
+    token: String,
+    date: String,
+    /// How much was written since the last seal, in words; empty where nothing was.
+    written: String,
+    services: Vec<Service>,
+    /// Drafts: the case, and what people call it.
+    drafts: Vec<(String, String)>,
+    /// Half-typed forms: the form, and whose it is.
+    forms: Vec<(String, String)>,
+    /// Labels of visits that are still open.
+    visits: Vec<String>,
+    /// The four states of custody: the name of its word, and cases.
+    custody: Vec<(&'static str, u64)>,
+    seal: Option<Sealed>,
+    /// Whether somebody tried to close the day with something undecided.
+    refused: bool,
+}
+
+/// What was written of a service.
+struct Service {
+    agency: String,
+    name: String,
+    cases: u64,
+    states: String,
+}
+
+/// A seal as it is shown and printed.
+struct Sealed {
+    groups: Vec<String>,
+    /// Unit and letter, as on slips.
+    laptop: String,
+    at: String,
+    leader: String,
+    /// Entries and changes, in words.
+    states: String,
+    /// Modules a side, and the path of the dark ones.
+    picture: Option<(usize, String)>,
+}
+
+pub(super) async fn day(State(site): State<Site>, headers: HeaderMap) -> Response {
+    page(&site, &headers, false).await
+}
+
+/// Closes the day, or tells what must be decided first.
+pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let undecided = match ask(&site, &words, Request::DayShow).await {
+        Ok((day, _)) => [&day["drafts"], &day["forms"]].into_iter().any(|open| !each(open).is_empty()),
+        Err(failure) => return failed(words, &failure),
+    };
+    if undecided {
+        return (StatusCode::CONFLICT, page(&site, &headers, true).await).into_response();
+    }
+    let leader = posted.text("leader").to_owned();
+    match ask(&site, &words, Request::DayClose { leader }).await {
+        Ok(_) => see("/day"),
+        Err(failure) => failed(words, &failure),
+    }
+}
+
+async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
+    let words = words(headers);
+    let asked = match ask(site, &words, Request::DayShow).await {
+        Ok((day, _)) => named(site, &words, day).await,
+        Err(failure) => Err(failure),
+    };
+    let day = match asked {
+        Ok(day) => day,
+        Err(failure) => return failed(words, &failure),
+    };
+    let count = |name: &str| day[name].as_u64().unwrap_or(0);
+    let written = match count("changes") {
+        0 => String::new(),
+        changes => {
+            format!("{}, {}", words.count("found", count("cases")), words.count("day-changes", changes))
+        }
+    };
+    let services = each(&day["services"]).iter().map(|row| service(&words, row)).collect();
+    let draft = |draft: &Value| {
+        (
+            text(draft, "case"),
+            format!("{} · {} · {}", text(draft, "slip"), text(draft, "name"), text(draft, "service")),
+        )
+    };
+    let form = |form: &Value| {
+        let name = Some(text(form, "name")).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| words.get("day-nobody"));
+        (text(form, "form"), format!("{name} · {}", words.moment(&text(form, "began"))))
+    };
+    let visit = |visit: &Value| format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date")));
+    let custody = ["on_laptop", "carried", "at_hub", "accepted"];
+    let custody = custody.map(|name| (name, day["custody"][name].as_u64().unwrap_or(0)));
+    let seal = day["seal"].is_object().then(|| sealed(&words, &day["seal"]));
+    let page = DayPage {
+        token: site.sign_in.token(),
+        date: words.day(&text(&day, "date")),
+        written,
+        services,
+        drafts: each(&day["drafts"]).iter().map(draft).collect(),
+        forms: each(&day["forms"]).iter().map(form).collect(),
+        visits: each(&day["visits"]).iter().map(visit).collect(),
+        custody: custody.into(),
+        seal,
+        refused,
+        words,
+    };
+    show(page)
+}
+
+/// The day with the names of its services.
+async fn named(site: &Site, words: &Words, mut day: Value) -> Result<Value, Failure> {
+    let language = words.language();
+    let asked = site.agent.run(move |agent, _| {
+        for list in ["services", "drafts"] {
+            for row in day[list].as_array_mut().into_iter().flatten() {
+                super::pages::name_codes(agent, language, row);
+            }
+        }
+        day
+    });
+    asked.await.map_err(|stopped| Failure::new(stopped.to_string()))
+}
+
+fn each(list: &Value) -> Vec<Value> {
+    list.as_array().cloned().unwrap_or_default()
+}
+
+fn service(words: &Words, row: &Value) -> Service {
+    let states = row["states"].as_object().into_iter().flatten();
+    let states = states.map(|(state, cases)| format!("{cases} {}", words.part("state", state)));
+    Service {
+        agency: text(row, "agency"),
+        name: text(row, "service"),
+        cases: row["cases"].as_u64().unwrap_or(0),
+        states: states.collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn sealed(words: &Words, seal: &Value) -> Sealed {
+    let count = |name: &str| seal[name].as_u64().unwrap_or(0);
+    let entries = format!("{} {}–{}", words.get("day-entries"), count("first"), count("last"));
+    Sealed {
+        groups: text(seal, "groups").split(' ').map(str::to_owned).collect(),
+        laptop: text(seal, "laptop"),
+        at: words.moment(&text(seal, "at")),
+        leader: text(seal, "leader"),
+        states: format!("{entries}, {}", words.count("day-changes", count("changes"))),
+        picture: qr::outline(&text(seal, "seal")),
+    }
+}
