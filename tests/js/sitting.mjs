@@ -104,6 +104,13 @@ async function day(programs, browser) {
   const { page } = reader;
   const officer = new Officer(reader);
   const site = () => new URL(van.ready.url).origin;
+  /** The program is killed, and started again at another port. */
+  const crash = async () => {
+    await van.kill();
+    van = await start(programs);
+    reader.requested.clear();
+    await reader.go(van.ready.url);
+  };
 
   await check("the officer and the visit are chosen, with no network", async () => {
     await reader.go(van.ready.url);
@@ -315,9 +322,7 @@ async function day(programs, browser) {
     await reader.go(`${site()}/queue`);
     await officer.next("Alt+c");
     assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await van.kill();
-    van = await start(programs);
-    await reader.go(van.ready.url);
+    await crash();
     await reader.go(`${site()}/queue`);
     assert.match(await page.locator(".who").innerText(), /B-A001/);
     await officer.go("Enter", "**/record");
@@ -374,9 +379,7 @@ async function day(programs, browser) {
     await reader.go(`${site()}/record`);
     await officer.fill("name", "Belum Selesai Diketik");
     await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
-    await van.kill();
-    van = await start(programs);
-    await reader.go(van.ready.url);
+    await crash();
     assert.match(await page.locator("#custody ~ [role=status]").innerText(), /1 isian belum disimpan/);
     await reader.go(`${site()}/record`);
     await page.locator("details summary").press("Enter");

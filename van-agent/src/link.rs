@@ -51,6 +51,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const GOODBYE: Duration = Duration::from_secs(5);
 /// How long a goodbye may take where somebody waits for a fresh exchange.
 const GOODBYE_SHORT: Duration = Duration::from_millis(300);
+/// A dial that has gone on for longer is begun anew where somebody asks: what was sent last may lie back long.
+const DIAL_ANEW: Duration = Duration::from_secs(4);
 /// Beyond its patience a dial is given this to tell what was wrong.
 const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
@@ -481,9 +483,10 @@ impl Keeper {
             Purpose::Enrol(first_packet) => first_packet.min(whole),
         };
         let patience = Patience { first_packet, whole };
+        let mut begun = Instant::now();
         let dialling = dial(caller, addresses, patience);
         tokio::pin!(dialling);
-        let mut until = Instant::now() + whole + DIAL_SLACK;
+        let mut until = begun + whole + DIAL_SLACK;
         loop {
             tokio::select! {
                 dialled = &mut dialling => return dialled,
@@ -496,7 +499,16 @@ impl Keeper {
                 call = self.calls.recv(), if !self.calls.is_closed() => {
                     let Some(call) = call else { continue };
                     self.take(call);
-                    until = until.min(Instant::now() + self.patience.unwrap_or(whole));
+                    let now = Instant::now();
+                    if begun + DIAL_ANEW < now {
+                        dialling.set(dial(caller, addresses, patience));
+                        begun = now;
+                    }
+                    until = now + self.patience.unwrap_or(whole) + DIAL_SLACK;
+                }
+                () = self.interfaces.up() => {
+                    begun = Instant::now();
+                    dialling.set(dial(caller, addresses, patience));
                 }
             }
         }

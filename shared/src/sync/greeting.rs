@@ -194,8 +194,7 @@ impl Replica {
         let (mut welcome, log_name) = self.welcome(now, &device, hello)?;
         welcome.reconcile &= shut_out.is_none();
         self.journal_device(device.device);
-        let reconcile = welcome.reconcile;
-        let verdict = welcome.verdict;
+        let (reconcile, verdict) = (welcome.reconcile, welcome.verdict);
         let continues = verdict == LogVerdict::Continues;
         let durable = welcome.durable.index;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };

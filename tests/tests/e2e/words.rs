@@ -168,7 +168,7 @@ fn every_command_speaks_json() {
         let output = call.run().exited(code);
         all_json(&output);
         assert!(code != 0 || output.stdout.lines().count() > 0 || arguments[0] == "quarantine", "{output}");
-        let two = ["case", "visit", "day", "person", "device", "seal", "quarantine", "registry"]
+        let two = ["case", "visit", "day", "queue", "person", "device", "seal", "quarantine", "registry"]
             .contains(&arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };

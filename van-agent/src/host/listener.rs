@@ -37,6 +37,8 @@ use crate::host::{
 /// How long a leaving hub waits for its connections to end.
 pub const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long the last words of connections may take to leave.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(500);
 /// How often a port is sought that is free for UDP and TCP, where the system chooses it.
 const PORTS_MAX: usize = 64;
 /// How long to wait where the system has no room for another TCP connection.
@@ -49,6 +51,8 @@ pub struct Door {
     acceptor: TlsAcceptor,
     /// Connections over TCP, unfinished handshakes included.
     tcp: watch::Sender<usize>,
+    /// Links over QUIC, whose handshake is finished.
+    quic: watch::Sender<usize>,
     /// Whether newcomers over TCP are let in no more.
     closed: watch::Sender<bool>,
 }
@@ -75,7 +79,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections_max: 500,
+            connections_max: 1_000,
             handshakes_open_max: 64,
             handshakes_per_network_max: 16,
             newcomers_per_second_max: 5,
@@ -114,6 +118,7 @@ impl Door {
             listener,
             acceptor,
             tcp: watch::Sender::new(0),
+            quic: watch::Sender::new(0),
             closed: watch::Sender::new(false),
         })
     }
@@ -159,7 +164,8 @@ async fn listen_quic<O: Owned>(door: &Door, owner: &Handle<O>, limits: Limits) {
             }
         }
         let open = Open::new(&handshakes);
-        tokio::spawn(welcome(incoming, owner.clone(), limits.handshake_patience, open));
+        let (quic, owner) = (door.quic.clone(), owner.clone());
+        tokio::spawn(welcome(incoming, owner, limits.handshake_patience, open, quic));
     }
 }
 
@@ -228,16 +234,19 @@ pub async fn drain<O: Owned>(door: &Door, owner: &Handle<O>) {
     door.endpoint.set_server_config(None);
     door.closed.send_replace(true);
     if owner.close_links(CloseCode::RetryLater, "the hub is going down").await.is_ok() {
-        let mut tcp = door.tcp.subscribe();
-        let gone = async { tokio::join!(door.endpoint.wait_idle(), tcp.wait_for(|open| *open == 0)) };
+        // Whoever has not finished its handshake is not waited for: it may have gone long ago.
+        let (mut tcp, mut quic) = (door.tcp.subscribe(), door.quic.subscribe());
+        let gone = async { tokio::join!(quic.wait_for(|open| *open == 0), tcp.wait_for(|open| *open == 0)) };
         if timeout(DRAIN_PATIENCE, gone).await.is_err() {
             tracing::info!("not all connections ended in time");
         }
     }
     door.endpoint.close(CloseCode::RetryLater.value().into(), b"the hub is going down");
+    // What says so is still to leave; longer it is not waited for.
+    drop(timeout(CLOSE_PATIENCE, door.endpoint.wait_idle()).await);
 }
 
-/// Counts as a connection over TCP until dropped.
+/// Counts as a connection until dropped.
 struct Present(watch::Sender<usize>);
 
 impl Present {
@@ -306,7 +315,13 @@ impl Drop for Open {
     }
 }
 
-async fn welcome<O: Owned>(incoming: Incoming, owner: Handle<O>, patience: Duration, open: Open) {
+async fn welcome<O: Owned>(
+    incoming: Incoming,
+    owner: Handle<O>,
+    patience: Duration,
+    open: Open,
+    quic: watch::Sender<usize>,
+) {
     let shaken = async { incoming.accept()?.await };
     let connection = match timeout(patience, shaken).await {
         Ok(Ok(connection)) => connection,
@@ -314,6 +329,7 @@ async fn welcome<O: Owned>(incoming: Incoming, owner: Handle<O>, patience: Durat
         Err(_) => return tracing::debug!("a handshake took too long"),
     };
     drop(open);
+    let _present = Present::new(&quic);
     tracing::info!(over = ?Over::Quic, "link up");
     let ended = driver::drive(Wire::Quic(connection.clone()), Role::Parent, &owner).await;
     tell_end(Over::Quic, wire::traffic(&connection), &ended);
