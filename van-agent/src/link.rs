@@ -53,6 +53,9 @@ const GOODBYE: Duration = Duration::from_secs(5);
 const GOODBYE_SHORT: Duration = Duration::from_millis(300);
 /// A dial that has gone on for longer is begun anew where somebody asks: what was sent last may lie back long.
 const DIAL_ANEW: Duration = Duration::from_secs(4);
+/// A dial is begun anew after so long: QUIC's own pauses double, and an outage ends when it ends. The slowest link
+/// that this is made for has answered over UDP and over TCP by then.
+const DIAL_AGAIN: Duration = Duration::from_secs(10);
 /// Beyond its patience a dial is given this to tell what was wrong.
 const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
@@ -507,6 +510,10 @@ impl Keeper {
                     until = now + self.patience.unwrap_or(whole) + DIAL_SLACK;
                 }
                 () = self.interfaces.up() => {
+                    begun = Instant::now();
+                    dialling.set(dial(caller, addresses, patience));
+                }
+                () = tokio::time::sleep_until(begun + DIAL_AGAIN), if purpose == Purpose::Sync => {
                     begun = Instant::now();
                     dialling.set(dial(caller, addresses, patience));
                 }

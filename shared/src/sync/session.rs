@@ -24,7 +24,7 @@ const _: () = assert!(DATA_BYTES <= DATA_BYTES_MAX);
 /// How long a new connection may take to say its first words, in milliseconds.
 pub(super) const HELLO_MILLISECONDS: u64 = 10_000;
 /// The same for a laptop that the hub knows: an outage may take its first words, and the link bears it.
-pub(super) const HELLO_KNOWN_MILLISECONDS: u64 = 60_000;
+pub(super) const HELLO_KNOWN_MILLISECONDS: u64 = 40_000;
 
 /// How far a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
