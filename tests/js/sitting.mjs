@@ -365,6 +365,24 @@ async function day(programs, browser) {
     await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
     await page.waitForURL("**/record");
   });
+  await check("a second press of the button, and a late autosave, save nothing twice", async () => {
+    await reader.go(`${site()}/record`);
+    await officer.fill("name", "Dua Kali Tekan");
+    await page.locator("#sex").selectOption("L");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    const answers = await page.evaluate(async () => {
+      const body = () => new URLSearchParams([...new FormData(document.getElementById("sheet")), ["do", "save"]]);
+      const press = async () => (await fetch("/record", { method: "POST", body: body() })).url;
+      const pressed = await Promise.all([press(), press()]);
+      await fetch("/record/keep", { method: "POST", body: body() });
+      return pressed;
+    });
+    assert.equal(new Set(answers).size, 1, answers.join(" "));
+    assert.match(answers[0], /\/saved\//);
+    assert.equal(cases(programs).filter(({ name }) => name === "Dua Kali Tekan").length, 1);
+    assert.equal(programs.ask("van-agent", "van", ["custody"])[0].forms, 0);
+  });
   await check("a form without the token of our pages changes nothing", async () => {
     const before = cases(programs).length;
     const status = await page.evaluate(async () => {

@@ -316,3 +316,6 @@ day-seal-last = The last seal
 day-entries = entries
 day-qr = QR of the seal
 day-send = Send these characters to the hub by SMS, read them aloud, or show the QR. They also travel with the next sync. What is written later goes into the next seal.
+saved-arrived = SAVED. At the hub, by its receipt.
+wrong-meanwhile = This changed meanwhile; look again before you save:
+wrong-product-state = This product does not wait to be collected:

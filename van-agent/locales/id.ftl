@@ -283,3 +283,6 @@ day-seal-last = Segel terakhir
 day-entries = entri
 day-qr = QR segel
 day-send = Kirim huruf dan angka ini ke pusat lewat SMS, bacakan, atau tunjukkan QR-nya. Segel juga ikut saat sinkronisasi berikut. Yang ditulis sesudah ini masuk segel berikutnya.
+saved-arrived = TERSIMPAN. Sudah sampai pusat.
+wrong-meanwhile = Isian ini berubah sementara itu; periksa lagi sebelum menyimpan:
+wrong-product-state = Dokumen ini tidak sedang menunggu diambil:

@@ -83,6 +83,12 @@ impl Agent {
         self.link = Some(link);
     }
 
+    /// The unit that this laptop works in; empty before it is enrolled.
+    pub(crate) fn unit(&self) -> String {
+        let place = self.replica.station().place.as_ref();
+        place.and_then(|place| place.unit.as_ref()).map_or_else(String::new, ToString::to_string)
+    }
+
     /// Minutes east of UTC in this laptop's district.
     pub fn offset_minutes(&self) -> i16 {
         let place = self.replica.station().place.as_ref();
@@ -382,6 +388,11 @@ impl Agent {
         let unit = self.replica.station().place.as_ref().and_then(|place| place.unit.clone());
         let unit = unit.ok_or_else(not_enrolled)?;
         let document = resolve::visit(self.read()?, Some(unit.as_str()), text).map_err(said)?;
+        let known = read_model::visits(self.read()?).map_err(said)?;
+        if let Some(other) = known.iter().find(|row| row.document == document && row.unit != unit.as_str()) {
+            return Err(Failure::new(format!("that visit is one of {}", other.unit))
+                .next(format!("let a laptop of {} close it", other.unit)));
+        }
         let written = self.replica.write(now, |writing| -> Result<bool, VisitError> {
             let mut edit = writing.open(document)?;
             visit::set_closed(&mut edit, Some(now.wall))?;

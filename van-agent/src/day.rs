@@ -29,10 +29,11 @@ impl Agent {
         let unsealed = self.unsealed()?;
         let services = self.written(&unsealed)?;
         let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
+        let unit = self.unit();
         let visits = read_model::visits(self.read()?).map_err(said)?;
         let visits: Vec<_> = visits
             .iter()
-            .filter(|visit| visit.closed.is_none())
+            .filter(|visit| visit.closed.is_none() && visit.unit == unit)
             .map(|visit| json!({"visit": visit.document, "label": visit.label, "date": visit.date}))
             .collect();
         let last = self.last_seal()?.map(|kept| self.shown(&kept));

@@ -23,9 +23,9 @@ impl Hub {
     /// Copies the store into `file`, whole or not at all, and keeps up to where each laptop's log is in it:
     /// receipts carry that from now on.
     pub(super) fn backup(&mut self, now: Now, file: &Path) -> anyhow::Result<Value> {
-        if file.is_dir() || file == self.replica.store().path() {
+        if !is_place_for_backup(file, self.replica.store().path()) {
             return Err(Failure::usage(format!("{} is no place for a backup", file.display()))
-                .next("name a new file")
+                .next("name a new file outside of the hub's own folder")
                 .into());
         }
         let heads: Vec<_> = log::all(self.replica.store().reader())?
@@ -73,6 +73,27 @@ impl Hub {
         }
         Ok(bytes)
     }
+}
+
+/// Whether a backup may be written there: not into the hub's own folder, by whatever name, and over nothing but
+/// another database.
+fn is_place_for_backup(file: &Path, store: &Path) -> bool {
+    let whole = |path: &Path| {
+        path.parent()
+            .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder }.canonicalize())
+    };
+    let within = match (whole(file), whole(store)) {
+        (Some(Ok(folder)), Some(Ok(home))) => folder.starts_with(home),
+        // Writing says what is wrong with the folder.
+        (Some(Err(_)), _) => false,
+        (None, _) | (_, None | Some(Err(_))) => true,
+    };
+    let mut head = [0; 16];
+    let is_other = match File::open(file) {
+        Ok(mut open) => io::Read::read_exact(&mut open, &mut head).is_err() || head != *b"SQLite format 3\0",
+        Err(_) => false,
+    };
+    !within && !is_other && !file.is_dir()
 }
 
 /// Makes an empty file for its owner alone: a backup holds the hub's key.

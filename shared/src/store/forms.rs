@@ -9,6 +9,9 @@ use crate::time::Timestamp;
 /// Bytes of the fields of a form, at most.
 pub const FORM_BYTES_MAX: usize = 64 << 10;
 
+/// How long a saved form is remembered, in milliseconds: a second press of the button comes at once.
+const REMEMBERED_MILLISECONDS: i64 = 48 * 3_600 * 1_000;
+
 /// A half-typed form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Form {
@@ -24,13 +27,15 @@ fn form(row: &Row<'_>) -> rusqlite::Result<Form> {
     Ok(Form { id: row.get(0)?, began: Timestamp(row.get(1)?), fields: row.get(2)? })
 }
 
-/// Keeps what was typed, in place of what was typed before; the time of its beginning stays.
+/// Keeps what was typed, in place of what was typed before; the time of its beginning stays. One that is saved
+/// already stays saved.
 ///
 /// # Errors
 /// The store fails.
 pub fn put(tx: Tx<'_>, form: &Form) -> Result<()> {
     tx.prepare_cached(
-        "INSERT INTO form (id, began, fields) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET fields = ?3",
+        "INSERT INTO form (id, began, fields) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET fields = ?3 WHERE cases IS NULL",
     )?
     .execute(params![form.id, form.began.0, form.fields])?;
     Ok(())
@@ -42,7 +47,7 @@ pub fn put(tx: Tx<'_>, form: &Form) -> Result<()> {
 /// The store fails.
 pub fn get(tx: Tx<'_>, id: &str) -> Result<Option<Form>> {
     Ok(tx
-        .prepare_cached("SELECT id, began, fields FROM form WHERE id = ?1")?
+        .prepare_cached("SELECT id, began, fields FROM form WHERE id = ?1 AND cases IS NULL")?
         .query_row([id], form)
         .optional()?)
 }
@@ -52,7 +57,8 @@ pub fn get(tx: Tx<'_>, id: &str) -> Result<Option<Form>> {
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Form>> {
-    let mut statement = tx.prepare_cached("SELECT id, began, fields FROM form ORDER BY began DESC, id")?;
+    let mut statement =
+        tx.prepare_cached("SELECT id, began, fields FROM form WHERE cases IS NULL ORDER BY began DESC, id")?;
     let rows = statement.query_map([], form)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -62,7 +68,30 @@ pub fn all(tx: Tx<'_>) -> Result<Vec<Form>> {
 /// # Errors
 /// The store fails.
 pub fn count(tx: Tx<'_>) -> Result<u64> {
-    Ok(tx.prepare_cached("SELECT count(*) FROM form")?.query_row([], |row| row.get(0))?)
+    Ok(tx.prepare_cached("SELECT count(*) FROM form WHERE cases IS NULL")?.query_row([], |row| row.get(0))?)
+}
+
+/// Notes that a form was saved as `cases`, in the transaction that saves them; older ones are forgotten.
+///
+/// # Errors
+/// The store fails.
+pub fn set_saved(tx: Tx<'_>, form: &Form, cases: &str) -> Result<()> {
+    tx.prepare_cached("DELETE FROM form WHERE cases IS NOT NULL AND began < ?1")?
+        .execute([form.began.0.saturating_sub(REMEMBERED_MILLISECONDS)])?;
+    tx.prepare_cached("INSERT OR REPLACE INTO form (id, began, fields, cases) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![form.id, form.began.0, form.fields, cases])?;
+    Ok(())
+}
+
+/// What a form was saved as, with what stood in it; `None` of one that is not saved.
+///
+/// # Errors
+/// The store fails.
+pub fn saved(tx: Tx<'_>, id: &str) -> Result<Option<(String, String)>> {
+    Ok(tx
+        .prepare_cached("SELECT fields, cases FROM form WHERE id = ?1 AND cases IS NOT NULL")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?)
 }
 
 /// Forgets a form; whether there was one.
@@ -95,6 +124,10 @@ mod tests {
                 assert_eq!(get(tx, "00112233aabbccdd")?.map(|form| form.began), Some(Timestamp(1)));
                 assert!(forget(tx, "00112233aabbccdd")? && !forget(tx, "00112233aabbccdd")?);
                 assert_eq!(count(tx)?, 0);
+                set_saved(tx, &typed(3, "{}"), "a,b")?;
+                put(tx, &typed(4, r#"{"name":["late"]}"#))?;
+                assert_eq!((count(tx)?, get(tx, "00112233aabbccdd")?), (0, None));
+                assert_eq!(saved(tx, "00112233aabbccdd")?, Some(("{}".to_owned(), "a,b".to_owned())));
                 Ok::<_, StoreError>(())
             })
             .expect("kept");

@@ -150,13 +150,17 @@ pub fn call(tx: Tx<'_>, day: &str, class: Option<Class>, now: Timestamp) -> Resu
     }
 }
 
-/// Notes what has become of a ticket; `None` where there is none.
+/// Notes what has become of a ticket, as it stands then; `None` where there is none. One that was served, or whose
+/// holder has left, stays so.
 ///
 /// # Errors
 /// The store fails.
 pub fn set(tx: Tx<'_>, day: &str, text: &str, state: TicketState, now: Timestamp) -> Result<Option<Ticket>> {
-    tx.prepare_cached("UPDATE queue SET state = ?3, at = ?4 WHERE day = ?1 AND ticket = ?2")?
-        .execute(params![day, text, state.as_str(), now.0])?;
+    tx.prepare_cached(
+        "UPDATE queue SET state = ?3, at = ?4
+         WHERE day = ?1 AND ticket = ?2 AND state NOT IN ('served', 'left')",
+    )?
+    .execute(params![day, text, state.as_str(), now.0])?;
     Ok(tx
         .prepare_cached(&format!("{TICKET} WHERE day = ?1 AND ticket = ?2"))?
         .query_row(params![day, text], ticket)

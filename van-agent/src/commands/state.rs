@@ -41,7 +41,12 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
     }
     if safe_to_wipe && !safe {
         let (unsent, drafts) = (custody["unsent"] != 0, custody["drafts"] != 0);
+        let forms = custody["forms"] != 0;
         let (what, next) = match (unsent, drafts) {
+            (false, false) if forms => (
+                "this laptop's page has half-typed forms that are nowhere else",
+                "save or discard each on the page that `van-agent run` shows",
+            ),
             (false, true) => (
                 "this laptop has drafts that nobody else will finish",
                 "finish or cancel each with `van-agent amend SLIP --set status=received` (or cancelled), then sync",

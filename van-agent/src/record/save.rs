@@ -11,7 +11,11 @@ use shared::{
     nik::Nik,
     registry::row::{OfflineMode, Service},
     slip::{DeviceLetter, SlipNumber},
-    store::{self, StoreError, forms, lines, read_model},
+    store::{
+        self, StoreError,
+        forms::{self, Form},
+        lines, read_model,
+    },
     sync::{
         Replica,
         station::Place,
@@ -139,8 +143,8 @@ fn masked(nik: &Nik) -> String {
     format!("{}…{}", &nik.as_str()[..6], &nik.as_str()[12..])
 }
 
-/// Saves lines all together or not at all, and forgets the half-typed form that they come from in the same
-/// transaction. Reports as [`save`] does.
+/// Saves lines all together or not at all, and notes in the same transaction that the half-typed form that they come
+/// from is saved. Reports as [`save`] does.
 ///
 /// # Errors
 /// A line is refused, the laptop is not enrolled, or the store failed: nothing is kept then, and the form stays.
@@ -148,7 +152,7 @@ pub fn save_whole(
     replica: &mut Replica,
     now: Now,
     raw: &[RawLine],
-    form: &str,
+    form: &Form,
 ) -> Result<Vec<Value>, WholeError> {
     let place = place(replica).map_err(WholeError::Failed)?;
     replica.write(now, |writing| {
@@ -158,7 +162,8 @@ pub fn save_whole(
             let line = line::parse(&raw.text).map_err(RefusedError::from)?;
             reports.push(report(raw.line, &group.line(writing, &line)?));
         }
-        forms::forget(writing.tx, form)?;
+        let cases: Vec<_> = reports.iter().filter_map(|report| report["case"].as_str()).collect();
+        forms::set_saved(writing.tx, form, &cases.join(","))?;
         Ok(reports)
     })
 }

@@ -104,10 +104,7 @@ async fn page(
     };
     let posted = wrong.as_ref().map(|(posted, _)| *posted);
     let typed = |field: Field, stored: String| match posted {
-        Some(posted) => {
-            let was = posted.text(&format!("was-{field}"));
-            (field.as_str(), was.to_owned(), posted.text(field.as_str()).to_owned())
-        }
+        Some(posted) => (field.as_str(), stored, posted.text(field.as_str()).to_owned()),
         None => (field.as_str(), stored.clone(), stored),
     };
     let there = ticks(&shown);
@@ -183,13 +180,39 @@ pub(super) async fn act(
         Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
         // What was once signed for is changed with a reason alone.
         Ok(_) if reason.is_none() => Err(Failure::new(words.get("wrong-reason"))),
-        Ok(settings) => amend(&site, &words, &case, settings, reason).await,
+        Ok(settings) => match meanwhile(&site, &words, &case, &posted).await {
+            Ok(()) => amend(&site, &words, &case, settings, reason).await,
+            Err(failure) => Err(failure),
+        },
         Err(failure) => Err(failure),
     };
     match done {
         Ok(_) => see(&format!("/saved/{case}")),
         Err(failure) => page(&site, words, case, String::new(), Some((&posted, failure))).await,
     }
+}
+
+/// Refuses where a field that is to be written over is no longer as the page showed it.
+async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> Result<(), Failure> {
+    let (shown, _) = shown(site, case).await?;
+    let stored = |field: Field| match PERSON.contains(&field) {
+        true => text(&shown["subject"], field.as_str()),
+        false => text(&shown, field.as_str()),
+    };
+    for field in PERSON.into_iter().chain(CASE).chain([Field::Status]) {
+        let was = format!("was-{field}");
+        let is_posted = posted.0.iter().any(|(name, _)| *name == was);
+        let is_changed = posted.text(field.as_str()) != posted.text(&was);
+        if is_posted && is_changed && stored(field).trim() != posted.text(&was) {
+            let title = words.part("field", field.as_str());
+            return Err(Failure::usage(format!(
+                "{} {title}: {}",
+                words.get("wrong-meanwhile"),
+                stored(field)
+            )));
+        }
+    }
+    Ok(())
 }
 
 async fn amend(

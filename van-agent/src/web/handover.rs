@@ -227,10 +227,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 
 /// Does one thing with every case, one after the other; what stopped it, in words.
 async fn all(site: &Site, words: &Words, cases: &[String], act: &Act) -> Result<(), String> {
+    // All of them first: what is refused in the middle would leave the others given away.
     for case in cases {
-        if let Some(collector) = act.collector {
-            may_collect(site, words, case, collector).await?;
-        }
+        may_give(site, words, case, act).await?;
+    }
+    for case in cases {
         let officer = site.agent.run(|agent, _| agent.officer()).await;
         let officer = officer.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
         let setting = format!("status={}", act.state).parse().map_err(|_| words.get("wrong-other"))?;
@@ -247,19 +248,27 @@ async fn all(site: &Site, words: &Words, cases: &[String], act: &Act) -> Result<
     Ok(())
 }
 
-/// Refuses somebody who may not collect the product of a case, naming who may.
-async fn may_collect(site: &Site, words: &Words, case: &str, collector: Collector) -> Result<(), String> {
+/// Refuses a case of which there is no product to give, and somebody who may not collect it, naming who may.
+async fn may_give(site: &Site, words: &Words, case: &str, act: &Act) -> Result<(), String> {
     let case = case.to_owned();
-    let terms = site.agent.run(move |agent, _| {
+    let found = site.agent.run(move |agent, _| {
         let shown = agent.show(&case)?;
         let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
-        Ok::<_, Failure>(service.map_or_else(Vec::new, |service| service.collectors.clone()))
+        let terms = service.map_or_else(Vec::new, |service| service.collectors.clone());
+        Ok::<_, Failure>((shown, terms))
     });
-    let terms = terms.await.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
-    // Where the catalogue says nothing, the officer knows the district's rule.
-    if terms.is_empty() || terms.contains(&collector) {
-        return Ok(());
+    let (shown, terms) =
+        found.await.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
+    let state = shown["status"].as_str().unwrap_or_default();
+    if !STATES.iter().any(|known| known.as_str() == state) {
+        let slip = shown["slip"].as_str().unwrap_or_default();
+        return Err(format!("{} {slip}, {}.", words.get("wrong-product-state"), words.part("state", state)));
     }
+    // Where the catalogue says nothing, the officer knows the district's rule.
+    let Some(collector) = act.collector.filter(|one| !terms.is_empty() && !terms.contains(one)) else {
+        return Ok(());
+    };
+    tracing::debug!(?collector, "may not collect");
     let who = COLLECTORS.iter().filter(|(_, one)| terms.contains(one));
     let who: Vec<_> = who.map(|(name, _)| words.part("collector", name)).collect();
     Err(format!("{} {}", words.get("wrong-may-collect"), who.join(", ")))

@@ -201,7 +201,9 @@ async fn today_of(
 ) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
     let (custody, _) = ask(site, words, Request::Custody).await?;
     let (_, visits) = ask(site, words, Request::VisitList).await?;
-    let open = visits.iter().filter(|visit| visit["closed"].is_null());
+    let unit = site.agent.run(|agent, _| agent.unit()).await;
+    let unit = unit.map_err(|stopped| Failure::new(stopped.to_string()))?;
+    let open = visits.iter().filter(|visit| visit["closed"].is_null() && visit["unit"] == unit.as_str());
     let named = |visit: &Value| {
         (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
     };
@@ -491,7 +493,12 @@ pub(super) fn name_codes(agent: &Agent, language: Language, value: &mut Value) {
 pub(super) fn failed(words: Words, failure: &Failure) -> Response {
     let sentence = words.get("try-again");
     let page = Failed { words, sentence, detail: Some(failure.message.clone()) };
-    (StatusCode::INTERNAL_SERVER_ERROR, show(page)).into_response()
+    let status = match (failure.missing, failure.usage) {
+        (true, _) => StatusCode::NOT_FOUND,
+        (false, true) => StatusCode::UNPROCESSABLE_ENTITY,
+        (false, false) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    (status, show(page)).into_response()
 }
 
 pub(super) fn show(page: impl Template) -> Response {

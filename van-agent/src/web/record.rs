@@ -84,6 +84,8 @@ struct Chosen {
 struct SavedPage {
     words: Words,
     cases: Vec<Slip>,
+    /// Whether the hub has all of it, by stored proof.
+    arrived: bool,
     /// The last case, with which a family goes on.
     with: String,
 }
@@ -166,7 +168,10 @@ fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String
     let born: Option<Born> = born.parse().ok();
     let today_text = today.to_string();
     let visits = read_model::visits(agent.read()?).map_err(said)?;
-    let visits = visits.into_iter().filter(|visit| visit.closed.is_none() && visit.date <= today_text);
+    let unit = agent.unit();
+    let visits = visits
+        .into_iter()
+        .filter(|visit| visit.closed.is_none() && visit.date <= today_text && visit.unit == unit);
     let visits = visits
         .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
     let visits = visits.take(50).collect();
@@ -365,7 +370,7 @@ pub(super) async fn saved(
 ) -> Response {
     let words = words(&headers);
     let mut slips = Vec::new();
-    let mut with = String::new();
+    let (mut with, mut arrived) = (String::new(), true);
     for case in cases.split(',').take(24) {
         let shown = match ask(&site, &words, Request::CaseShow { case: case.to_owned() }).await {
             Ok((shown, _)) => shown,
@@ -383,9 +388,10 @@ pub(super) async fn saved(
             Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
         };
         with = text(&shown, "case");
+        arrived &= matches!(shown["custody"].as_str(), Some("at_hub" | "accepted"));
         slips.push(slip(&words, &shown, terms.as_ref()));
     }
-    show(SavedPage { words, cases: slips, with })
+    show(SavedPage { words, cases: slips, arrived, with })
 }
 
 fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {

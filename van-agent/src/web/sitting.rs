@@ -110,6 +110,8 @@ impl Agent {
 
     /// Notes who works at this laptop.
     pub(super) fn set_officer(&mut self, name: &str) -> Result<(), Failure> {
+        shared::document::field::check(shared::document::Field::Officer, name)
+            .map_err(|error| Failure::usage(error.to_string()))?;
         let keep = |tx: shared::store::Tx<'_>, _: &_| shared::store::set_fact(tx, OFFICER, name.as_bytes());
         self.replica_mut().keep::<_, StoreError>(keep).map_err(said)
     }
@@ -121,7 +123,10 @@ impl Agent {
         sheet.set("officer", &self.officer()?);
         let today = now.wall.day(self.offset_minutes()).to_string();
         let visits = read_model::visits(self.read()?).map_err(said)?;
-        let open = |visit: &&read_model::VisitRow| visit.closed.is_none() && visit.date == today;
+        let unit = self.unit();
+        let open = |visit: &&read_model::VisitRow| {
+            visit.closed.is_none() && visit.date == today && visit.unit == unit
+        };
         if let Some(visit) = visits.iter().find(open) {
             sheet.set("visit", &visit.document.to_string());
             sheet.set("village", visit.village.as_deref().unwrap_or_default());
@@ -254,6 +259,14 @@ impl Agent {
 
     /// Saves every service of a sheet, or none.
     pub(super) fn save_sheet(&mut self, now: Now, kept: &mut Kept) -> Result<Step, Failure> {
+        let typed = kept.sheet.to_text().unwrap_or_default();
+        if let Some((fields, cases)) = forms::saved(self.read()?, &kept.id).map_err(said)? {
+            if fields == typed {
+                return Ok(Step::Saved(cases.split(',').map(str::to_owned).collect()));
+            }
+            // Somebody went back in the browser and typed something else.
+            (kept.id, kept.began) = (self.new_sheet_id(), now.wall);
+        }
         self.find_village(&mut kept.sheet);
         let Kept { id, began, sheet } = &*kept;
         for field in ["name", "sex"] {
@@ -269,7 +282,8 @@ impl Agent {
         }
         let clock = Clock { began: *began, now: now.wall, offset_minutes: self.offset_minutes() };
         let lines = sheet.lines(self.replica().registries(), clock, id);
-        let saved = save_whole(self.replica_mut(), now, &lines, id);
+        let form = Form { id: id.clone(), began: *began, fields: typed };
+        let saved = save_whole(self.replica_mut(), now, &lines, &form);
         self.note_head();
         match saved {
             Ok(reports) => {
