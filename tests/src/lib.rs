@@ -3,7 +3,7 @@
 //! In reading order: [`random`] makes chance repeatable; [`people`] invents citizens and their cases;
 //! [`relay`] is a link to test on; [`process`] runs the real programs. [`world`] simulates hub and vans with
 //! everything that goes wrong as [`fault`] has it, and [`model`] says what must hold. [`packing`] weighs what a
-//! van's log needs on the wire, and [`bench`] measures what the project promises.
+//! van's log needs on the wire, and [`mod@bench`] measures what the project promises.
 
 pub mod bench;
 pub mod demo;

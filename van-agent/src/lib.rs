@@ -4,7 +4,7 @@
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
 //! closes it with a seal;
-//! [`access`] gets a command to the holder; [`link`] is the way to the hub, and [`budget`] what it may cost; [`commands`]
+//! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
 pub mod access;
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod commands;
 mod day;
 pub mod host;
+mod interfaces;
 pub mod link;
 pub mod queue;
 pub mod record;

@@ -4,13 +4,8 @@
 //! with growing, jittered pauses, at once when an interface comes up or somebody asks). When an interface comes up
 //! while it is linked, the link moves there and asks the hub for a sign of life at once.
 
-use std::{
-    future::{Future, poll_fn},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use if_watch::{IfEvent, IpNet, tokio::IfWatcher};
 use serde::Serialize;
 use serde_json::json;
 use shared::{
@@ -18,11 +13,7 @@ use shared::{
     identity::{Key, ticket::Address},
     sync::{CloseCode, Event, PeerId, Role, station::Station},
 };
-use tokio::{
-    sync::{Notify, mpsc},
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     agent::{Agent, SyncCall},
@@ -39,6 +30,7 @@ use crate::{
         quic::{self, Side},
         wire::{Over, Wire},
     },
+    interfaces::Interfaces,
 };
 
 /// Without a packet for so long, a link of `run` is given up before everything is handed over.
@@ -61,8 +53,6 @@ const DIAL_SLACK: Duration = Duration::from_millis(200);
 /// The first pause after a cut; it doubles up to [`PAUSE_MAX`].
 const PAUSE: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
-/// Interfaces that are up when the program begins are told within this time of each other.
-const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
 
 /// What a link is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -748,56 +738,4 @@ fn jittered(pause: Duration) -> Duration {
     machine::entropy(&mut random);
     let share = f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX);
     pause.mul_f64(0.5 + share / 2.0)
-}
-
-/// Tells when a network interface comes up, or gets an address.
-struct Interfaces {
-    came_up: Arc<Notify>,
-    /// The task that watches; ends with this.
-    _watching: JoinSet<()>,
-}
-
-impl Interfaces {
-    /// Begins to watch; what is up already does not count.
-    fn begin() -> Self {
-        let came_up = Arc::new(Notify::new());
-        let mut watching = JoinSet::new();
-        match IfWatcher::new() {
-            Ok(watcher) => drop(watching.spawn(watch(watcher, Arc::clone(&came_up)))),
-            Err(error) => tracing::debug!(%error, "watch the network's interfaces"),
-        }
-        Self { came_up, _watching: watching }
-    }
-
-    /// Returns when an interface has come up since last asked; never where the system does not tell.
-    async fn up(&self) {
-        self.came_up.notified().await;
-    }
-}
-
-/// Tells what comes up after the system has told what was up before.
-async fn watch(mut watcher: IfWatcher, came_up: Arc<Notify>) {
-    while let Ok(known) = tokio::time::timeout(INTERFACES_SETTLE, next_up(&mut watcher)).await {
-        if known.is_none() {
-            return;
-        }
-    }
-    while let Some(net) = next_up(&mut watcher).await {
-        tracing::debug!(%net, "an interface has come up");
-        came_up.notify_one();
-    }
-}
-
-/// The next address of an interface, that of the machine itself left out; none where the system tells no more.
-async fn next_up(watcher: &mut IfWatcher) -> Option<IpNet> {
-    loop {
-        match poll_fn(|context| watcher.poll_if_event(context)).await {
-            Ok(IfEvent::Up(net)) if !net.addr().is_loopback() => return Some(net),
-            Ok(IfEvent::Up(_) | IfEvent::Down(_)) => {}
-            Err(error) => {
-                tracing::debug!(%error, "watch the network's interfaces");
-                return None;
-            }
-        }
-    }
 }
