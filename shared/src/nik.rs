@@ -1,4 +1,4 @@
-//! The national identity number: 16 digits, district of issue 6, birth date 6, serial 4.
+//! The national identity number: 16 digits, of which 6 name the district that issued it, 6 the birth date, 4 a serial.
 //!
 //! It has no check digit, keeps the district where it was first issued, and may name a wrong birth
 //! date for life: only what can be no NIK at all is refused, every disagreement is a warning.
