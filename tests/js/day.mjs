@@ -1,14 +1,11 @@
 // A team closes its day on the page, by the keyboard: what is half typed must be decided first, then the seal, which
 // the hub takes by typing before anything has arrived, and by the exchange.
-//
-// usage: node day.mjs [--pictures FOLDER] [FOLDER]
-// FOLDER (or KELILING_PROGRAMS) holds `hub-server` and `van-agent`; Chromium as reader.mjs looks for it.
+// Begun as journey.mjs says.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { Programs } from "./programs.mjs";
-import { Reader, launch } from "./reader.mjs";
+import { check, play } from "./journey.mjs";
+import { Reader } from "./reader.mjs";
 
 const SEAL_CHARACTERS = 154;
 const CITIZENS = [
@@ -16,26 +13,6 @@ const CITIZENS = [
   ["Nahak", "L", "TAS-AUT"],
   ["Yohanis Nope", "L", "DUK-KIA"],
 ];
-
-const { values, positionals } = parseArgs({ options: { pictures: { type: "string" } }, allowPositionals: true });
-const folder = positionals[0] ?? process.env.KELILING_PROGRAMS;
-if (folder === undefined) {
-  console.error("usage: node day.mjs [--pictures FOLDER] [FOLDER of the programs, or KELILING_PROGRAMS]");
-  process.exit(2);
-}
-
-let passed = 0;
-let failed = 0;
-
-async function check(what, holds) {
-  try {
-    await holds();
-    passed += 1;
-  } catch (error) {
-    failed += 1;
-    console.error(`FAILED ${what}\n${error.stack ?? error}\n`);
-  }
-}
 
 function record(programs) {
   const line = ([name, sex, service], index) =>
@@ -45,7 +22,7 @@ function record(programs) {
   programs.ask("van-agent", "van", ["record", "--file", "-"], { input });
 }
 
-async function day(programs, browser) {
+async function day(programs, browser, pictures) {
   programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
   const loopback = "127.0.0.1:0";
   const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
@@ -54,7 +31,7 @@ async function day(programs, browser) {
   await hub.stop();
   const van = await programs.start("van-agent", "van", ["run", "--web", loopback]);
   const site = new URL(van.ready.url).origin;
-  const reader = await Reader.open(browser, values.pictures);
+  const reader = await Reader.open(browser, pictures);
   const { page } = reader;
   const main = () => page.locator("main").innerText();
   const press = async (key, place) => {
@@ -161,18 +138,4 @@ async function day(programs, browser) {
   await reader.context.close();
 }
 
-let programs;
-let browser;
-try {
-  programs = new Programs(folder);
-  browser = await launch();
-  await day(programs, browser);
-} catch (error) {
-  failed += 1;
-  console.error(error.stack ?? error);
-} finally {
-  await browser?.close();
-  programs?.close();
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+await play(day);

@@ -1,14 +1,11 @@
 // Opens the pages of both programs in Chromium as people do, and holds each to what every page promises: both
 // languages, the keyboard alone, access, a small screen, paper, and nothing from or to any other host.
-//
-// usage: node pages.mjs [--pictures FOLDER] [FOLDER]
-// FOLDER (or KELILING_PROGRAMS) holds `hub-server` and `van-agent`; Chromium as reader.mjs looks for it.
+// Begun as journey.mjs says.
 
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import { parseArgs } from "node:util";
-import { Programs } from "./programs.mjs";
-import { Reader, launch } from "./reader.mjs";
+import { check, play } from "./journey.mjs";
+import { Reader } from "./reader.mjs";
 
 const SCRIPT = `<script>document.title = "x"; alert("x")</script> Ndun`;
 const APOSTROPHE = `Ma'ri "Ose" Ta'ek & anak`;
@@ -39,27 +36,6 @@ function line(fields) {
     consent: true,
     ...fields,
   };
-}
-
-const { values, positionals } = parseArgs({ options: { pictures: { type: "string" } }, allowPositionals: true });
-const folder = positionals[0] ?? process.env.KELILING_PROGRAMS;
-if (folder === undefined) {
-  console.error("usage: node pages.mjs [--pictures FOLDER] [FOLDER of the programs, or KELILING_PROGRAMS]");
-  process.exit(2);
-}
-
-let passed = 0;
-let failed = 0;
-
-/** One thing that must hold; what fails is told, and the next one is tried. */
-async function check(what, holds) {
-  try {
-    await holds();
-    passed += 1;
-  } catch (error) {
-    failed += 1;
-    console.error(`FAILED ${what}\n${error.stack ?? error}\n`);
-  }
 }
 
 /** The answer to a plain request, with any Host and headers. */
@@ -116,10 +92,10 @@ function record(programs, home, lines) {
   assert.equal(summary.saved, lines.length, JSON.stringify(summary));
 }
 
-async function visit_van(programs, browser, { slip, van, listen }) {
+async function visit_van(programs, browser, { slip, van, listen }, pictures) {
   const { url } = van.ready;
   const site = new URL(url).origin;
-  const reader = await Reader.open(browser, values.pictures);
+  const reader = await Reader.open(browser, pictures);
   const { page } = reader;
 
   await check("nobody opens the page without the cookie", async () => {
@@ -203,7 +179,7 @@ async function visit_van(programs, browser, { slip, van, listen }) {
     const told = await page.locator("main").innerText();
     for (const side of ["Yohana Nubatonis-Ta'ek", "Yohana <b>Nubatonis</b>"]) assert.ok(told.includes(side), told);
     await reader.audit("case-conflict-id", "id");
-    await visit_hub(browser, hub.ready.web);
+    await visit_hub(browser, hub.ready.web, pictures);
     await hub.stop();
   });
   await check("the other language is one step away, on the same page, and back", async () => {
@@ -266,9 +242,9 @@ async function find_by_keyboard(reader) {
 }
 
 /** The hub's page, on `web` ("IP:PORT"), with two laptops that it knows. */
-async function visit_hub(browser, web) {
+async function visit_hub(browser, web, pictures) {
   const site = `http://${web}`;
-  const reader = await Reader.open(browser, values.pictures);
+  const reader = await Reader.open(browser, pictures);
   const { page } = reader;
   await check("the hub's page is for this machine alone", async () => {
     const { status } = await answer(site, { host: "evil.example" });
@@ -297,18 +273,4 @@ async function visit_hub(browser, web) {
   await reader.context.close();
 }
 
-let programs;
-let browser;
-try {
-  programs = new Programs(folder);
-  browser = await launch();
-  await visit_van(programs, browser, await prepare(programs));
-} catch (error) {
-  failed += 1;
-  console.error(error.stack ?? error);
-} finally {
-  await browser?.close();
-  programs?.close();
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+await play(async (programs, browser, pictures) => visit_van(programs, browser, await prepare(programs), pictures));

@@ -1,39 +1,16 @@
 // An officer records sittings on the page, by the keyboard, with no hub running: a family, people without NIK,
 // services that wait for the network, a program that is killed in mid-typing.
-//
-// usage: node sitting.mjs [--pictures FOLDER] [FOLDER]
-// FOLDER (or KELILING_PROGRAMS) holds `hub-server` and `van-agent`; Chromium as reader.mjs looks for it.
+// Begun as journey.mjs says.
 
 import assert from "node:assert/strict";
-import { parseArgs } from "node:util";
-import { Programs } from "./programs.mjs";
-import { Reader, launch } from "./reader.mjs";
+import { check, play } from "./journey.mjs";
+import { Reader } from "./reader.mjs";
 
 const MOTHER = { nik: "5302014103889001", name: "Dorkas Fallo", sex: "P", born: "1988-03-01", kk: "5302011203040001" };
 const VILLAGE = "53.02.01.1001";
 const OFFICER = "Yefta Nabuasa";
 /** What a simple case for a known person may take: less than 90 seconds at two keys a second. */
 const KEYS_MAX = 60;
-
-const { values, positionals } = parseArgs({ options: { pictures: { type: "string" } }, allowPositionals: true });
-const folder = positionals[0] ?? process.env.KELILING_PROGRAMS;
-if (folder === undefined) {
-  console.error("usage: node sitting.mjs [--pictures FOLDER] [FOLDER of the programs, or KELILING_PROGRAMS]");
-  process.exit(2);
-}
-
-let passed = 0;
-let failed = 0;
-
-async function check(what, holds) {
-  try {
-    await holds();
-    passed += 1;
-  } catch (error) {
-    failed += 1;
-    console.error(`FAILED ${what}\n${error.stack ?? error}\n`);
-  }
-}
 
 /** The officer at the keyboard, whose keys are counted. */
 class Officer {
@@ -97,10 +74,10 @@ async function prepare(programs) {
 const start = (programs) => programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
 const cases = (programs) => programs.ask("van-agent", "van", ["case", "list"]).filter((row) => row.slip);
 
-async function day(programs, browser) {
+async function day(programs, browser, pictures) {
   const listen = await prepare(programs);
   let van = await start(programs);
-  const reader = await Reader.open(browser, values.pictures);
+  const reader = await Reader.open(browser, pictures);
   const { page } = reader;
   const officer = new Officer(reader);
   const site = () => new URL(van.ready.url).origin;
@@ -437,18 +414,4 @@ async function within(holds, found) {
   throw new Error("it does not come to hold");
 }
 
-let programs;
-let browser;
-try {
-  programs = new Programs(folder);
-  browser = await launch();
-  await day(programs, browser);
-} catch (error) {
-  failed += 1;
-  console.error(error.stack ?? error);
-} finally {
-  await browser?.close();
-  programs?.close();
-}
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+await play(day);
