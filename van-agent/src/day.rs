@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 use shared::{
     store::{
-        forms,
-        read_model::{self, PersonRow},
+        forms, read_model,
         seals::{self, Kept},
     },
     sync::{
@@ -150,20 +149,11 @@ impl Agent {
                 Ok(document) => read_model::person_of(tx, document).map_err(said)?,
                 Err(_) => None,
             };
-            let name = called(&sheet, person.as_ref());
+            let name = sheet.called(person.as_ref());
             shown
                 .push(json!({"form": form.id, "name": name, "began": form.began.to_rfc3339(offset_minutes)}));
         }
         Ok(shown)
-    }
-}
-
-/// Whose a half-typed form is, as far as anything was typed.
-fn called(sheet: &Sheet, person: Option<&PersonRow>) -> String {
-    match person {
-        Some(person) => person.name.clone(),
-        None if sheet.text("name").is_empty() => sheet.nik(),
-        None => sheet.text("name").to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
     registry::{Registries, row::OfflineMode, row::Service},
-    store::forms::FORM_BYTES_MAX,
+    store::{forms::FORM_BYTES_MAX, read_model::PersonRow},
     time::Timestamp,
 };
 
@@ -107,6 +107,15 @@ impl Sheet {
     /// The NIK without the spaces between its groups.
     pub fn nik(&self) -> String {
         self.text("nik").split_whitespace().collect()
+    }
+
+    /// Whose it is, as far as anything was typed; `person` is the known one that was chosen.
+    pub fn called(&self, person: Option<&PersonRow>) -> String {
+        match person {
+            Some(person) => person.name.clone(),
+            None if self.text("name").is_empty() => self.nik(),
+            None => self.text("name").to_owned(),
+        }
     }
 
     /// Whether nothing was typed of a person, a note or a service.

@@ -57,7 +57,7 @@ pub(super) async fn visit(State(site): State<Site>, headers: HeaderMap, posted: 
     } else {
         Request::VisitClose { visit: visit.to_owned() }
     };
-    match ask(&site, &words, request).await {
+    match ask(&site, words, request).await {
         Ok(_) => see("/"),
         Err(failure) => failed(words, &failure),
     }

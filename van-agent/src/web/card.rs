@@ -9,10 +9,7 @@ use shared::{
 
 use crate::{
     agent::{Agent, said},
-    host::{
-        output::Failure,
-        web::{Language, Words},
-    },
+    host::{output::Failure, web::Words},
 };
 
 /// A person as officers tell people apart.
@@ -59,13 +56,12 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
 pub(super) fn cards(
     agent: &mut Agent,
     now: Now,
-    language: Language,
+    words: &Words,
     wanted: &str,
     limit: usize,
 ) -> Result<Vec<Card>, Failure> {
-    let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
     let found = read_model::people(agent.read()?, wanted, limit).map_err(said)?;
-    found.into_iter().map(|person| card(agent, now, &words, person)).collect()
+    found.into_iter().map(|person| card(agent, now, words, person)).collect()
 }
 
 /// A NIK in groups: district, birth, serial.

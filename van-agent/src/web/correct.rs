@@ -12,16 +12,15 @@ use serde_json::Value;
 use shared::{
     desk::amend::{Amendment, Setting},
     document::{Field, State as CaseState},
-    registry::row::Service,
 };
 
 use super::{
     Site,
     acts::see,
     card::{Card, cards},
-    pages::{ask, failed, show, text, words},
+    case::{shown, ticks},
+    pages::{ask, failed, in_language, show, text, words},
     posted::Posted,
-    record::in_language,
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -51,7 +50,7 @@ const PEOPLE_MAX: usize = 20;
 #[derive(Template)]
 #[template(path = "correct.html")]
 struct Correct {
-    words: Words,
+    words: &'static Words,
     token: String,
     case: String,
     slip: String,
@@ -89,7 +88,7 @@ pub(super) async fn begin(
 /// The page, with what is wrong where something is; what was typed then stands in its fields.
 async fn page(
     site: &Site,
-    words: Words,
+    words: &'static Words,
     case: String,
     wanted: String,
     wrong: Option<(&Posted, Failure)>,
@@ -98,7 +97,7 @@ async fn page(
         Ok(found) => found,
         Err(failure) => return failed(words, &failure),
     };
-    let people = match find(site, &words, wanted.clone(), text(&shown["subject"], "person")).await {
+    let people = match find(site, words, wanted.clone(), text(&shown["subject"], "person")).await {
         Ok(people) => people,
         Err(failure) => return failed(words, &failure),
     };
@@ -107,7 +106,7 @@ async fn page(
         Some(posted) => (field.as_str(), stored, posted.text(field.as_str()).to_owned()),
         None => (field.as_str(), stored.clone(), stored),
     };
-    let there = ticks(&shown);
+    let there: Vec<_> = ticks(&shown).collect();
     let requirements = service.as_ref().map_or_else(Vec::new, |service| service.requirements.clone());
     let page = Correct {
         token: site.sign_in.token(),
@@ -116,14 +115,14 @@ async fn page(
         name: text(&shown, "name"),
         service: service
             .as_ref()
-            .map_or_else(|| text(&shown, "service"), |service| in_language(words.language(), service)),
+            .map_or_else(|| text(&shown, "service"), |service| in_language(words, service)),
         person: PERSON.map(|field| typed(field, text(&shown["subject"], field.as_str()))).to_vec(),
         fields: CASE.map(|field| typed(field, text(&shown, field.as_str()))).to_vec(),
         status: text(&shown, "status"),
         states: STATES,
         ticks: requirements
             .into_iter()
-            .map(|one| (there.contains(&one), one))
+            .map(|one| (there.contains(&one.as_str()), one))
             .map(|(is, one)| (one, is))
             .collect(),
         reason: posted.map_or_else(String::new, |posted| posted.text("reason").to_owned()),
@@ -136,34 +135,14 @@ async fn page(
     (status, show(page)).into_response()
 }
 
-/// A case with its codes, and its service.
-async fn shown(site: &Site, case: &str) -> Result<(Value, Option<Service>), Failure> {
-    let case = case.to_owned();
-    let found = site.agent.run(move |agent, _| {
-        let shown = agent.show(&case)?;
-        let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
-        let service = service.cloned();
-        Ok((shown, service))
-    });
-    found.await.map_err(|stopped| Failure::new(stopped.to_string()))?
-}
-
 /// People of some words, but for one.
-async fn find(site: &Site, words: &Words, wanted: String, but: String) -> Result<Vec<Card>, Failure> {
+async fn find(site: &Site, words: &'static Words, wanted: String, but: String) -> Result<Vec<Card>, Failure> {
     if wanted.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let language = words.language();
-    let found = site.agent.run(move |agent, now| cards(agent, now, language, &wanted, PEOPLE_MAX));
+    let found = site.agent.run(move |agent, now| cards(agent, now, words, &wanted, PEOPLE_MAX));
     let found = found.await.map_err(|stopped| Failure::new(stopped.to_string()))??;
     Ok(found.into_iter().filter(|card| card.id != but).collect())
-}
-
-/// Requirements that are there.
-fn ticks(shown: &Value) -> Vec<String> {
-    let list = shown["ticks"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let keys = shown["ticks"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-    list.chain(keys).map(str::to_owned).collect()
 }
 
 /// Corrects a case: what differs from what the page showed, so that nothing is written over unseen.
@@ -180,8 +159,8 @@ pub(super) async fn act(
         Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
         // What was once signed for is changed with a reason alone.
         Ok(_) if reason.is_none() => Err(Failure::new(words.get("wrong-reason"))),
-        Ok(settings) => match meanwhile(&site, &words, &case, &posted).await {
-            Ok(()) => amend(&site, &words, &case, settings, reason).await,
+        Ok(settings) => match meanwhile(&site, words, &case, &posted).await {
+            Ok(()) => amend(&site, words, &case, settings, reason).await,
             Err(failure) => Err(failure),
         },
         Err(failure) => Err(failure),
@@ -217,7 +196,7 @@ async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> R
 
 async fn amend(
     site: &Site,
-    words: &Words,
+    words: &'static Words,
     case: &str,
     settings: Vec<Setting>,
     reason: Option<String>,

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Template)]
 #[template(path = "day.html")]
 struct DayPage {
-    words: Words,
+    words: &'static Words,
     token: String,
     date: String,
     /// How much was written since the last seal, in words; empty where nothing was.
@@ -69,7 +69,7 @@ pub(super) async fn day(State(site): State<Site>, headers: HeaderMap) -> Respons
 /// Closes the day, or tells what must be decided first.
 pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
-    let undecided = match ask(&site, &words, Request::DayShow).await {
+    let undecided = match ask(&site, words, Request::DayShow).await {
         Ok((day, _)) => [&day["drafts"], &day["forms"]].into_iter().any(|open| !each(open).is_empty()),
         Err(failure) => return failed(words, &failure),
     };
@@ -77,7 +77,7 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
         return (StatusCode::CONFLICT, page(&site, &headers, true).await).into_response();
     }
     let leader = posted.text("leader").to_owned();
-    match ask(&site, &words, Request::DayClose { leader }).await {
+    match ask(&site, words, Request::DayClose { leader }).await {
         Ok(_) => see("/day"),
         Err(failure) => failed(words, &failure),
     }
@@ -85,8 +85,8 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
 
 async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
     let words = words(headers);
-    let asked = match ask(site, &words, Request::DayShow).await {
-        Ok((day, _)) => named(site, &words, day).await,
+    let asked = match ask(site, words, Request::DayShow).await {
+        Ok((day, _)) => named(site, words, day).await,
         Err(failure) => Err(failure),
     };
     let day = match asked {
@@ -100,7 +100,7 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
             format!("{}, {}", words.count("found", count("cases")), words.count("day-changes", changes))
         }
     };
-    let services = each(&day["services"]).iter().map(|row| service(&words, row)).collect();
+    let services = each(&day["services"]).iter().map(|row| service(words, row)).collect();
     let draft = |draft: &Value| {
         (
             text(draft, "case"),
@@ -115,7 +115,7 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
     let visit = |visit: &Value| format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date")));
     let custody = ["on_laptop", "carried", "at_hub", "accepted"];
     let custody = custody.map(|name| (name, day["custody"][name].as_u64().unwrap_or(0)));
-    let seal = day["seal"].is_object().then(|| sealed(&words, &day["seal"]));
+    let seal = day["seal"].is_object().then(|| sealed(words, &day["seal"]));
     let page = DayPage {
         token: site.sign_in.token(),
         date: words.day(&text(&day, "date")),
@@ -133,12 +133,11 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
 }
 
 /// The day with the names of its services.
-async fn named(site: &Site, words: &Words, mut day: Value) -> Result<Value, Failure> {
-    let language = words.language();
+async fn named(site: &Site, words: &'static Words, mut day: Value) -> Result<Value, Failure> {
     let asked = site.agent.run(move |agent, _| {
         for list in ["services", "drafts"] {
             for row in day[list].as_array_mut().into_iter().flatten() {
-                super::pages::name_codes(agent, language, row);
+                super::pages::name_codes(agent, words, row);
             }
         }
         day

@@ -21,16 +21,13 @@ use super::{
     Site,
     acts::see,
     card::{Card, card},
-    pages::{ask, failed, show, words},
+    case::shown,
+    pages::{ask, failed, in_language, show, words},
     posted::Posted,
-    record::in_language,
 };
 use crate::{
     agent::{Agent, said},
-    host::{
-        output::Failure,
-        web::{Language, Words},
-    },
+    host::{output::Failure, web::Words},
     request::Request,
 };
 
@@ -49,7 +46,7 @@ const COLLECTORS: [(&str, Collector); 4] = [
 #[derive(Template)]
 #[template(path = "handover.html")]
 struct HandOver {
-    words: Words,
+    words: &'static Words,
     token: String,
     text: String,
     /// The one product that was found, to be given out.
@@ -95,11 +92,10 @@ pub(super) async fn begin(
     page(&site, words(&headers), wanted, None).await
 }
 
-async fn page(site: &Site, words: Words, wanted: Wanted, wrong: Option<String>) -> Response {
-    let language = words.language();
+async fn page(site: &Site, words: &'static Words, wanted: Wanted, wrong: Option<String>) -> Response {
     let (text, holder) = (wanted.q.trim().to_owned(), wanted.holder.trim().to_owned());
     let (wanted, held_by) = (text.clone(), holder.clone());
-    let found = site.agent.run(move |agent, now| products(agent, now, language, &wanted, &held_by)).await;
+    let found = site.agent.run(move |agent, now| products(agent, now, words, &wanted, &held_by)).await;
     let mut products = match found.map_err(|stopped| Failure::new(stopped.to_string())) {
         Ok(Ok(products)) => products,
         Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
@@ -116,7 +112,7 @@ async fn page(site: &Site, words: Words, wanted: Wanted, wrong: Option<String>) 
 fn products(
     agent: &mut Agent,
     now: Now,
-    language: Language,
+    words: &Words,
     wanted: &str,
     holder: &str,
 ) -> Result<Vec<Product>, Failure> {
@@ -135,7 +131,7 @@ fn products(
     };
     let mut products = Vec::with_capacity(found.len());
     for row in found {
-        let product = product(agent, now, language, row)?;
+        let product = product(agent, now, words, row)?;
         if holder.is_empty() || product.with == holder {
             products.push(product);
         }
@@ -143,11 +139,10 @@ fn products(
     Ok(products)
 }
 
-fn product(agent: &mut Agent, now: Now, language: Language, row: CaseRow) -> Result<Product, Failure> {
-    let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
+fn product(agent: &mut Agent, now: Now, words: &Words, row: CaseRow) -> Result<Product, Failure> {
     let person = row.subject.map(|subject| read_model::person_of(agent.read()?, subject).map_err(said));
     let person = person.transpose()?.flatten();
-    let person = person.map(|person| card(agent, now, &words, person)).transpose()?;
+    let person = person.map(|person| card(agent, now, words, person)).transpose()?;
     let with = match row.status.as_str() {
         "with_collector" => holder(agent, row.document)?,
         _ => String::new(),
@@ -157,7 +152,7 @@ fn product(agent: &mut Agent, now: Now, language: Language, row: CaseRow) -> Res
         case: row.document.to_string(),
         slip: row.slip,
         product: service.map_or_else(String::new, |service| service.product.clone()),
-        service: service.map_or(row.service, |service| in_language(language, service)),
+        service: service.map_or(row.service, |service| in_language(words, service)),
         state: row.status,
         with,
         person,
@@ -212,7 +207,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let cases: Vec<String> = cases.collect();
     let done = match Act::of(&posted) {
         Ok(_) if cases.is_empty() => Err(words.get("wrong-product")),
-        Ok(act) => all(&site, &words, &cases, &act).await,
+        Ok(act) => all(&site, words, &cases, &act).await,
         Err(wrong) => Err(words.get(wrong)),
     };
     match done {
@@ -226,7 +221,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 }
 
 /// Does one thing with every case, one after the other; what stopped it, in words.
-async fn all(site: &Site, words: &Words, cases: &[String], act: &Act) -> Result<(), String> {
+async fn all(site: &Site, words: &'static Words, cases: &[String], act: &Act) -> Result<(), String> {
     // All of them first: what is refused in the middle would leave the others given away.
     for case in cases {
         may_give(site, words, case, act).await?;
@@ -250,25 +245,17 @@ async fn all(site: &Site, words: &Words, cases: &[String], act: &Act) -> Result<
 
 /// Refuses a case of which there is no product to give, and somebody who may not collect it, naming who may.
 async fn may_give(site: &Site, words: &Words, case: &str, act: &Act) -> Result<(), String> {
-    let case = case.to_owned();
-    let found = site.agent.run(move |agent, _| {
-        let shown = agent.show(&case)?;
-        let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
-        let terms = service.map_or_else(Vec::new, |service| service.collectors.clone());
-        Ok::<_, Failure>((shown, terms))
-    });
-    let (shown, terms) =
-        found.await.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
+    let (shown, service) = shown(site, case).await.map_err(|failure| failure.message)?;
+    let terms = service.map_or_else(Vec::new, |service| service.collectors);
     let state = shown["status"].as_str().unwrap_or_default();
     if !STATES.iter().any(|known| known.as_str() == state) {
         let slip = shown["slip"].as_str().unwrap_or_default();
         return Err(format!("{} {slip}, {}.", words.get("wrong-product-state"), words.part("state", state)));
     }
     // Where the catalogue says nothing, the officer knows the district's rule.
-    let Some(collector) = act.collector.filter(|one| !terms.is_empty() && !terms.contains(one)) else {
+    if terms.is_empty() || act.collector.is_none_or(|collector| terms.contains(&collector)) {
         return Ok(());
-    };
-    tracing::debug!(?collector, "may not collect");
+    }
     let who = COLLECTORS.iter().filter(|(_, one)| terms.contains(one));
     let who: Vec<_> = who.map(|(name, _)| words.part("collector", name)).collect();
     Err(format!("{} {}", words.get("wrong-may-collect"), who.join(", ")))

@@ -5,6 +5,7 @@
 
 mod acts;
 mod card;
+mod case;
 mod correct;
 mod day;
 mod handover;
@@ -84,7 +85,7 @@ pub async fn serve(
         .route("/visit", post(acts::visit))
         .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
-        .route("/case/{case}", get(pages::case))
+        .route("/case/{case}", get(case::case))
         .route("/needs-you", get(pages::needs_you))
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)

@@ -18,7 +18,7 @@ const CLASSES: [&str; 3] = ["general", "priority", "collect"];
 #[derive(Template)]
 #[template(path = "queue.html")]
 struct Queue {
-    words: Words,
+    words: &'static Words,
     token: String,
     /// Called now.
     called: Vec<String>,
@@ -39,8 +39,8 @@ pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Respo
     page(&site, words(&headers), None).await
 }
 
-async fn page(site: &Site, words: Words, drawn: Option<String>) -> Response {
-    let tickets = match ask(site, &words, Request::Queue { act: QueueAct::List }).await {
+async fn page(site: &Site, words: &'static Words, drawn: Option<String>) -> Response {
+    let tickets = match ask(site, words, Request::Queue { act: QueueAct::List }).await {
         Ok((_, tickets)) => tickets,
         Err(failure) => return failed(words, &failure),
     };
@@ -75,7 +75,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         (_, class, _) if !class.is_empty() => QueueAct::Call(Some(class).filter(|class| class != "all")),
         (.., state) => QueueAct::Set(field("ticket"), state),
     };
-    match ask(&site, &words, Request::Queue { act }).await {
+    match ask(&site, words, Request::Queue { act }).await {
         Ok((ticket, _)) if drawing => page(&site, words, Some(text(&ticket, "ticket"))).await,
         Ok((ticket, _)) if ticket["state"] == "served" && ticket["class"] == "collect" => see("/handover"),
         Ok((ticket, _)) if ticket["state"] == "served" => see("/record"),

@@ -20,27 +20,31 @@ use super::{
     Site,
     acts::see,
     card::{Card, card},
-    pages::{ask, failed, show, text, words},
+    case::{shown, ticks},
+    pages::{failed, in_language, show, text, words},
     posted::Posted,
     sitting::{self, Kept, Step},
 };
 use crate::{
     agent::{Agent, said},
-    host::{
-        output::Failure,
-        web::{Language, Words},
-    },
+    host::{output::Failure, web::Words},
     record::sheet::{PRIORITIES, Sheet},
-    request::Request,
 };
 
 #[derive(Template)]
 #[template(path = "record.html")]
 struct Record {
-    words: Words,
+    words: &'static Words,
     token: String,
-    id: String,
-    sheet: Sheet,
+    view: View,
+    priorities: [&'static str; 4],
+    /// What is wrong, in words, and as the program says it in English.
+    wrong: Option<(String, Option<String>)>,
+}
+
+/// What a page of a sheet shows, but for its words.
+struct View {
+    kept: Kept,
     known: Option<Card>,
     like: Vec<Card>,
     /// The applicant of a family's sitting.
@@ -52,15 +56,17 @@ struct Record {
     villages: Vec<(String, String)>,
     /// Open visits of this unit.
     visits: Vec<(String, String)>,
-    priorities: [&'static str; 4],
     /// Sheets that were begun before: each its name, and whose it is.
     others: Vec<(String, String)>,
-    /// How many those are, in words.
-    half_typed: String,
-    /// What is wrong, in words, and as the program says it in English.
-    wrong: Option<(String, Option<String>)>,
     /// The field that comes next.
     at: String,
+}
+
+impl View {
+    /// How many other sheets are half typed, in words.
+    fn half_typed(&self, words: &Words) -> String {
+        words.count("half-typed", self.others.len() as u64)
+    }
 }
 
 /// A chosen service.
@@ -82,7 +88,7 @@ struct Chosen {
 #[derive(Template)]
 #[template(path = "saved.html")]
 struct SavedPage {
-    words: Words,
+    words: &'static Words,
     cases: Vec<Slip>,
     /// Whether the hub has all of it, by stored proof.
     arrived: bool,
@@ -121,7 +127,6 @@ pub(super) async fn begin(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let language = words.language();
     let at = asked.at.unwrap_or_default();
     let found = site.agent.run(move |agent, now| {
         let kept = match asked.form.filter(|id| sitting::is_id(id)) {
@@ -136,28 +141,13 @@ pub(super) async fn begin(
             }
         };
         let at = if fresh { "nik".to_owned() } else { at };
-        view(agent, now, language, &kept, at)
+        view(agent, now, words, &kept, at)
     });
     answer(&site, words, found.await, None)
 }
 
-/// What a page of a sheet shows, but for its words.
-struct View {
-    kept: Kept,
-    known: Option<Card>,
-    like: Vec<Card>,
-    applicant: Option<Card>,
-    chosen: Vec<Chosen>,
-    services: Vec<(String, String)>,
-    villages: Vec<(String, String)>,
-    visits: Vec<(String, String)>,
-    others: Vec<(String, String)>,
-    at: String,
-}
-
-fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String) -> Result<View, Failure> {
+fn view(agent: &mut Agent, now: Now, words: &Words, kept: &Kept, at: String) -> Result<View, Failure> {
     let sheet = &kept.sheet;
-    let words = Words::new(language, super::INDONESIAN, super::ENGLISH);
     let known = agent.person_row(sheet.text("person"))?;
     let like = agent.like(sheet)?;
     let born = match &known {
@@ -177,15 +167,16 @@ fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String
     let visits = visits.take(50).collect();
     let others = agent.other_sheets(&kept.id)?;
     let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
+    let at = if like.is_empty() { at } else { "like".to_owned() };
     let applicant = agent.person_row(sheet.text("applicant"))?;
-    let mut card = |person: PersonRow| card(agent, now, &words, person);
+    let mut card = |person: PersonRow| card(agent, now, words, person);
     let known = known.map(&mut card).transpose()?;
     let like = like.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
     let applicant = applicant.map(&mut card).transpose()?;
     let registries = agent.replica().registries();
-    let name = |service: &Service| in_language(language, service);
+    let name = |service: &Service| in_language(words, service);
     let chosen = sheet.services().into_iter().filter_map(|code| registries.service(code));
-    let chosen = chosen.map(|service| choice(&words, sheet, service, born, today)).collect();
+    let chosen = chosen.map(|service| choice(words, sheet, service, born, today)).collect();
     let services =
         registries.services().map(|service| (service.code.as_str().to_owned(), name(service))).collect();
     let villages = registries.villages();
@@ -196,20 +187,12 @@ fn view(agent: &mut Agent, now: Now, language: Language, kept: &Kept, at: String
     Ok(View { kept, known, like, applicant, chosen, services, villages, visits, others, at })
 }
 
-/// The name of a service.
-pub(super) fn in_language(language: Language, service: &Service) -> String {
-    match language {
-        Language::Indonesian => service.name_id.clone(),
-        Language::English => service.name_en.clone(),
-    }
-}
-
 fn choice(words: &Words, sheet: &Sheet, service: &Service, born: Option<Born>, today: time::Date) -> Chosen {
     let code = service.code.as_str();
     let requirements = service.requirements.iter().map(|text| (text.clone(), sheet.has(code, text)));
     Chosen {
         code: code.to_owned(),
-        name: in_language(words.language(), service),
+        name: in_language(words, service),
         agency: service.agency.clone(),
         tariff: service.tariff.clone(),
         requirements: requirements.collect(),
@@ -228,12 +211,7 @@ fn choice(words: &Words, sheet: &Sheet, service: &Service, born: Option<Born>, t
 /// The name of a sheet, and whose it is.
 fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
     let known = agent.person_row(kept.sheet.text("person"))?;
-    let typed = kept.sheet.text("name");
-    let name = match known {
-        Some(person) => person.name,
-        None if typed.is_empty() => kept.sheet.text("nik").to_owned(),
-        None => typed.to_owned(),
-    };
+    let name = kept.sheet.called(known.as_ref());
     let at = kept.began.to_rfc3339(agent.offset_minutes());
     let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
     Ok((kept.id, format!("{name} · {clock}")))
@@ -242,7 +220,7 @@ fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
 /// The page of what was found.
 fn answer(
     site: &Site,
-    words: Words,
+    words: &'static Words,
     found: Result<Result<View, Failure>, crate::host::owner::Stopped>,
     wrong: Option<(String, Option<String>)>,
 ) -> Response {
@@ -250,28 +228,8 @@ fn answer(
         Ok(Ok(view)) => view,
         Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
     };
-    let View { kept, known, like, applicant, chosen, services, villages, visits, others, at } = view;
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let at = if like.is_empty() { at } else { "like".to_owned() };
-    let half_typed = words.count("half-typed", others.len() as u64);
-    let page = Record {
-        words,
-        token: site.sign_in.token(),
-        id: kept.id,
-        sheet: kept.sheet,
-        known,
-        like,
-        applicant,
-        chosen,
-        services,
-        villages,
-        visits,
-        priorities: PRIORITIES,
-        others,
-        half_typed,
-        wrong,
-        at,
-    };
+    let page = Record { words, token: site.sign_in.token(), view, priorities: PRIORITIES, wrong };
     (status, show(page)).into_response()
 }
 
@@ -292,7 +250,6 @@ pub(super) async fn keep(State(site): State<Site>, headers: HeaderMap, posted: P
 /// Does what a button of the page says.
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
-    let language = words.language();
     let action = posted.text("do").to_owned();
     let id = posted.text("form").to_owned();
     if !sitting::is_id(&id) {
@@ -310,7 +267,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
             Step::Next(field) | Step::Wrong { field, .. } => (*field).to_owned(),
             Step::Saved(_) | Step::Gone => return Ok((step, None)),
         };
-        let view = view(agent, now, language, &kept, at)?;
+        let view = view(agent, now, words, &kept, at)?;
         Ok((step, Some(view)))
     });
     match done.await.map_err(|stopped| Failure::new(stopped.to_string())) {
@@ -372,34 +329,19 @@ pub(super) async fn saved(
     let mut slips = Vec::new();
     let (mut with, mut arrived) = (String::new(), true);
     for case in cases.split(',').take(24) {
-        let shown = match ask(&site, &words, Request::CaseShow { case: case.to_owned() }).await {
-            Ok((shown, _)) => shown,
+        let (shown, service) = match shown(&site, case).await {
+            Ok(found) => found,
             Err(failure) if failure.missing => return super::pages::nowhere(headers).await,
             Err(failure) => return failed(words, &failure),
         };
-        let code = case.to_owned();
-        let terms = site.agent.run(move |agent, _| {
-            let row = read_model::case_of(agent.read()?, code.parse().map_err(said)?).map_err(said)?;
-            let registries = agent.replica().registries();
-            Ok::<_, Failure>(row.and_then(|row| registries.service(&row.service).cloned()))
-        });
-        let terms = match terms.await.map_err(|stopped| Failure::new(stopped.to_string())) {
-            Ok(Ok(terms)) => terms,
-            Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
-        };
         with = text(&shown, "case");
         arrived &= matches!(shown["custody"].as_str(), Some("at_hub" | "accepted"));
-        slips.push(slip(&words, &shown, terms.as_ref()));
+        slips.push(slip(words, &shown, service.as_ref()));
     }
     show(SavedPage { words, cases: slips, arrived, with })
 }
 
 fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
-    let ticks: Vec<_> = shown["ticks"].as_object().map_or_else(Vec::new, |ticks| ticks.keys().collect());
-    let ticked = |text: &String| {
-        ticks.contains(&text)
-            || shown["ticks"].as_array().is_some_and(|ticks| ticks.iter().any(|tick| tick == text))
-    };
     let missing = service.into_iter().flat_map(|service| &service.requirements);
     let warnings = shown["warnings"].as_object().into_iter().flatten();
     let warning = |(code, said): (&String, &Value)| {
@@ -410,13 +352,13 @@ fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
     Slip {
         case: text(shown, "case"),
         number: text(shown, "slip"),
-        service: text(shown, "service"),
+        service: service.map_or_else(|| text(shown, "service"), |service| in_language(words, service)),
         agency: service.map_or_else(String::new, |service| service.agency.clone()),
         tariff: service.map_or_else(String::new, |service| service.tariff.clone()),
         at: words.moment(&text(shown, "started")),
         waits: status == "waiting_for_network",
         missing: match status.as_str() {
-            "incomplete" => missing.filter(|text| !ticked(text)).cloned().collect(),
+            "incomplete" => missing.filter(|text| !ticks(shown).any(|tick| tick == *text)).cloned().collect(),
             _ => Vec::new(),
         },
         status: words.get(&format!("state-{status}")),

@@ -1,6 +1,8 @@
 //! What the page of a sitting shows and does, on the owner's thread: half-typed sheets, the people that they may
 //! be about, and saving.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use shared::{
     born::Born,
@@ -170,8 +172,9 @@ impl Agent {
         let nik = sheet.nik();
         let born = sheet.text("born").parse::<Born>().ok();
         let found = people::like(self.read()?, Some(nik.as_str()).filter(|nik| !nik.is_empty()), typed, born);
-        // One document stands for those that are known to be of one person.
-        Ok(found.map_err(said)?.into_iter().filter(|person| person.twin == person.document).collect())
+        // One card for those documents that are known to be of one person.
+        let mut seen = BTreeSet::new();
+        Ok(found.map_err(said)?.into_iter().filter(|person| seen.insert(person.twin)).collect())
     }
 
     /// The person of a document.

@@ -226,8 +226,8 @@ fn answers(hub: &mut Replica) -> (Vec<u64>, Vec<u64>) {
     (receipted, closed)
 }
 
-#[test]
-fn what_laptops_hand_over_at_once_is_spoken_of_once_it_is_stored() {
+/// Two laptops, each of which has handed over a case that the hub has not answered yet.
+fn two_handing_over() -> Pair {
     let mut pair = Pair::new();
     for (number, name) in [(0, "Yuliana Nabuasa"), (1, "Dominggus Sae")] {
         pair.enrol();
@@ -235,6 +235,12 @@ fn what_laptops_hand_over_at_once_is_spoken_of_once_it_is_stored() {
         record(&mut pair.vans[number], now, name, 1);
     }
     both_hand_over(&mut pair);
+    pair
+}
+
+#[test]
+fn what_laptops_hand_over_at_once_is_spoken_of_once_it_is_stored() {
+    let mut pair = two_handing_over();
     assert_eq!(pair.hub.arrived.len(), 2);
     assert_eq!(answers(&mut pair.hub), (Vec::new(), Vec::new()));
     pair.hub.handle(pair.now, Input::Timeout);
@@ -243,13 +249,7 @@ fn what_laptops_hand_over_at_once_is_spoken_of_once_it_is_stored() {
 
 #[test]
 fn a_batch_that_breaks_the_rules_stops_none_that_came_with_it() {
-    let mut pair = Pair::new();
-    for (number, name) in [(0, "Yuliana Nabuasa"), (1, "Dominggus Sae")] {
-        pair.enrol();
-        let now = pair.now;
-        record(&mut pair.vans[number], now, name, 1);
-    }
-    both_hand_over(&mut pair);
+    let mut pair = two_handing_over();
     pair.hub.arrived[0].batch.signature[5] ^= 1;
     pair.hub.handle(pair.now, Input::Timeout);
     assert_eq!(answers(&mut pair.hub), (vec![101], vec![100]));

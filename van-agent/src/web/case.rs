@@ -1,0 +1,208 @@
+//! The page of one case: what is known of it, what happened, and what must be decided; and a case as the other pages
+//! read it.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+use shared::{desk::files, document::Field, registry::row::Service};
+
+use super::{
+    Site,
+    pages::{Failed, Row, ask, conflict_title, detail, failed, refusal, show, text, words},
+};
+use crate::{
+    host::{output::Failure, web::Words},
+    request::Request,
+};
+
+const CASE_FIELDS: [&str; 11] =
+    ["nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes", "custody"];
+
+#[derive(Template)]
+#[template(path = "case.html")]
+struct Case {
+    words: &'static Words,
+    row: Row,
+    fields: Vec<(String, String)>,
+    events: Vec<Happened>,
+    /// Each in short, then as it was written in English.
+    warnings: Vec<(String, Option<String>)>,
+    token: String,
+    /// Each with its title, the field where a value of it can be chosen here, and the sides.
+    conflicts: Vec<(String, Option<String>, Vec<Side>)>,
+    /// The rule in the page's language, and the reason as the hub gave it.
+    held: Vec<(String, Option<String>)>,
+    papers: Vec<Paper>,
+    /// What the hub lacks of them, in a sentence.
+    to_follow: String,
+}
+
+/// An attachment.
+struct Paper {
+    kind: String,
+    name: String,
+    size: String,
+    /// Where its file is, or why it was taken away.
+    state: String,
+    writer: String,
+    at: String,
+}
+
+struct Happened {
+    state: String,
+    at: String,
+    writer: String,
+}
+
+/// One of the values that somebody must choose from.
+struct Side {
+    value: String,
+    /// As a command takes it.
+    raw: String,
+    /// The case, where cases collide.
+    case: String,
+    /// The laptop, and the officer.
+    writer: String,
+    at: String,
+}
+
+pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let shown = match ask(&site, words, Request::CaseShow { case }).await {
+        Ok((shown, _)) => shown,
+        Err(failure) if !failure.missing => return failed(words, &failure),
+        Err(failure) => {
+            let sentence = words.get("not-there");
+            let detail = detail(words, &failure.message);
+            let page = Failed { words, sentence, detail };
+            return (StatusCode::NOT_FOUND, show(page)).into_response();
+        }
+    };
+    let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
+    let happened = |event: &Value| Happened {
+        state: words.get(&format!("state-{}", text(event, "state"))),
+        at: text(event, "at"),
+        writer: writer(words, event),
+    };
+    let warning = |(code, text): (&String, &Value)| {
+        let text = text.as_str().unwrap_or_default();
+        match words.find(&format!("warning-{code}")) {
+            // Both values stand in the sentence alone.
+            Some(short) if code == "differs" => (short, Some(text.to_owned())),
+            Some(short) => (short, detail(words, text)),
+            None => (String::new(), Some(text.to_owned())),
+        }
+    };
+    let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
+    let subject = text(&shown["subject"], "person");
+    let page = Case {
+        row: Row::of(&shown),
+        fields: CASE_FIELDS.into_iter().filter_map(|name| field(words, &shown, name)).collect(),
+        events: each("events").iter().map(happened).collect(),
+        warnings,
+        conflicts: each("conflicts").iter().map(|found| conflict(words, found, &subject)).collect(),
+        token: site.sign_in.token(),
+        held: each("quarantine")
+            .iter()
+            .map(|refused| (refusal(words, refused), detail(words, &text(refused, "reason"))))
+            .collect(),
+        papers: each("attachments").iter().map(|shown| paper(words, shown)).collect(),
+        to_follow: to_follow(words, &shown["to_follow"]),
+        words,
+    };
+    show(page)
+}
+
+fn paper(words: &Words, shown: &Value) -> Paper {
+    let state = match shown["removed"].as_str() {
+        Some(reason) => format!("{}: {reason}", words.get("attachment-removed")),
+        None => words.get(&format!("attachment-{}", text(shown, "state"))),
+    };
+    Paper {
+        kind: words.get(&format!("attachment-{}", shown["kind"].as_str().unwrap_or("other"))),
+        name: text(shown, "name"),
+        size: files::in_bytes(shown["size"].as_u64().unwrap_or(0)),
+        state,
+        writer: writer(words, shown),
+        at: text(shown, "at"),
+    }
+}
+
+/// `2 scans to follow, 1 photo to follow`.
+fn to_follow(words: &Words, counts: &Value) -> String {
+    let parts = counts
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(kind, count)| words.count(&format!("to-follow-{kind}"), count.as_u64().unwrap_or(0)));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// A case with its codes, and the terms of its service.
+pub(super) async fn shown(site: &Site, case: &str) -> Result<(Value, Option<Service>), Failure> {
+    let case = case.to_owned();
+    let found = site.agent.run(move |agent, _| {
+        let shown = agent.show(&case)?;
+        let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
+        let service = service.cloned();
+        Ok((shown, service))
+    });
+    found.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+}
+
+/// Requirements that are there.
+pub(super) fn ticks(shown: &Value) -> impl Iterator<Item = &str> {
+    shown["ticks"].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// A field of a case as people read it, after its name.
+fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
+    let text = shown.get(name)?.as_str().filter(|text| !text.is_empty())?;
+    let text = match name {
+        "custody" | "sex" => words.get(&format!("{name}-{text}")),
+        "born" => words.day(text),
+        "started" => words.moment(text),
+        _ => text.to_owned(),
+    };
+    Some((words.get(&format!("field-{name}")), text))
+}
+
+/// A conflict: the name of its field, and the sides.
+fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<String>, Vec<Side>) {
+    let name = text(found, "field");
+    let value = |value: String| match name.as_str() {
+        "status" => words.find(&format!("state-{value}")).unwrap_or(value),
+        "sex" => words.find(&format!("sex-{value}")).unwrap_or(value),
+        "born" => words.day(&value),
+        _ => value,
+    };
+    let side = |side: &Value| Side {
+        value: value(text(side, "value")),
+        raw: text(side, "value"),
+        case: text(side, "case"),
+        writer: writer(words, side),
+        at: text(side, "at"),
+    };
+    let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
+    let is_own = text(found, "document") == subject && name.parse::<Field>().is_ok();
+    let field = is_own.then(|| name.clone());
+    (conflict_title(words, &name, &text(found, "sort")), field, sides)
+}
+
+/// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.
+fn writer(words: &Words, shown: &Value) -> String {
+    let laptop = match (shown["laptop"].as_str(), shown["device"].as_u64()) {
+        (Some(laptop), _) => laptop.to_owned(),
+        (None, Some(0)) => words.get("by-hub"),
+        (None, Some(number)) => words.count("by-laptop", number),
+        (None, None) => "?".to_owned(),
+    };
+    match shown["officer"].as_str().unwrap_or_default() {
+        "" => laptop,
+        officer => format!("{laptop}, {officer}"),
+    }
+}
