@@ -67,7 +67,7 @@ impl Hub {
     }
 
     /// Gives a laptop another standing; where it may not connect, its connections are cut at once.
-    pub(super) fn stand(&mut self, device: &str, standing: Standing) -> anyhow::Result<Value> {
+    pub(super) fn stand(&mut self, now: Now, device: &str, standing: Standing) -> anyhow::Result<Value> {
         let number = named(self.replica.store().reader(), device)?;
         let Some(number) = number else {
             return Err(Failure::new(format!("no laptop is called {device}"))
@@ -81,7 +81,7 @@ impl Hub {
                 .next("let it sync once more: what it had not handed over goes to `hub-server quarantine list`, and `hub-server quarantine release` lets it in; then enrol it in a new folder with a ticket of `hub-server invite`")
                 .into());
         }
-        self.replica.set_standing(number, standing)?;
+        self.replica.set_standing(now, number, standing)?;
         journal::append(self.replica.store(), number)?;
         tracing::info!(device = number.0, state = standing.word(), "changed a laptop's state");
         Ok(json!({ "device": number, "state": standing.word(), "was": before.word() }))

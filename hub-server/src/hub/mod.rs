@@ -153,7 +153,7 @@ impl Hub {
         match request {
             Request::Invite { unit } => self.invite(now, unit),
             Request::Devices => self.tell_devices(tell),
-            Request::Stand { device, standing } => self.stand(device, *standing),
+            Request::Stand { device, standing } => self.stand(now, device, *standing),
             Request::Status => Ok(serde_json::to_value(self.status()?)?),
             Request::CaseList { limit } => self.tell_cases(*limit, tell),
             Request::CaseShow { case } => self.show_case(case),

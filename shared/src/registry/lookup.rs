@@ -22,6 +22,7 @@ pub struct Registries {
     holidays: BTreeMap<Date, Holiday>,
     units: BTreeMap<UnitId, Unit>,
     officers: BTreeMap<OfficerId, Officer>,
+    devices: BTreeMap<String, Device>,
     addresses: BTreeSet<Address>,
 }
 
@@ -49,8 +50,7 @@ impl Registries {
             Kind::Holidays => fill(&mut self.holidays, &table, |row: &Holiday| row.date),
             Kind::Units => fill(&mut self.units, &table, |row: &Unit| row.unit.clone()),
             Kind::Officers => fill(&mut self.officers, &table, |row: &Officer| row.id.clone()),
-            // Found in the store, by the one row that is asked for.
-            Kind::Devices => read::<Device>(&table).1,
+            Kind::Devices => fill(&mut self.devices, &table, |row: &Device| row.life.clone()),
             Kind::Addresses => {
                 let (rows, unreadable) = read::<Address>(&table);
                 self.addresses = rows.into_iter().collect();
@@ -199,6 +199,11 @@ impl Registries {
         self.officers.get(id)
     }
 
+    /// All lives of laptops, by [`Device::life_of`].
+    pub fn devices(&self) -> impl ExactSizeIterator<Item = &Device> {
+        self.devices.values()
+    }
+
     /// All officers by id.
     pub fn officers(&self) -> impl ExactSizeIterator<Item = &Officer> {
         self.officers.values()
@@ -279,6 +284,8 @@ mod tests {
             life: Device::life_of(DeviceId(7), Epoch([7; 16])),
             unit: "V01".parse().expect("valid"),
             letter: letter.into(),
+            key: None,
+            barred: false,
         };
         let empty = Table::new(Kind::Devices);
         let first = Table::of([device("A")]).expect("short");

@@ -7,7 +7,7 @@ use time::Date;
 use super::{AgencyCode, Kind, OfficerId, PointId, ServiceCode};
 use crate::{
     geo::Position,
-    id::{DeviceId, Epoch, UnitId, VillageCode},
+    id::{DeviceId, Epoch, PublicKey, UnitId, VillageCode},
 };
 
 /// A row of a known registry.
@@ -254,7 +254,7 @@ pub struct Officer {
     pub agencies: Vec<AgencyCode>,
 }
 
-/// An enrolled laptop in one of its lives, by its name on slips. Rows are only added.
+/// An enrolled laptop in one of its lives, by its name on slips and by its key. Rows are never taken away.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Device {
     /// Whose row it is, see [`Device::life_of`].
@@ -263,6 +263,12 @@ pub struct Device {
     pub unit: UnitId,
     /// Its letter in that unit, the end of the second part of slip numbers: `A` to `Z`, `AA` ...
     pub letter: String,
+    /// What it signs with and connects by; the same in all its lives. `None` in rows of an older hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PublicKey>,
+    /// Whether the hub lets it connect no more, for now or for ever. What it signed before stays signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barred: bool,
 }
 
 impl Device {

@@ -1,5 +1,7 @@
 //! Enrolled laptops, their letters, the tickets, and receipts.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Result, Tx, damaged, id};
@@ -177,19 +179,24 @@ pub fn letters(tx: Tx<'_>, device: DeviceId) -> Result<Vec<(u32, Epoch)>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many letters were given, in all units.
+/// How many letters were given, in all units, and how many of them to laptops that may not connect.
 ///
 /// # Errors
 /// The store fails.
-pub fn letter_count(tx: Tx<'_>) -> Result<usize> {
-    Ok(tx.query_row("SELECT count(*) FROM letter", [], |row| row.get(0))?)
+pub fn letter_counts(tx: Tx<'_>) -> Result<(usize, usize)> {
+    Ok(tx.query_row(
+        "SELECT count(*), count(*) FILTER (WHERE state <> 'active') FROM letter LEFT JOIN device USING (device)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?)
 }
 
-/// All letters that were given, by unit.
+/// Every life that was given a letter, by unit, with the row of its laptop.
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn all_letters(tx: Tx<'_>) -> Result<Vec<Letter>> {
+pub fn lives(tx: Tx<'_>) -> Result<Vec<(Letter, Option<Device>)>> {
+    let laptops: BTreeMap<_, _> = all(tx)?.into_iter().map(|row| (row.device, row)).collect();
     let mut statement =
         tx.prepare("SELECT unit, ordinal, device, epoch FROM letter ORDER BY unit, ordinal")?;
     let rows = statement.query_map([], |row| {
@@ -198,7 +205,7 @@ pub fn all_letters(tx: Tx<'_>) -> Result<Vec<Letter>> {
     rows.map(|row| {
         let (unit, ordinal, device, epoch) = row?;
         let unit = unit.parse().map_err(|_| damaged("letter.unit"))?;
-        Ok(Letter { unit, ordinal, device, epoch })
+        Ok((Letter { unit, ordinal, device, epoch }, laptops.get(&device).cloned()))
     })
     .collect()
 }

@@ -109,22 +109,34 @@ pub(super) fn take(
 }
 
 /// Brings the registry of laptops up to the letters that were given, so that everyone can name who wrote
-/// something. Returns the table where it moved on.
+/// something and knows the key that signs for it. Returns the table where it moved on.
 pub(super) fn tell_letters(tx: Tx<'_>, station: &Station, registries: &Registries) -> Result<Option<Table>> {
-    let told = registries.table(&registry::Kind::Devices).map_or(0, Table::len);
-    let Some(place) = &station.place else { return Ok(None) };
-    if told == devices::letter_count(tx)? {
+    let barred = registries.devices().filter(|row| row.barred).count();
+    let is_told = (registries.devices().len(), barred) == devices::letter_counts(tx)?;
+    if is_told && registries.devices().all(|row| row.key.is_some()) {
         return Ok(None);
     }
-    let rows = devices::all_letters(tx)?.into_iter().map(|letter| row::Device {
+    tell_laptops(tx, station, registries)
+}
+
+/// Brings the registry of laptops up to what the hub knows of them. Returns the table where it moved on.
+pub(super) fn tell_laptops(tx: Tx<'_>, station: &Station, registries: &Registries) -> Result<Option<Table>> {
+    let Some(place) = &station.place else { return Ok(None) };
+    let rows = devices::lives(tx)?.into_iter().map(|(letter, laptop)| row::Device {
         life: row::Device::life_of(letter.device, letter.epoch),
         unit: letter.unit,
         letter: DeviceLetter::nth(letter.ordinal).as_str().to_owned(),
+        key: laptop.as_ref().map(|laptop| laptop.key),
+        barred: laptop.is_some_and(|laptop| laptop.standing != Standing::Active),
     });
     let table = Table::of(rows).expect("a unit and a letter are short");
+    let before = registries.version(table.kind());
+    if before == Some(table.version()) {
+        return Ok(None);
+    }
     let message = registry::signed_message(&place.district, table.kind(), &table.version());
     store::registries::put(tx, &table, &station.key.sign(Context::Registry, &message).0)?;
-    if let Some(before) = registries.version(table.kind()) {
+    if let Some(before) = before {
         store::registries::forget_untold(tx, table.kind(), before)?;
     }
     Ok(Some(table))

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    CloseCode, Event, Input, Output, PeerId, Role,
+    CloseCode, Event, Input, Output, PeerId, Role, enrolment,
     intake::Intake,
     rates::Rates,
     session::{HELLO_KNOWN_MILLISECONDS, Phase, Session},
@@ -238,16 +238,23 @@ impl Replica {
         self.ticket = Some(ticket);
     }
 
-    /// Sets whether a device may connect; one that may not is disconnected at once.
+    /// Sets whether a device may connect, and tells all laptops; one that may not is disconnected at once.
     ///
     /// # Errors
     /// The store fails.
-    pub fn set_standing(&mut self, device: DeviceId, standing: devices::Standing) -> Result<bool> {
-        let known = self.store.commit(|tx| {
-            let Some(row) = devices::by_number(tx, device)? else { return Ok::<_, StoreError>(false) };
+    pub fn set_standing(&mut self, now: Now, device: DeviceId, standing: devices::Standing) -> Result<bool> {
+        let Self { store, station, registries, .. } = self;
+        let (known, laptops) = store.commit(|tx| {
+            let Some(row) = devices::by_number(tx, device)? else {
+                return Ok::<_, StoreError>((false, None));
+            };
             devices::put(tx, &devices::Device { standing, ..row })?;
-            Ok(true)
+            Ok((true, enrolment::tell_laptops(tx, station, registries)?))
         })?;
+        if let Some(laptops) = laptops {
+            registries.put(laptops);
+            self.news(now);
+        }
         self.journal_device(device);
         if standing != devices::Standing::Active {
             let peers: Vec<_> = self.peers_of(device);

@@ -173,9 +173,10 @@ impl World {
     pub(super) fn revoke(&mut self) -> anyhow::Result<()> {
         let Some(van) = self.some_van() else { return Ok(()) };
         let device = self.machines[van].device;
+        let now = self.machines[HUB].now(self.at);
         let Some(hub) = self.machines[HUB].replica.as_mut() else { return Ok(()) };
         self.telling.mishap(self.at, || format!("device {device} is revoked"));
-        hub.set_standing(device, Standing::Revoked)?;
+        hub.set_standing(now, device, Standing::Revoked)?;
         self.model.revoke(device);
         self.drain(HUB)
     }

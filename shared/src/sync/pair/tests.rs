@@ -7,7 +7,7 @@ use crate::{
     desk::{author, people, show},
     document::conflict::Sort,
     id::{DeviceId, DocumentId},
-    store::{StoreError, Tx, read_model},
+    store::{StoreError, Tx, devices::Standing, read_model},
     sync::{Channel, CloseCode, Input, Output, PeerId, Replica, Role, custody, station::Station},
     time::Tick,
     wire::{Frame, frame::FrameReader},
@@ -131,10 +131,19 @@ fn every_laptop_can_name_every_other_and_old_lists_of_them_are_forgotten() {
             .map(|van| author::of(tx, van.station().device(), van.station().epoch).expect("reads").laptop)
             .collect();
         assert_eq!(names, ["V01A", "V02A", "V03A", "V04A", "V05A"].map(|name| Some(name.to_owned())));
+        let told: BTreeSet<_> = replica.registries().devices().map(|row| (row.key, row.barred)).collect();
+        let keys = pair.vans.iter().map(|van| (Some(van.station().key.public()), false));
+        assert_eq!(told, keys.collect());
     }
     let versions = "SELECT count(DISTINCT version) FROM registry_row WHERE kind = 'devices'";
     let kept: u64 = pair.hub.store().reader().query_row(versions, [], |row| row.get(0)).expect("counts");
     assert_eq!(kept, 1);
+    let lost = pair.vans[1].station().device();
+    pair.hub.set_standing(pair.now, lost, Standing::Lost).expect("stores");
+    assert!(pair.exchange(0));
+    let told = pair.vans[0].registries().devices();
+    let barred: Vec<_> = told.filter(|row| row.barred).map(|row| row.key).collect();
+    assert_eq!(barred, [Some(pair.vans[1].station().key.public())]);
 }
 
 /// Greets the hub on a connection of its own; how the hub closes it, if it does.
