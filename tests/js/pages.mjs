@@ -200,12 +200,12 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     record(programs, "van", [line(twice), line({ ...twice, phone: "081234567890" })]);
     await reader.go(`${site}/needs-you`);
     await page.getByText("Dorkas Fallo").first().waitFor();
-    await page.locator("li", { hasText: "Dorkas Fallo" }).locator("a").first().click();
+    await page.locator("main li", { hasText: "Dorkas Fallo" }).locator("a").first().click();
     const here = page.url();
     assert.match(await page.locator("main").innerText(), /Layanan yang sama lebih dari sekali/);
-    assert.equal(await page.locator("li a").count(), 2);
+    assert.equal(await page.locator("main li a").count(), 2);
     await reader.audit("case-twice-id", "id");
-    const others = page.locator(`li a:not([href="${new URL(here).pathname}"])`);
+    const others = page.locator(`main li a:not([href="${new URL(here).pathname}"])`);
     await others.click();
     assert.notEqual(page.url(), here);
     assert.ok((await page.locator("main").innerText()).includes("Dorkas Fallo"));

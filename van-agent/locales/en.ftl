@@ -319,3 +319,24 @@ day-send = Send these characters to the hub by SMS, read them aloud, or show the
 saved-arrived = SAVED. At the hub, by its receipt.
 wrong-meanwhile = This changed meanwhile; look again before you save:
 wrong-product-state = This product does not wait to be collected:
+
+# Settings
+more = More
+settings = Settings
+setting-officers = Officers of this laptop, a name a line
+setting-language = Language
+setting-paper = Paper of slips
+setting-scanner_folder = Scanner folder
+setting-theme = Colours
+language-id = Bahasa Indonesia
+language-en = English
+paper-a5 = A5
+paper-80 = Thermal, 80 mm
+paper-58 = Thermal, 58 mm
+theme-normal = Normal
+theme-contrast = High contrast
+doctor = Check the database
+doctor-sound = The database is sound.
+doctor-unsound = The database is damaged. Leave the laptop on, run van-agent doctor, and call the hub operator.
+officer-change = Change officer
+officer-drafts = What is half typed stays in the name of the officer who began it.

@@ -286,3 +286,24 @@ day-send = Kirim huruf dan angka ini ke pusat lewat SMS, bacakan, atau tunjukkan
 saved-arrived = TERSIMPAN. Sudah sampai pusat.
 wrong-meanwhile = Isian ini berubah sementara itu; periksa lagi sebelum menyimpan:
 wrong-product-state = Dokumen ini tidak sedang menunggu diambil:
+
+# Pengaturan
+more = Lainnya
+settings = Pengaturan
+setting-officers = Petugas di laptop ini, satu nama per baris
+setting-language = Bahasa
+setting-paper = Kertas tanda terima
+setting-scanner_folder = Folder pemindai
+setting-theme = Tampilan
+language-id = Bahasa Indonesia
+language-en = English
+paper-a5 = A5
+paper-80 = Termal 80 mm
+paper-58 = Termal 58 mm
+theme-normal = Biasa
+theme-contrast = Kontras tinggi
+doctor = Periksa basis data
+doctor-sound = Basis data utuh.
+doctor-unsound = Basis data rusak. Jangan matikan laptop; jalankan van-agent doctor dan hubungi operator pusat data.
+officer-change = Ganti petugas
+officer-drafts = Isian yang belum disimpan tetap atas nama petugas yang memulainya.

@@ -140,6 +140,10 @@ impl Agent {
             }
             Request::VisitClose { visit } => self.close_visit(now, &visit),
             Request::VisitList => self.visits(each),
+            Request::SettingList => self.settings(each),
+            Request::SettingSet { setting, value } => {
+                self.set_setting(setting, &value).map(|()| json!({"setting": setting, "value": value.trim()}))
+            }
             Request::Queue { act } => self.queue(now, &act, each),
             Request::DayShow => self.day(now),
             Request::DayClose { leader } => self.close_day(now, &leader),

@@ -11,6 +11,7 @@ use crate::{
         cases::{Export, Find},
         log::LogArgs,
     },
+    settings::Setting as LaptopSetting,
 };
 
 /// Where `run` shows its page unless told otherwise: a port of the system's choice.
@@ -94,6 +95,12 @@ pub enum Command {
         after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.1001 --agency DUK"
     )]
     Visit(Visit),
+    /// How this laptop is set up: officers, language, paper, scanner folder, colours.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent settings list\n  van-agent settings set paper 58"
+    )]
+    Settings(Settings),
     /// The queue of today: draw a ticket, call, skip, serve.
     #[command(subcommand, after_help = "Example:\n  van-agent queue take priority\n  van-agent queue call")]
     Queue(Queue),
@@ -328,6 +335,23 @@ pub enum ListFormat {
     Ndjson,
     /// Comma-separated values with a heading.
     Csv,
+}
+
+/// How this laptop is set up.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Settings {
+    /// Every setting as it stands.
+    #[command(after_help = "Example:\n  van-agent settings list --json")]
+    List,
+    /// Set one.
+    #[command(after_help = "Example:\n  van-agent settings set scanner_folder /home/van/scans")]
+    Set {
+        /// Its name, as `settings list` gives it.
+        #[arg(value_name = "NAME")]
+        setting: LaptopSetting,
+        /// What it is to be.
+        value: String,
+    },
 }
 
 /// The queue of today.

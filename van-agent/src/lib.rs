@@ -20,5 +20,6 @@ pub mod link;
 pub mod queue;
 pub mod record;
 pub mod request;
+pub mod settings;
 pub mod start;
 pub mod web;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
-use crate::queue::QueueAct;
+use crate::{queue::QueueAct, settings::Setting};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -121,6 +121,15 @@ pub enum Request {
     },
     /// List visits: an event each.
     VisitList,
+    /// Tell how this laptop is set up: an event each.
+    SettingList,
+    /// Set up something.
+    SettingSet {
+        /// What.
+        setting: Setting,
+        /// What it is to be.
+        value: String,
+    },
     /// Do something with the queue of today.
     Queue {
         /// What.

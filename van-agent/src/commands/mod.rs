@@ -9,6 +9,7 @@ mod progress;
 mod queue;
 mod record;
 mod run;
+mod settings;
 mod state;
 mod sync;
 mod visit;
@@ -64,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Find(_)
         | Command::Custody { .. }
         | Command::Visit(_)
+        | Command::Settings(_)
         | Command::Queue(_)
         | Command::Day(_)
         | Command::Person(_)
@@ -80,6 +82,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Find(options) => case::find(&mut desk, &options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Visit(options) => visit::visit(&mut desk, options),
+        Command::Settings(options) => settings::settings(&mut desk, options),
         Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Day(options) => day::day(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),

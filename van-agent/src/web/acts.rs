@@ -1,4 +1,4 @@
-//! What the buttons of the first page do: who works here, visits, and reconciling now.
+//! What the buttons of the first page do: visits, and reconciling now.
 
 use axum::{
     extract::State,
@@ -34,16 +34,6 @@ pub(super) async fn sync(State(site): State<Site>, headers: HeaderMap, _: Posted
     // Whoever goes away is taken to have lost interest.
     tokio::spawn(async move { while answers.next().await.is_some() {} });
     see("/")
-}
-
-/// Notes who works at this laptop.
-pub(super) async fn officer(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
-    let name = posted.text("officer").to_owned();
-    let noted = site.agent.run(move |agent, _| agent.set_officer(&name)).await;
-    match noted.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(())) => see("/"),
-        Ok(Err(failure)) | Err(failure) => failed(words(&headers), &failure),
-    }
 }
 
 /// Opens a visit of this unit, or closes one.

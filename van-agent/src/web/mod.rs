@@ -9,16 +9,18 @@ mod case;
 mod correct;
 mod day;
 mod handover;
+mod header;
 mod pages;
 mod posted;
 mod queue;
 mod record;
+mod settings;
 mod sitting;
 
 use axum::{
     Router,
     extract::FromRef,
-    http::header,
+    http::header::CONTENT_TYPE,
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
@@ -80,7 +82,9 @@ pub async fn serve(
         .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/handover", get(handover::begin).post(handover::act))
         .route("/queue", get(queue::begin).post(queue::act))
-        .route("/officer", post(acts::officer))
+        .route("/officer", get(settings::officers).post(settings::take_over))
+        .route("/settings", get(settings::begin).post(settings::act))
+        .route("/theme.css", get(header::theme))
         .route("/sync", post(acts::sync))
         .route("/visit", post(acts::visit))
         .route("/day", get(day::day).post(day::close))
@@ -89,6 +93,7 @@ pub async fn serve(
         .route("/needs-you", get(pages::needs_you))
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)
+        .layer(from_fn_with_state(site.clone(), header::read))
         .layer(from_fn_with_state(sign_in, SignIn::require));
     let pages = Router::new()
         .merge(assets())
@@ -103,8 +108,7 @@ pub async fn serve(
 
 /// The pages' scripts; they tell nothing, so anybody may have them.
 fn scripts() -> Router<Site> {
-    let script =
-        |text: &'static str| get(move || async move { ([(header::CONTENT_TYPE, "text/javascript")], text) });
+    let script = |text: &'static str| get(move || async move { ([(CONTENT_TYPE, "text/javascript")], text) });
     Router::new()
         .route("/keys.mjs", script(KEYS))
         .route("/sheet.mjs", script(SHEET))

@@ -6,13 +6,14 @@ use askama::Template;
 use axum::{
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::Value;
 use shared::registry::row::Service;
 
-use super::{ENGLISH, Exchange, INDONESIAN, Site};
+pub(super) use super::header::show;
+use super::{ENGLISH, Exchange, INDONESIAN, Site, header::language_of_laptop};
 use crate::{
     agent::Agent,
     host::{
@@ -269,19 +270,24 @@ pub(super) async fn nowhere(headers: HeaderMap) -> Response {
 }
 
 pub(super) async fn language(Path(code): Path<String>, headers: HeaderMap) -> Response {
-    let code = Language::of(Some(&code)).code();
-    let cookie = format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, came_from(&headers))];
+    let headers = [(header::SET_COOKIE, language_cookie(&code)), (header::LOCATION, came_from(&headers))];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// The words of the language that the reader chose.
+/// Keeps the choice of a language in the browser.
+pub(super) fn language_cookie(code: &str) -> String {
+    let code = Language::of(Some(code)).code();
+    format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000")
+}
+
+/// The words of the language that the reader chose, or else of this laptop's.
 pub(super) fn words(headers: &HeaderMap) -> &'static Words {
     static INDONESIAN_WORDS: LazyLock<Words> =
         LazyLock::new(|| Words::new(Language::Indonesian, INDONESIAN, ENGLISH));
     static ENGLISH_WORDS: LazyLock<Words> =
         LazyLock::new(|| Words::new(Language::English, INDONESIAN, ENGLISH));
-    match Language::of(cookie(headers, LANGUAGE_COOKIE).as_deref()) {
+    let chosen = cookie(headers, LANGUAGE_COOKIE).or_else(language_of_laptop);
+    match Language::of(chosen.as_deref()) {
         Language::Indonesian => &INDONESIAN_WORDS,
         Language::English => &ENGLISH_WORDS,
     }
@@ -341,14 +347,4 @@ pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
         (false, false) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     (status, show(page)).into_response()
-}
-
-pub(super) fn show(page: impl Template) -> Response {
-    match page.render() {
-        Ok(page) => Html(page).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "write the page");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
 }

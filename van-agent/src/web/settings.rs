@@ -1,0 +1,136 @@
+//! The pages of how this laptop is set up, and of who works at it.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+
+use super::{
+    Site,
+    acts::see,
+    pages::{ask, failed, language_cookie, show, words},
+    posted::Posted,
+};
+use crate::{
+    host::{output::Failure, web::Words},
+    request::Request,
+    settings::Setting,
+};
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct SettingsPage {
+    words: &'static Words,
+    token: String,
+    settings: Vec<Set>,
+    /// What the examination of the database came to: whether it is sound, and in words.
+    examined: Option<(bool, String)>,
+    wrong: Option<String>,
+}
+
+/// A setting as it stands.
+struct Set {
+    name: &'static str,
+    value: String,
+    choices: &'static [&'static str],
+    /// Whether it takes several lines.
+    lines: bool,
+}
+
+#[derive(Template)]
+#[template(path = "officer.html")]
+struct OfficerPage {
+    words: &'static Words,
+    token: String,
+    officer: String,
+    officers: Vec<String>,
+}
+
+pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
+    page(&site, words(&headers), None, None).await
+}
+
+async fn page(
+    site: &Site,
+    words: &'static Words,
+    examined: Option<(bool, String)>,
+    wrong: Option<String>,
+) -> Response {
+    let read = site.agent.run(|agent, _| {
+        let set = |setting: Setting| {
+            Ok(Set {
+                name: setting.as_str(),
+                value: agent.setting(setting)?,
+                choices: setting.choices(),
+                lines: setting == Setting::Officers,
+            })
+        };
+        Setting::ALL.into_iter().map(set).collect::<Result<Vec<_>, Failure>>()
+    });
+    let settings = match read.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok(settings)) => settings,
+        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = SettingsPage { words, token: site.sign_in.token(), settings, examined, wrong };
+    (status, show(page)).into_response()
+}
+
+/// Sets what was chosen, or examines the database.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    if posted.text("do") == "doctor" {
+        return match ask(&site, words, Request::Doctor { rebuild: false }).await {
+            Ok((found, _)) => page(&site, words, Some(examined(words, &found)), None).await,
+            Err(failure) => failed(words, &failure),
+        };
+    }
+    let language = posted.text(Setting::Language.as_str()).to_owned();
+    let set = site.agent.run(move |agent, _| {
+        for setting in Setting::ALL {
+            if posted.0.iter().any(|(name, _)| name == setting.as_str()) {
+                agent.set_setting(setting, posted.text(setting.as_str()))?;
+            }
+        }
+        Ok::<_, Failure>(())
+    });
+    match set.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+        // What the browser chose before would go before it.
+        Ok(Ok(())) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
+        Ok(Err(failure)) if failure.usage => page(&site, words, None, Some(failure.message)).await,
+        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+    }
+}
+
+fn examined(words: &Words, found: &Value) -> (bool, String) {
+    match found["ok"] == true {
+        true => (true, words.get("doctor-sound")),
+        false => (false, words.get("doctor-unsound")),
+    }
+}
+
+/// The page on which another officer takes over.
+pub(super) async fn officers(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    let read = site.agent.run(|agent, _| Ok::<_, Failure>((agent.officer()?, agent.officers()?)));
+    match read.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok((officer, officers))) => {
+            show(OfficerPage { words, token: site.sign_in.token(), officer, officers })
+        }
+        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+    }
+}
+
+/// Notes who works at this laptop from now on. Half-typed forms keep the name of who began them.
+pub(super) async fn take_over(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let name = posted.text("officer").to_owned();
+    let noted = site.agent.run(move |agent, _| agent.set_officer(&name)).await;
+    match noted.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok(())) => see("/"),
+        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+    }
+}
