@@ -14,6 +14,7 @@ use shared::{
 use van_agent::host::{
     cases::{Export, Find},
     log::LogArgs,
+    slips::Verify,
 };
 
 /// Where `run` listens for laptops unless told otherwise.
@@ -74,6 +75,9 @@ pub enum Command {
     /// Seals of laptops' days: list what the hub has of each, take one by typing.
     #[command(subcommand, after_help = "Example:\n  hub-server seal list")]
     Seal(Seal),
+    /// Slips that citizens bring.
+    #[command(subcommand, after_help = "Example:\n  hub-server slip verify --image photo.jpg")]
+    Slip(Slip),
     /// What was refused, and why.
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),
@@ -296,6 +300,17 @@ pub enum Seal {
     /// List all seals: who signed, what the hub has of each, and what is missing.
     #[command(after_help = "Example:\n  hub-server seal list --json")]
     List,
+}
+
+/// What to do with slips.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Slip {
+    /// Whether a slip is true, by its QR; exits 1 where it is not. Says whether a newer one has taken its place
+    /// (diganti), and whether its laptop was revoked or lost.
+    #[command(
+        after_help = "Example:\n  hub-server slip verify KLS1-0400...\n  hub-server slip verify --image photo.jpg --name \"O'a Mate\""
+    )]
+    Verify(Verify),
 }
 
 /// What to do with the quarantine.

@@ -93,6 +93,13 @@ pub enum Request {
     },
     /// All seals, each an event, newest first.
     Seals,
+    /// What a slip that somebody brings is worth.
+    SlipVerify {
+        /// What its QR says.
+        typed: String,
+        /// The name on the paper.
+        name: Option<String>,
+    },
     /// What is held, each an event.
     Quarantine,
     /// One thing that is held.

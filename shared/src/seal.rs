@@ -12,36 +12,32 @@
 //! | 16 | the log's chain after the last entry, as receipts name it |
 //! | 64 | Ed25519 signature of all before it, for the purpose of a seal |
 //!
-//! As text that is 152 characters of Crockford's base 32 and two of check, CRC-10/ATM (ITU-T I.610: polynomial
-//! 0x233, nothing inverted or reflected) over the characters, five bits each. A CRC finds every burst as long as
-//! itself: every wrong character, and every two neighbours that changed places. What it lets pass the signature
-//! finds. Small letters, spaces and hyphens anywhere, O for 0, I and L for 1 are taken.
+//! As text that is 152 characters of base 32 and two of check (see `symbols`); what the check lets pass the signature
+//! finds.
 //!
 //! Which life of the device's database the log belongs to is not said: the chain tells.
 
 use std::{fmt, str::FromStr};
 
-use time::Date;
+use ::time::Date;
 
 use crate::{
     id::{DeviceId, PublicKey},
-    identity::{self, BadSignature, Context, Key, Signature, ticket::crockford},
+    identity::{self, BadSignature, Context, Key, Signature},
+    symbols::{self, SymbolsError},
+    time,
     wire::batch::Chain,
 };
 
 /// Bytes of a seal.
 pub const SEAL_BYTES: usize = 95;
 /// Characters of a seal as text.
-pub const SEAL_CHARACTERS: usize = SYMBOLS + CHECKS;
+pub const SEAL_CHARACTERS: usize = symbols::characters_of(SEAL_BYTES);
 /// Characters that are written together, for eyes and voices; a seal has 22 such groups.
 pub const GROUP_CHARACTERS: usize = 7;
 
 const VERSION: u8 = 1;
 const SIGNED_BYTES: usize = 31;
-const SYMBOLS: usize = SEAL_BYTES * 8 / 5;
-const CHECKS: usize = 2;
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-const POLYNOMIAL: u16 = 0x233;
 /// Typed text that is looked at: a seal with a space behind every character, and as much again.
 const TEXT_BYTES_MAX: usize = 4 * SEAL_CHARACTERS;
 
@@ -122,7 +118,7 @@ impl Statement {
         let mut bytes = [0; SIGNED_BYTES];
         bytes[0] = VERSION;
         bytes[1..5].copy_from_slice(&self.device.0.to_be_bytes());
-        bytes[5..7].copy_from_slice(&days_of(self.date).to_be_bytes());
+        bytes[5..7].copy_from_slice(&time::days_of(self.date).to_be_bytes());
         bytes[7..11].copy_from_slice(&self.first.to_be_bytes());
         bytes[11..15].copy_from_slice(&self.last.to_be_bytes());
         bytes[15..].copy_from_slice(&self.chain.0);
@@ -133,7 +129,7 @@ impl Statement {
 impl Seal {
     /// The device's seal on `statement`, whose date comes to lie in what a seal can tell.
     pub fn sign(statement: Statement, key: &Key) -> Self {
-        let statement = Statement { date: date_of(days_of(statement.date)), ..statement };
+        let statement = Statement { date: time::date_of(time::days_of(statement.date)), ..statement };
         Self { statement, signature: key.sign(Context::Seal, &statement.to_bytes()) }
     }
 
@@ -172,7 +168,7 @@ impl Seal {
         }
         let statement = Statement {
             device: DeviceId(number(1)),
-            date: date_of(u16::from_be_bytes([bytes[5], bytes[6]])),
+            date: time::date_of(u16::from_be_bytes([bytes[5], bytes[6]])),
             first,
             last,
             chain: Chain(*bytes[15..].first_chunk().expect("the chain lies before the signature")),
@@ -193,10 +189,7 @@ impl Seal {
 
 impl fmt::Display for Seal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = crockford().encode(&self.to_bytes());
-        let check = check(text.bytes().filter_map(value));
-        let symbol = |bits: u16| char::from(ALPHABET[usize::from(bits & 31)]);
-        write!(f, "{text}{}{}", symbol(check >> 5), symbol(check))
+        f.write_str(&symbols::write(&self.to_bytes()))
     }
 }
 
@@ -204,25 +197,24 @@ impl FromStr for Seal {
     type Err = SealError;
 
     fn from_str(text: &str) -> Result<Self, SealError> {
-        let symbols = symbols(text)?;
-        let (body, checks) = symbols.split_at(SYMBOLS);
-        let expected = check(body.iter().copied());
-        if [expected >> 5, expected & 31] != [checks[0], checks[1]].map(u16::from) {
-            return Err(SealError::Check);
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(SealError::Length { found: text.len() });
         }
-        let body: Vec<u8> = body.iter().map(|symbol| ALPHABET[usize::from(*symbol)]).collect();
-        Self::of_bytes(&crockford().decode(&body).expect("152 symbols are 95 bytes"))
+        let values = symbols::values(text)?;
+        if values.len() != SEAL_CHARACTERS {
+            return Err(SealError::Length { found: values.len() });
+        }
+        Self::of_bytes(&symbols::bytes(&values)?)
     }
 }
 
-/// Days since 1970, as far as two bytes go.
-fn days_of(date: Date) -> u16 {
-    let days = (date - EPOCH).whole_days();
-    u16::try_from(days.max(0)).unwrap_or(u16::MAX)
-}
-
-fn date_of(days: u16) -> Date {
-    EPOCH + time::Duration::days(i64::from(days))
+impl From<SymbolsError> for SealError {
+    fn from(error: SymbolsError) -> Self {
+        match error {
+            SymbolsError::Character { at, found } => Self::Character { at, found },
+            SymbolsError::Check => Self::Check,
+        }
+    }
 }
 
 /// The group of a character, both from 1.
@@ -230,54 +222,13 @@ fn group_of(at: usize) -> usize {
     at.div_ceil(GROUP_CHARACTERS)
 }
 
-/// The values of a typed text's characters, [`SEAL_CHARACTERS`] of them.
-fn symbols(text: &str) -> Result<Vec<u8>, SealError> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(SealError::Length { found: text.len() });
-    }
-    let typed = text.chars().filter(|typed| !typed.is_whitespace() && *typed != '-');
-    let mut symbols = Vec::with_capacity(SEAL_CHARACTERS);
-    for (found, at) in typed.zip(1..) {
-        let upper = match found.to_ascii_uppercase() {
-            'O' => '0',
-            'I' | 'L' => '1',
-            other => other,
-        };
-        let symbol = u8::try_from(upper).ok().and_then(value);
-        symbols.push(symbol.ok_or(SealError::Character { at, found })?);
-    }
-    if symbols.len() != SEAL_CHARACTERS {
-        return Err(SealError::Length { found: symbols.len() });
-    }
-    Ok(symbols)
-}
-
-fn value(symbol: u8) -> Option<u8> {
-    ALPHABET.iter().zip(0..).find(|(known, _)| **known == symbol).map(|(_, value)| value)
-}
-
-/// CRC-10/ATM over symbols of five bits.
-fn check(symbols: impl Iterator<Item = u8>) -> u16 {
-    symbols.fold(0, |crc, symbol| crc_after(crc, symbol, 5))
-}
-
-/// The check after the lowest `bits` of `value`, highest first.
-fn crc_after(crc: u16, value: u8, bits: u32) -> u16 {
-    (0..bits).rev().fold(crc, |crc, bit| {
-        let carry = (crc >> 9) ^ u16::from(value >> bit & 1);
-        let shifted = (crc << 1) & 0x3ff;
-        if carry == 1 { shifted ^ POLYNOMIAL } else { shifted }
-    })
-}
-
-const EPOCH: Date = time::macros::date!(1970 - 01 - 01);
-
 #[cfg(test)]
 mod tests {
+    use ::time::macros::date;
     use proptest::prelude::*;
-    use time::macros::date;
 
     use super::*;
+    use crate::symbols::ALPHABET;
 
     /// A released seal: it must read for ever.
     const GOLDEN: &str = "04000003A4N000000400005G60RK4CSM6MV3EE1SC5H66S35CSJ8MMBR1FVAR6539WRB76J7VEQTHCGW49H2YGPCQQVCQVWECD3K8QAHKQZXSP645B4WHSHJN2GD4VS8G3CKNNN5WNHPNS1JKXK7D5R9C2";
@@ -301,13 +252,6 @@ mod tests {
         let mut bytes = text.as_bytes().to_vec();
         bytes[at] = symbol;
         String::from_utf8(bytes).expect("ASCII")
-    }
-
-    #[test]
-    fn the_check_is_the_named_one() {
-        // The check value of CRC-10/ATM in the catalogue of parametrised CRC algorithms.
-        let crc = b"123456789".iter().fold(0, |crc, byte| crc_after(crc, *byte, 8));
-        assert_eq!(crc, 0x199);
     }
 
     #[test]
@@ -405,7 +349,7 @@ mod tests {
         ) {
             let statement = Statement {
                 device: DeviceId(device),
-                date: date_of(days),
+                date: time::date_of(days),
                 first,
                 last: first.saturating_add(more),
                 chain: Chain(chain),

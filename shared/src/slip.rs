@@ -116,6 +116,20 @@ impl SlipNumber {
         Self { district, device: format!("{unit}{letter}"), date, counter }
     }
 
+    /// The number of its parts, `device` being unit and letter together.
+    ///
+    /// # Errors
+    /// `device` is no unit with a letter, or the day or the counter is beyond what a number can say.
+    pub fn of_parts(
+        district: DistrictCode,
+        device: &str,
+        date: Date,
+        counter: u32,
+    ) -> Result<Self, ParseSlipError> {
+        let number = Self { district, device: device.to_owned(), date, counter };
+        number.to_string().parse()
+    }
+
     /// The district.
     pub fn district(&self) -> &DistrictCode {
         &self.district

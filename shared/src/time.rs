@@ -41,6 +41,7 @@ pub struct Now {
 /// The highest time that a change may claim: 2^53 milliseconds.
 pub const TIMESTAMP_MAX: Timestamp = Timestamp(1 << 53);
 
+const FIRST_DAY: Date = time::macros::date!(1970 - 01 - 01);
 /// Where the year 9999 begins, in UTC.
 const YEAR_9999: Timestamp = Timestamp(253_370_764_800_000);
 
@@ -84,6 +85,17 @@ impl Timestamp {
             .and_then(|at| at.checked_to_offset(offset))
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
+}
+
+/// Days since 1 January 1970, up to 6 June 2149; a day beyond either is taken for the nearest.
+pub fn days_of(date: Date) -> u16 {
+    let days = (date - FIRST_DAY).whole_days();
+    u16::try_from(days.max(0)).unwrap_or(u16::MAX)
+}
+
+/// The day of [`days_of`].
+pub fn date_of(days: u16) -> Date {
+    FIRST_DAY + time::Duration::days(days.into())
 }
 
 /// A text that is not a moment in RFC 3339.

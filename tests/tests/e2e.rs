@@ -20,6 +20,8 @@ mod kills;
 mod machines;
 #[path = "e2e/network.rs"]
 mod network;
+#[path = "e2e/slips.rs"]
+mod slips;
 #[path = "e2e/stage.rs"]
 mod stage;
 #[path = "e2e/tickets.rs"]

@@ -8,20 +8,21 @@ use std::{
 };
 
 /// The modules of `shared` that are single values; each may know those before it.
-const VALUES: [&str; 8] = ["id", "time", "geo", "born", "name", "nik", "phone", "slip"];
+const VALUES: [&str; 9] = ["id", "time", "geo", "born", "name", "nik", "phone", "slip", "symbols"];
 
 /// The other modules of `shared`, each with those that it may know besides the values. A new module takes its
 /// place here or above first.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("change", &[]),
     ("document", &["change"]),
     ("wire", &["change"]),
     ("identity", &[]),
     ("registry", &[]),
     ("seal", &["wire", "identity"]),
+    ("stamp", &["identity"]),
     ("store", &["change", "document", "wire", "registry", "seal"]),
     ("sync", &["change", "document", "wire", "identity", "registry", "seal", "store"]),
-    ("desk", &["change", "document", "registry", "store", "sync"]),
+    ("desk", &["change", "document", "registry", "stamp", "store", "sync"]),
 ];
 
 /// What `shared` may not depend on: it does no work of its own.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     desk::{
-        amend, people,
+        people,
         resolve::{self, ResolveError},
         rows, show,
     },
@@ -145,6 +145,7 @@ impl Agent {
                 self.set_setting(setting, &value).map(|()| json!({"setting": setting, "value": value.trim()}))
             }
             Request::Queue { act } => self.queue(now, &act, each),
+            Request::Slip { act } => self.slip(now, &act, each),
             Request::DayShow => self.day(now),
             Request::DayClose { leader } => self.close_day(now, &leader),
             Request::PersonList { text, limit } => self.people(&text, limit, each),
@@ -189,12 +190,6 @@ impl Agent {
 
     pub(crate) fn read(&mut self) -> Result<shared::store::Tx<'_>, Failure> {
         self.replica.read().map_err(said)
-    }
-
-    fn amend(&mut self, now: Now, case: &str, amendment: &amend::Amendment) -> Result<Value, Failure> {
-        let document = self.case(case)?;
-        let amended = self.replica.write(now, |writing| amend::amend(writing, document, amendment));
-        amended.map(|amended| json!(amended)).map_err(said)
     }
 
     fn list(&mut self, limit: Option<u64>, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {

@@ -10,6 +10,7 @@ use crate::{
     host::{
         cases::{Export, Find},
         log::LogArgs,
+        slips::Verify,
     },
     settings::Setting as LaptopSetting,
 };
@@ -104,6 +105,12 @@ pub enum Command {
     /// The queue of today: draw a ticket, call, skip, serve.
     #[command(subcommand, after_help = "Example:\n  van-agent queue take priority\n  van-agent queue call")]
     Queue(Queue),
+    /// Slips: show one, verify one that somebody brings, and which are not on paper yet.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent slip verify --image photo.jpg\n  van-agent slip unprinted"
+    )]
+    Slip(Slip),
     /// The day: what was written since the last seal; close it with a seal.
     #[command(
         subcommand,
@@ -392,6 +399,36 @@ pub enum Queue {
     /// The tickets of today.
     #[command(after_help = "Example:\n  van-agent queue list --json")]
     List,
+}
+
+/// What to do with slips.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Slip {
+    /// What the slip of a case says, and its QR.
+    #[command(after_help = "Example:\n  van-agent slip show 53.02/V01A/20261121/0042-E")]
+    Show {
+        /// Slip number or id.
+        case: String,
+    },
+    /// Whether a slip is true, by its QR, without network; exits 1 where it is not, or cannot be known here.
+    #[command(
+        after_help = "A new slip takes the place of an older one (diganti); that is told where the case is on this laptop.\n\nExample:\n  van-agent slip verify KLS1-0400...\n  van-agent slip verify - < scanned.txt\n  van-agent slip verify --image photo.jpg --name \"O'a Mate\""
+    )]
+    Verify(Verify),
+    /// Slips that are not on paper yet, the oldest first.
+    #[command(after_help = "Example:\n  van-agent slip unprinted --json")]
+    Unprinted {
+        /// So many at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        limit: u64,
+    },
+    /// Note that slips came out on paper, or were written by hand; a second time makes a copy.
+    #[command(after_help = "Example:\n  van-agent slip printed 53.02/V01A/20261121/0042-E")]
+    Printed {
+        /// Slip numbers or ids.
+        #[arg(required = true, value_name = "CASE")]
+        cases: Vec<String>,
+    },
 }
 
 /// What to do with visits.

@@ -3,7 +3,7 @@
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
-//! closes it with a seal;
+//! closes it with a seal; [`slips`] is what citizens take home;
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
@@ -21,5 +21,6 @@ pub mod queue;
 pub mod record;
 pub mod request;
 pub mod settings;
+pub mod slips;
 pub mod start;
 pub mod web;

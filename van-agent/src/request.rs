@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
-use crate::{queue::QueueAct, settings::Setting};
+use crate::{queue::QueueAct, settings::Setting, slips::SlipAct};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -134,6 +134,11 @@ pub enum Request {
     Queue {
         /// What.
         act: QueueAct,
+    },
+    /// Do something with slips.
+    Slip {
+        /// What.
+        act: SlipAct,
     },
     /// What was written since the last seal, and what must be decided before the day is closed.
     DayShow,

@@ -10,6 +10,7 @@ mod quarantine;
 mod registry;
 mod run;
 mod seal;
+mod slip;
 mod store;
 
 use std::path::PathBuf;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Find(find) => case::find(desk(folder)?, &find),
         Command::Person(person) => person::person(desk(folder)?, person),
         Command::Seal(seal) => seal::seal(desk(folder)?, seal),
+        Command::Slip(slip) => slip::slip(desk(folder)?, slip),
         Command::Quarantine(quarantine) => quarantine::quarantine(desk(folder)?, quarantine),
         Command::Registry(registry) => registry::registry(desk(folder)?, registry),
         Command::Status => store::status(desk(folder)?),

@@ -1,17 +1,13 @@
 //! `hub-server seal`.
 
-mod picture;
-
-use std::io::Read as _;
-
 use serde_json::Value;
-use van_agent::host::output::Failure;
+use van_agent::host::{
+    picture::{self, Sought},
+    typed,
+};
 
 use super::ask::{Desk, text};
 use crate::{cli::Seal, request::Request};
-
-/// Bytes of a typed seal that are read, at most.
-const TYPED_BYTES_MAX: u64 = 4_096;
 
 pub(super) fn seal(mut desk: Desk, seal: Seal) -> anyhow::Result<()> {
     match seal {
@@ -28,8 +24,8 @@ pub(super) fn seal(mut desk: Desk, seal: Seal) -> anyhow::Result<()> {
         }
         Seal::Add { text, image } => {
             let typed = match &image {
-                Some(file) => picture::seal_in(file)?,
-                None => typed(&text)?,
+                Some(file) => picture::text_in_file(file, Sought::Seal)?,
+                None => typed::text(&text)?,
             };
             desk.say(&Request::SealAdd { typed }, |answer| {
                 let first = if answer["new"] == true { "Kept." } else { "This seal was here already." };
@@ -37,19 +33,6 @@ pub(super) fn seal(mut desk: Desk, seal: Seal) -> anyhow::Result<()> {
             })
         }
     }
-}
-
-/// The words given, or standard input for a hyphen alone.
-fn typed(words: &[String]) -> anyhow::Result<String> {
-    if words != ["-"] {
-        return Ok(words.join(" "));
-    }
-    let mut typed = String::new();
-    let read = std::io::stdin().take(TYPED_BYTES_MAX).read_to_string(&mut typed);
-    read.map_err(|error| {
-        Failure::new(format!("standard input cannot be read: {error}")).next("give the seal's characters")
-    })?;
-    Ok(typed)
 }
 
 fn line(row: &Value) -> String {

@@ -35,6 +35,7 @@ use van_agent::host::{
     machine,
     output::{Failure, failure_of},
     owner::Owned,
+    slips,
 };
 
 use crate::{
@@ -167,6 +168,12 @@ impl Hub {
             Request::Judge { one, other, same, reason } => self.judge(now, one, other, *same, reason),
             Request::SealAdd { typed } => self.add_seal(now, typed),
             Request::Seals => self.tell_seals(tell),
+            Request::SlipVerify { typed, name } => {
+                self.replica.read()?;
+                let (station, registries) = (self.replica.station(), self.replica.registries());
+                let tx = self.replica.store().reader();
+                Ok(slips::verify(tx, station, registries, typed, name.as_deref())?)
+            }
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Release { what } => self.release(now, what),

@@ -13,4 +13,5 @@ pub mod people;
 pub mod resolve;
 pub mod rows;
 pub mod show;
+pub mod slips;
 pub mod warnings;

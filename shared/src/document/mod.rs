@@ -3,7 +3,7 @@
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
 //! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
 //! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms,
-//! [`attachment`] is what a case says of a file, [`field`] is what a
+//! [`attachment`] is what a case says of a file, [`correction`] says which changes a slip does not know, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
@@ -15,6 +15,7 @@ pub mod authority;
 mod build;
 pub mod case;
 pub mod conflict;
+pub mod correction;
 pub mod edit;
 pub mod export;
 pub mod field;

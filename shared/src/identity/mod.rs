@@ -11,7 +11,10 @@ use std::fmt;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-use crate::id::{self, ActorId, PublicKey};
+use crate::{
+    id::{self, ActorId, PublicKey},
+    symbols,
+};
 
 /// A source of random bytes: fills what it is given.
 pub type Entropy<'a> = dyn FnMut(&mut [u8]) + 'a;
@@ -38,6 +41,8 @@ pub enum Context {
     Tombstone,
     /// A device's statement of all it wrote in a day.
     Seal,
+    /// A device's statement of what a slip says.
+    Slip,
     /// A device's statement that it carries another's changes.
     Custody,
 }
@@ -53,6 +58,7 @@ impl Context {
             Self::Device => "device",
             Self::Tombstone => "tombstone",
             Self::Seal => "seal",
+            Self::Slip => "slip",
             Self::Custody => "custody",
         }
     }
@@ -150,7 +156,7 @@ pub fn verify(
 /// What two people read to each other to compare a key: 80 bits as `7B2Q-0XKD-PM4T-9RZE`.
 pub fn fingerprint(key: &PublicKey) -> String {
     let digest = blake3::derive_key("keliling 1 fingerprint", key.as_bytes());
-    let text = ticket::crockford().encode(&digest[..10]);
+    let text = symbols::crockford().encode(&digest[..10]);
     [&text[..4], &text[4..8], &text[8..12], &text[12..]].join("-")
 }
 

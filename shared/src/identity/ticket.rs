@@ -9,14 +9,14 @@
 //! to the laptop's own key. Whether a ticket has expired or was used is for the hub alone to say: a laptop's
 //! clock may be wrong.
 
-use std::{fmt, str::FromStr, sync::LazyLock};
+use std::{fmt, str::FromStr};
 
-use data_encoding::{Encoding, Specification};
 use minicbor::{Decode, Encode};
 
 use crate::{
     id::{self, DistrictCode, PublicKey, UnitId},
     identity::Entropy,
+    symbols::crockford,
     time::Timestamp,
 };
 
@@ -293,17 +293,6 @@ impl FromStr for Ticket {
             && !ticket.hub_name.chars().any(char::is_control);
         if sound { Ok(ticket) } else { Err(ParseTicketError::Content) }
     }
-}
-
-/// Base 32 in Crockford's alphabet, without padding.
-pub(crate) fn crockford() -> &'static Encoding {
-    static ENCODING: LazyLock<Encoding> = LazyLock::new(|| {
-        let mut specification = Specification::new();
-        specification.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
-        specification.check_trailing_bits = false;
-        specification.encoding().expect("32 distinct symbols make an encoding")
-    });
-    &ENCODING
 }
 
 /// The text's base 32 as it should have been typed, the prefix checked and taken off.

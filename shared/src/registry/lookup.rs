@@ -286,6 +286,7 @@ mod tests {
             letter: letter.into(),
             key: None,
             barred: false,
+            barred_at: None,
         };
         let empty = Table::new(Kind::Devices);
         let first = Table::of([device("A")]).expect("short");

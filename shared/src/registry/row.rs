@@ -8,6 +8,7 @@ use super::{AgencyCode, Kind, OfficerId, PointId, ServiceCode};
 use crate::{
     geo::Position,
     id::{DeviceId, Epoch, PublicKey, UnitId, VillageCode},
+    time::Timestamp,
 };
 
 /// A row of a known registry.
@@ -269,12 +270,20 @@ pub struct Device {
     /// Whether the hub lets it connect no more, for now or for ever. What it signed before stays signed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub barred: bool,
+    /// Since when, where the hub knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barred_at: Option<Timestamp>,
 }
 
 impl Device {
     /// Names a life of a device: the number, and as much of the epoch as tells the lives of one device apart.
     pub fn life_of(device: DeviceId, epoch: Epoch) -> String {
         format!("{device}/{}", epoch.short())
+    }
+
+    /// The device whose life it is.
+    pub fn device(&self) -> Option<DeviceId> {
+        self.life.split_once('/')?.0.parse().ok()
     }
 }
 

@@ -145,6 +145,25 @@ pub fn set_seen(tx: Tx<'_>, device: DeviceId, at: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Notes when a laptop came to the standing that it has.
+///
+/// # Errors
+/// The store fails.
+pub fn set_stood(tx: Tx<'_>, device: DeviceId, at: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE device SET stood = ?2 WHERE device = ?1")?.execute(params![device.0, at.0])?;
+    Ok(())
+}
+
+/// When a laptop came to the standing that it has, where that is known.
+///
+/// # Errors
+/// The store fails.
+pub fn stood(tx: Tx<'_>, device: DeviceId) -> Result<Option<Timestamp>> {
+    let mut statement = tx.prepare_cached("SELECT stood FROM device WHERE device = ?1")?;
+    let at: Option<Option<i64>> = statement.query_row([device.0], |row| row.get(0)).optional()?;
+    Ok(at.flatten().map(Timestamp))
+}
+
 /// A letter that a life of a device was given.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Letter {

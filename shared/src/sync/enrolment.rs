@@ -122,13 +122,18 @@ pub(super) fn tell_letters(tx: Tx<'_>, station: &Station, registries: &Registrie
 /// Brings the registry of laptops up to what the hub knows of them. Returns the table where it moved on.
 pub(super) fn tell_laptops(tx: Tx<'_>, station: &Station, registries: &Registries) -> Result<Option<Table>> {
     let Some(place) = &station.place else { return Ok(None) };
-    let rows = devices::lives(tx)?.into_iter().map(|(letter, laptop)| row::Device {
-        life: row::Device::life_of(letter.device, letter.epoch),
-        unit: letter.unit,
-        letter: DeviceLetter::nth(letter.ordinal).as_str().to_owned(),
-        key: laptop.as_ref().map(|laptop| laptop.key),
-        barred: laptop.is_some_and(|laptop| laptop.standing != Standing::Active),
-    });
+    let mut rows = Vec::new();
+    for (letter, laptop) in devices::lives(tx)? {
+        let barred = laptop.as_ref().is_some_and(|laptop| laptop.standing != Standing::Active);
+        rows.push(row::Device {
+            life: row::Device::life_of(letter.device, letter.epoch),
+            unit: letter.unit,
+            letter: DeviceLetter::nth(letter.ordinal).as_str().to_owned(),
+            key: laptop.map(|laptop| laptop.key),
+            barred,
+            barred_at: if barred { devices::stood(tx, letter.device)? } else { None },
+        });
+    }
     let table = Table::of(rows).expect("a unit and a letter are short");
     let before = registries.version(table.kind());
     if before == Some(table.version()) {

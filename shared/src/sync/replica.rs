@@ -248,6 +248,9 @@ impl Replica {
             let Some(row) = devices::by_number(tx, device)? else {
                 return Ok::<_, StoreError>((false, None));
             };
+            if row.standing != standing {
+                devices::set_stood(tx, device, now.wall)?;
+            }
             devices::put(tx, &devices::Device { standing, ..row })?;
             Ok((true, enrolment::tell_laptops(tx, station, registries)?))
         })?;

@@ -14,7 +14,7 @@ use shared::{
     store::{
         self, StoreError,
         forms::{self, Form},
-        lines, read_model,
+        lines, read_model, slips,
     },
     sync::{
         Replica,
@@ -301,6 +301,7 @@ impl<'a> Group<'a> {
         .write(&mut edit)?;
         writing.save(document, edit)?;
         lines::put(writing.tx, &line.digest, document)?;
+        slips::want(writing.tx, document, 1, writing.now.wall)?;
         let slip = slip.to_string();
         self.made.note_case(line, document, subject, &slip);
         let warnings = confirmed.into_iter().map(|(_, words)| words).collect();

@@ -1,0 +1,94 @@
+//! Corrections: changes after which a slip that is out no longer says what the case does.
+
+use super::{History, schema::key};
+use crate::{
+    change::{Action, Change, Key, Object, Operation, OperationId, Scalar},
+    id::{ContentHash, DocumentId, Kind},
+};
+
+/// The fields of a case that its slip shows, and of its subject.
+const OF_CASE: [&str; 3] = [key::SUBJECT, key::STARTED, key::OFFICER];
+const OF_PERSON: [&str; 1] = [key::NAME];
+
+/// The changes of a case or a person, but for those that made it, that write over what a slip shows, or that correct
+/// any field with a reason.
+pub fn corrections(kind: Kind, history: &History) -> impl Iterator<Item = &Change> {
+    let shown: &[&str] = match kind {
+        Kind::Case => &OF_CASE,
+        Kind::Person => &OF_PERSON,
+        Kind::Visit => &[],
+    };
+    let reasons = made(history, key::REASONS);
+    let corrects = move |operation: &Operation| {
+        let Key::Map(name) = &operation.key else { return false };
+        match operation.object {
+            Object::Root => shown.contains(&name.as_str()),
+            // Why a file was taken away stands among the reasons under its hash.
+            Object::Made(map) => Some(map) == reasons && name.parse::<ContentHash>().is_err(),
+        }
+    };
+    let later = history.iter().map(|(_, change)| change).filter(|change| !change.parents.is_empty());
+    later.filter(move |change| change.operations.iter().any(&corrects))
+}
+
+/// Everyone whom a case was ever about, in no order, each as often as somebody wrote it.
+pub fn subjects(history: &History) -> impl Iterator<Item = DocumentId> {
+    let operations = history.iter().flat_map(|(_, change)| &change.operations);
+    operations.filter_map(|operation| match (&operation.object, &operation.key, &operation.action) {
+        (Object::Root, Key::Map(name), Action::Put(Scalar::Str(id))) if name == key::SUBJECT => {
+            id.parse().ok()
+        }
+        _ => None,
+    })
+}
+
+/// The operation that made the map at a key of the root, which the first change does.
+fn made(history: &History, name: &str) -> Option<OperationId> {
+    let (_, first) = history.first()?;
+    let makes = |operation: &Operation| {
+        operation.object == Object::Root
+            && operation.action == Action::MakeMap
+            && matches!(&operation.key, Key::Map(found) if found == name)
+    };
+    first.operations.iter().position(makes).map(|at| first.operation_id(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{
+        Field,
+        case::tests::{VAN, open, recorded, save},
+        field,
+    };
+
+    #[test]
+    fn what_a_slip_shows_or_a_reason_corrects_makes_a_correction() {
+        let mut history = recorded();
+        let count = |history: &History| corrections(Kind::Case, history).count();
+        assert_eq!(count(&history), 0, "what made the case corrects nothing");
+        for (field, value, reason, corrections) in [
+            (Field::Notes, "baru", None, 0),
+            (Field::Notes, "lain", Some("salah tulis"), 1),
+            (Field::Officer, "Pak Seran", None, 2),
+            (Field::Officer, "Pak Seran", None, 2),
+            (Field::Subject, &DocumentId::new([2; 10], Kind::Person, 7).to_string(), Some("tertukar"), 3),
+        ] {
+            let mut edit = open(&history, VAN);
+            field::set(&mut edit, field, value, reason).expect("allowed");
+            if let Some((hash, change)) = edit.commit(crate::time::Timestamp(1), 1).expect("it commits") {
+                assert!(history.insert(hash, change));
+            }
+            assert_eq!(count(&history), corrections, "{field} {value}");
+        }
+        let subjects: Vec<_> = subjects(&history).collect();
+        assert_eq!(
+            subjects,
+            [DocumentId::new([1; 10], Kind::Person, 1), DocumentId::new([2; 10], Kind::Person, 7)]
+        );
+        let mut edit = open(&history, VAN);
+        crate::document::case::tick(&mut edit, "KTP").expect("allowed");
+        save(&mut edit, &mut history);
+        assert_eq!(count(&history), 3, "what is brought later corrects nothing");
+    }
+}

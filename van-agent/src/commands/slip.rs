@@ -1,0 +1,71 @@
+//! `slip`.
+
+use std::io::{self, IsTerminal};
+
+use serde_json::Value;
+
+use super::{Desk, field};
+use crate::{
+    cli::Slip,
+    host::{qr, slips},
+    request::Request,
+    slips::SlipAct,
+};
+
+pub(super) fn slip(desk: &mut Desk, options: Slip) -> anyhow::Result<()> {
+    match options {
+        Slip::Show { case } => show(desk, case),
+        Slip::Verify(options) => {
+            let act = SlipAct::Verify { typed: options.typed()?, name: options.name };
+            let verified = desk.ask(Request::Slip { act })?;
+            desk.printer.value(&verified)?;
+            desk.printer.text(slips::lines(&verified))?;
+            Ok(slips::judged(&verified)?)
+        }
+        Slip::Unprinted { limit } => {
+            let act = SlipAct::Unprinted { limit };
+            let answer = desk.list(Request::Slip { act }, line)?;
+            if answer["unprinted"] == 0 {
+                desk.printer.text("Every slip is on paper.")?;
+            }
+            Ok(())
+        }
+        Slip::Printed { cases } => {
+            let answer = desk.ask(Request::Slip { act: SlipAct::Printed(cases) })?;
+            desk.printer.value(&answer)?;
+            desk.printer.text(format_args!("Noted. Not on paper yet: {}", answer["unprinted"]))?;
+            Ok(())
+        }
+    }
+}
+
+fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
+    let paper = desk.ask(Request::Slip { act: SlipAct::Show(case) })?;
+    desk.printer.value(&paper)?;
+    let stamp = field(&paper, "stamp");
+    let picture = if io::stdout().is_terminal() { qr::terminal(stamp) } else { None };
+    let marks = [
+        paper["replaces"].as_u64().map(|earlier| format!(", PENGGANTI {earlier}")),
+        paper["copies"]
+            .as_u64()
+            .filter(|copies| *copies > 0)
+            .map(|copies| format!(", on paper {copies} times")),
+    ];
+    desk.printer.text(format_args!(
+        "{}{}  {}  {}  {}\n{}: slip {}{}\n{stamp}",
+        picture.map_or_else(String::new, |picture| picture + "\n"),
+        field(&paper, "slip"),
+        field(&paper, "service"),
+        field(&paper, "name"),
+        field(&paper, "recorded"),
+        if paper["state"] == "registered" { "TERDAFTAR" } else { "TERCATAT, belum TERDAFTAR" },
+        paper["revision"],
+        marks.into_iter().flatten().collect::<String>(),
+    ))?;
+    Ok(())
+}
+
+fn line(row: &Value) -> String {
+    let replaces = if row["replaces"].is_null() { "" } else { "  PENGGANTI" };
+    format!("{}  {}  {}{replaces}", field(row, "slip"), field(row, "service"), field(row, "name"))
+}

@@ -1,0 +1,193 @@
+//! Slips: what one says, whether it came out on paper, and what one that somebody brings is worth; asked of the
+//! holder of the store.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{
+    desk::{amend, rows, show, slips as desk},
+    id::DocumentId,
+    registry::row::Service,
+    store::{
+        StoreError, read_model,
+        slips::{self, Printing},
+    },
+    sync::writing::{SaveError, Writing},
+    time::Now,
+};
+
+use crate::{
+    agent::{Agent, said},
+    host::{self, output::Failure},
+};
+
+/// What is done with slips.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SlipAct {
+    /// What the slip of a case says: slip number or id.
+    Show(String),
+    /// What a slip that somebody brings is worth.
+    Verify {
+        /// What its QR says.
+        typed: String,
+        /// The name on the paper.
+        name: Option<String>,
+    },
+    /// List the slips that are not on paper yet: an event each.
+    Unprinted {
+        /// So many at most.
+        limit: u64,
+    },
+    /// Slips came out on paper, or were written by hand: slip numbers or ids.
+    Printed(Vec<String>),
+}
+
+impl Agent {
+    pub(crate) fn slip(
+        &mut self,
+        now: Now,
+        act: &SlipAct,
+        each: &mut dyn FnMut(Value) -> bool,
+    ) -> Result<Value, Failure> {
+        match act {
+            SlipAct::Show(case) => {
+                let case = self.case(case)?;
+                self.paper(case)
+            }
+            SlipAct::Verify { typed, name } => {
+                self.read()?;
+                let replica = self.replica();
+                let (station, registries) = (replica.station(), replica.registries());
+                host::slips::verify(replica.store().reader(), station, registries, typed, name.as_deref())
+            }
+            SlipAct::Unprinted { limit } => self.unprinted(*limit, each),
+            SlipAct::Printed(cases) => self.printed(now, cases),
+        }
+    }
+
+    /// Everything that stands on the slip of a case.
+    fn paper(&mut self, case: DocumentId) -> Result<Value, Failure> {
+        let (device, offset_minutes) = (self.replica().station().device(), self.offset_minutes());
+        let shown = show::case(self.read()?, device, case, offset_minutes).map_err(said)?;
+        let Some(shown) = shown.map(|shown| json!(shown)) else {
+            return Err(Failure::new("there is no such case here").missing());
+        };
+        let replica = self.replica();
+        let tx = replica.store().reader();
+        let stamp = desk::stamp(tx, replica.station(), case).map_err(said)?;
+        let stamp = stamp.ok_or_else(|| Failure::new("the case has no slip number that can be signed"))?;
+        let printing = slips::of_case(tx, case).map_err(said)?;
+        let service = replica.registries().service(&stamp.statement.service);
+        let revision = stamp.statement.revision;
+        let copies =
+            printing.filter(|printing| printing.printed == revision).map_or(0, |printing| printing.copies);
+        Ok(json!({
+            "case": case,
+            "slip": stamp.statement.slip,
+            "service": stamp.statement.service,
+            "agency": service.map(|service| &service.agency),
+            "tariff": service.map(|service| &service.tariff),
+            "free": service.is_some_and(|service| service.tariff_rp == Some(0)),
+            "name": shown["name"],
+            "recorded": shown["started"],
+            "unit": shown["unit"],
+            "officer": shown["officer"],
+            "status": shown["status"],
+            "state": stamp.statement.state,
+            "missing": missing(&shown, service),
+            "warnings": shown["warnings"],
+            "custody": shown["custody"],
+            "encounter": shown["encounter"],
+            "revision": revision,
+            "replaces": (revision > 1).then(|| revision - 1),
+            "copies": copies,
+            "stamp": stamp.to_string(),
+        }))
+    }
+
+    fn unprinted(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let tx = self.read()?;
+        for Printing { case, wanted, printed, .. } in slips::open(tx, limit).map_err(said)? {
+            let Some(row) = read_model::case_of(tx, case).map_err(said)? else { continue };
+            let mut value = json!(rows::Row::from(row));
+            value["revision"] = json!(wanted);
+            value["replaces"] = json!((printed > 0).then_some(printed));
+            if !each(value) {
+                break;
+            }
+        }
+        Ok(json!({"unprinted": slips::open_count(tx).map_err(said)?}))
+    }
+
+    fn printed(&mut self, now: Now, cases: &[String]) -> Result<Value, Failure> {
+        let mut documents = Vec::new();
+        for case in cases {
+            documents.push(self.case(case)?);
+        }
+        let printed = self.replica_mut().keep(|tx, _| {
+            let mut printed = Vec::new();
+            for document in &documents {
+                let revision = desk::revision(tx, *document)?;
+                slips::set_printed(tx, *document, revision, now.wall)?;
+                printed.push((slips::of_case(tx, *document)?, revision));
+            }
+            Ok::<_, StoreError>((printed, slips::open_count(tx)?))
+        });
+        let (printed, unprinted) = printed.map_err(said)?;
+        let slips: Vec<_> = printed
+            .into_iter()
+            .filter_map(|(printing, revision)| Some((printing?, revision)))
+            .map(|(printing, revision)| json!({"case": printing.case, "revision": revision, "copies": printing.copies}))
+            .collect();
+        Ok(json!({"printed": slips, "unprinted": unprinted}))
+    }
+
+    /// Amends a case; where that corrects what a slip says, a new one is to be printed, of each case of the person that
+    /// this laptop has given a slip to.
+    pub(crate) fn amend(
+        &mut self,
+        now: Now,
+        case: &str,
+        amendment: &amend::Amendment,
+    ) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let amended = self.replica_mut().write(now, |writing| {
+            let amended = amend::amend(writing, document, amendment)?;
+            if amended.changed {
+                want_after(writing, document)?;
+            }
+            Ok::<_, amend::AmendError>(amended)
+        });
+        amended.map(|amended| json!(amended)).map_err(said)
+    }
+}
+
+/// Notes which slips are to be printed anew after an edit of a case or its subject.
+fn want_after(writing: &mut Writing<'_>, document: DocumentId) -> Result<(), SaveError> {
+    let row = read_model::case_of(writing.tx, document)?;
+    let others = match row.and_then(|row| row.subject) {
+        Some(subject) => read_model::cases_of_person(writing.tx, subject)?,
+        None => Vec::new(),
+    };
+    let others: Vec<_> =
+        others.into_iter().map(|other| other.document).filter(|other| *other != document).collect();
+    for case in others.into_iter().chain([document]) {
+        let revision = desk::revision_after(writing, case)?;
+        let is_ours = case == document || slips::of_case(writing.tx, case)?.is_some();
+        if is_ours && revision > 1 {
+            slips::want(writing.tx, case, revision, writing.now.wall)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the citizen has to bring yet.
+fn missing<'a>(shown: &Value, service: Option<&'a Service>) -> Vec<&'a str> {
+    if shown["status"] != "incomplete" {
+        return Vec::new();
+    }
+    let there =
+        |text: &&String| shown["ticks"].as_array().into_iter().flatten().any(|tick| tick == text.as_str());
+    let needed = service.into_iter().flat_map(|service| &service.requirements);
+    needed.filter(|text| !there(text)).map(String::as_str).collect()
+}
