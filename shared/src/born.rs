@@ -27,6 +27,11 @@ pub struct ParseBornError {
     pub text: String,
 }
 
+/// Whether a birth, as documents write it, is about right at best: a guess, or a year alone.
+pub fn is_about(text: &str, guess: bool) -> bool {
+    guess || matches!(text.parse(), Ok(Born::Year(_)))
+}
+
 impl Born {
     /// The year.
     pub fn year(self) -> i32 {

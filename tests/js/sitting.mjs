@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { check, play } from "./journey.mjs";
+import { Officer, prepare, start } from "./officer.mjs";
 import { Reader } from "./reader.mjs";
 
 const MOTHER = { nik: "5302014103889001", name: "Dorkas Fallo", sex: "P", born: "1988-03-01", kk: "5302011203040001" };
@@ -12,66 +13,6 @@ const OFFICER = "Yefta Nabuasa";
 /** What a simple case for a known person may take: less than 90 seconds at two keys a second. */
 const KEYS_MAX = 60;
 
-/** The officer at the keyboard, whose keys are counted. */
-class Officer {
-  constructor(reader) {
-    this.reader = reader;
-    this.page = reader.page;
-    this.keys = 0;
-  }
-
-  async type(text) {
-    this.keys += text.length;
-    await this.page.keyboard.type(text);
-  }
-
-  async press(key) {
-    this.keys += 1;
-    await this.page.keyboard.press(key);
-  }
-
-  /** Presses a key that leads to another page, and waits for it. */
-  async go(key, place) {
-    const arrives = this.page.waitForURL(place);
-    await this.press(key);
-    await arrives;
-    await this.page.waitForLoadState();
-  }
-
-  /** Writes into a field, wherever the focus is. */
-  async fill(name, text) {
-    await this.page.locator(`#${name}`).focus();
-    await this.page.locator(`#${name}`).press("Control+a");
-    await this.type(text);
-  }
-
-  /** Presses a key that leads to a page, perhaps to the same one. */
-  async next(key = "Enter") {
-    const arrives = this.page.waitForEvent("load");
-    await this.press(key);
-    await arrives;
-  }
-
-  focus() {
-    return this.page.evaluate(() => document.activeElement.id);
-  }
-
-  text() {
-    return this.page.locator("main").innerText();
-  }
-}
-
-async function prepare(programs) {
-  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
-  const loopback = "127.0.0.1:0";
-  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
-  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
-  programs.ask("van-agent", "van", ["enroll", ticket]);
-  await hub.stop();
-  return hub.ready.quic;
-}
-
-const start = (programs) => programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
 const cases = (programs) => programs.ask("van-agent", "van", ["case", "list"]).filter((row) => row.slip);
 
 async function day(programs, browser, pictures) {
@@ -235,7 +176,7 @@ async function day(programs, browser, pictures) {
     await officer.go("Alt+s", "**/saved/*");
     const before = cases(programs).length;
     await sitting("TAS-AUT");
-    assert.match(await page.locator("[role=alert]").innerText(), /Ada laporan kematian/);
+    assert.match(await page.locator(".card [role=alert]").innerText(), /Ada laporan kematian/);
     await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
     await page.waitForURL("**/record");
     assert.equal(cases(programs).length, before);

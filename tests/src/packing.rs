@@ -176,6 +176,8 @@ impl Log {
             officer: Some(&case.officer),
             position,
             consent: Some(case.consent),
+            consent_text: None,
+            confirmed: None,
             notes: Some(case.notes.as_str()).filter(|notes| !notes.is_empty()),
             reference: None,
             channel: None,

@@ -218,6 +218,15 @@ pub struct Record {
     /// Whether the citizen consents.
     #[arg(long, value_name = "true|false")]
     pub consent: Option<bool>,
+    /// Version of the text that the citizen was asked to agree to.
+    #[arg(long, value_name = "VERSION")]
+    pub consent_text: Option<String>,
+    /// How the citizen confirmed what was read out: signature, thumb or witnesses.
+    #[arg(long, value_name = "HOW")]
+    pub confirmed: Option<String>,
+    /// Why it is recorded though a case like it is here.
+    #[arg(long, value_name = "REASON")]
+    pub again: Option<String>,
     /// Your own name for the case: recorded again it makes no second one.
     #[arg(long = "ref", value_name = "TEXT")]
     pub reference: Option<String>,

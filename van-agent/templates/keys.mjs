@@ -1,4 +1,5 @@
-// Alt and a letter do what bears the letter on this page; a question mark outside of inputs tells which there are.
+// Alt and a letter do what bears the letter on this page, Escape what bears it; a question mark outside of inputs
+// tells which there are.
 // Without this file everything is still reached by Tab and Enter.
 
 const bearers = () => [...document.querySelectorAll("[data-key]")].filter((bearer) => !bearer.hidden);
@@ -11,9 +12,9 @@ function tell() {
   for (const bearer of bearers()) {
     const [term, text] = [document.createElement("dt"), document.createElement("dd")];
     const key = document.createElement("kbd");
-    key.textContent = `Alt+${bearer.dataset.key.toUpperCase()}`;
+    key.textContent = bearer.dataset.key === "Escape" ? "Esc" : `Alt+${bearer.dataset.key.toUpperCase()}`;
     term.append(key);
-    text.textContent = bearer.textContent.replace(key.textContent, "").trim();
+    text.textContent = bearer.innerText.replace(key.textContent, "").trim();
     list.append(term, text);
   }
   overlay.showModal();
@@ -26,6 +27,8 @@ addEventListener("keydown", (event) => {
     if (bearer === undefined) return;
     event.preventDefault();
     bearer.click();
+  } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    bearers().find(({ dataset }) => dataset.key === "Escape")?.click();
   } else if (event.key === "?" && !event.target.matches("input, select, textarea")) {
     event.preventDefault();
     tell();

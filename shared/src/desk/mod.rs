@@ -1,13 +1,14 @@
 //! What both programs do with documents on a person's word.
 //!
 //! [`resolve`] finds what a person names; [`rows`] lists; [`show`] tells everything of one case; [`amend`]
-//! changes fields; [`files`] attaches and takes away; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing.
+//! changes fields; [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing.
 //!
 //! **Invariant:** nothing here goes around the gate: an edit that the hub would refuse is refused at once,
 //! with the same reason.
 
 pub mod amend;
 pub mod author;
+pub mod duplicates;
 pub mod files;
 pub mod people;
 pub mod resolve;

@@ -14,8 +14,11 @@ use crate::{
         read_model::{self, PersonRow},
     },
     sync::writing::{SaveError, Writing},
+    time::Timestamp,
 };
 
+/// The service that reports a death.
+const DEATH: &str = "DUK-MATI";
 /// People of agreeing names that are looked at.
 const LIKE_MAX: usize = 200;
 
@@ -82,6 +85,28 @@ pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Re
     let mut seen = BTreeSet::new();
     found.retain(|other| seen.insert(other.document));
     Ok(found)
+}
+
+/// When the death of a person was reported, where a case that stands says so.
+///
+/// # Errors
+/// The store fails.
+pub fn death(tx: Tx<'_>, person: DocumentId) -> Result<Option<Timestamp>> {
+    let twin = read_model::person_of(tx, person)?.map_or(person, |row| row.twin);
+    let mut documents: Vec<_> = read_model::twins_of(tx, twin)?.into_iter().map(|row| row.document).collect();
+    documents.push(person);
+    for document in documents {
+        let report = |case: &read_model::CaseRow| {
+            case.service == DEATH
+                && case.subject == Some(document)
+                && !matches!(case.status.as_str(), "cancelled" | "rejected" | "draft")
+        };
+        let cases = read_model::cases_of_person(tx, document)?;
+        if let Some(started) = cases.iter().find(|case| report(case)).and_then(|case| case.started) {
+            return Ok(Some(Timestamp(started)));
+        }
+    }
+    Ok(None)
 }
 
 fn born_of(row: &PersonRow) -> Option<Born> {

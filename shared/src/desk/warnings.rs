@@ -59,6 +59,8 @@ codes! {
     Phone = "phone",
     /// The same line was recorded before.
     Repeated = "repeated",
+    /// The numbered blank stands in another case.
+    SameBlank = "same_blank",
     /// The person has an open case of the same service.
     SameOpen = "same_open",
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Attachment, Life, Moment, NewEvent, State, attachment,
+    Attachment, Confirmation, Life, Moment, NewEvent, State, attachment,
     edit::{Edit, EditError},
     schema::key,
     view::{MapView, View},
@@ -53,6 +53,10 @@ pub struct Case {
     pub position: Option<Position>,
     /// Whether the citizen consented.
     pub consent: Option<bool>,
+    /// Version of the text that the citizen was asked to agree to.
+    pub consent_text: Option<String>,
+    /// How the citizen confirmed what was read out.
+    pub confirmed: Option<Confirmation>,
     /// Free text.
     pub notes: Option<String>,
     /// The caller's own name for it, which makes recording idempotent.
@@ -125,6 +129,8 @@ impl Case {
             officer: text(key::OFFICER),
             position: micro.and_then(|(latitude, longitude)| Position::from_micro(latitude, longitude)),
             consent: root.boolean(key::CONSENT),
+            consent_text: text(key::CONSENT_TEXT),
+            confirmed: parsed(root, key::CONFIRMED),
             notes: text(key::NOTES),
             reference: text(key::REF),
             channel: text(key::CHANNEL),
@@ -188,6 +194,10 @@ pub struct New<'a> {
     pub position: Option<Position>,
     /// Whether the citizen consents.
     pub consent: Option<bool>,
+    /// Version of the text that the citizen is asked to agree to.
+    pub consent_text: Option<&'a str>,
+    /// How the citizen confirms what is read out.
+    pub confirmed: Option<Confirmation>,
     /// Free text.
     pub notes: Option<&'a str>,
     /// The caller's own name for it.
@@ -234,6 +244,8 @@ impl New<'_> {
             (key::VISIT, visit.as_deref()),
             (key::ENCOUNTER, Some(encounter.as_str())),
             (key::OFFICER, self.officer),
+            (key::CONSENT_TEXT, self.consent_text),
+            (key::CONFIRMED, self.confirmed.map(Confirmation::as_str)),
             (key::NOTES, self.notes),
             (key::REF, self.reference),
             (key::CHANNEL, self.channel),
@@ -385,6 +397,8 @@ pub(super) mod tests {
             officer: Some("Ibu Tefa"),
             position: Position::from_micro(-9_860_000, 124_280_000),
             consent: Some(true),
+            consent_text: Some("2026-1"),
+            confirmed: Some(Confirmation::Thumb),
             notes: Some("O'a Mate"),
             reference: None,
             channel: None,
@@ -428,6 +442,7 @@ pub(super) mod tests {
         assert_eq!(json["started"], "2026-11-20T09:12:00+08:00");
         assert_eq!(json["events"][0]["at"], "2026-11-20T09:12:00+08:00");
         assert_eq!(json["status"], "received");
+        assert_eq!((&json["consent_text"], &json["confirmed"]), (&"2026-1".into(), &"thumb".into()));
         assert_eq!(json["position"], serde_json::json!([-9.86, 124.28]));
         assert_eq!(history.len(), 1);
     }

@@ -7,6 +7,7 @@ use std::{fmt, str::FromStr};
 
 use super::{
     case::put_position,
+    consent::{Confirmation, ParseConfirmationError},
     edit::{Edit, EditError},
     schema::key,
 };
@@ -75,6 +76,8 @@ fields! {
     Position = "position", Case, key::LATITUDE, Position;
     /// Whether the citizen consents.
     Consent = "consent", Case, key::CONSENT, Boolean;
+    /// How the citizen confirmed what was read out.
+    Confirmed = "confirmed", Case, key::CONFIRMED, Confirmation;
     /// Free text.
     Notes = "notes", Case, key::NOTES, Notes;
     /// The caller's own name.
@@ -125,6 +128,7 @@ enum Form {
     Texts,
     Position,
     Boolean,
+    Confirmation,
     Notes,
     Nik,
     Name,
@@ -213,6 +217,9 @@ pub enum SetError {
     /// Beyond the earth.
     #[error(transparent)]
     OutOfRange(#[from] PositionError),
+    /// Not a way to confirm.
+    #[error(transparent)]
+    Confirmation(#[from] ParseConfirmationError),
     /// Not a NIK.
     #[error(transparent)]
     Nik(#[from] NikError),
@@ -281,6 +288,7 @@ fn empty(edit: &mut Edit, field: Field) -> Result<(), SetError> {
         | Form::Moment
         | Form::Text
         | Form::Boolean
+        | Form::Confirmation
         | Form::Notes
         | Form::Nik
         | Form::Sex
@@ -345,6 +353,7 @@ fn scalars(field: Field, value: &str) -> Result<Checked, SetError> {
             "false" | "no" | "tidak" => Ok(Checked::One(Scalar::Boolean(false))),
             _ => Err(SetError::Boolean { field }),
         },
+        Form::Confirmation => text(trimmed.parse::<Confirmation>()?.as_str()),
         Form::Nik => text(trimmed.parse::<Nik>()?.as_str()),
         Form::Sex => text(trimmed.parse::<Sex>()?.as_str()),
         Form::Born => text(&trimmed.parse::<Born>()?.to_string()),
@@ -407,6 +416,7 @@ mod tests {
             (Field::Position, "-9.86, 124.28", "91,0"),
             (Field::Position, "0,0", "0"),
             (Field::Consent, "ya", "maybe"),
+            (Field::Confirmed, "thumb", "fingerprint"),
             (Field::Nik, "5302011708909001", "0000000000000000"),
             (Field::Sex, "P", "X"),
             (Field::Born, "1948-07", "1948-7"),

@@ -3,7 +3,8 @@
 //! A document is the set of its changes. [`History`] holds them with what the gate asks about the
 //! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
 //! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms,
-//! [`attachment`] is what a case says of a file, [`correction`] says which changes a slip does not know, [`field`] is what a
+//! [`attachment`] is what a case says of a file, [`consent`] what citizens agree to and how they confirm it,
+//! [`correction`] says which changes a slip does not know, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
@@ -15,6 +16,7 @@ pub mod authority;
 mod build;
 pub mod case;
 pub mod conflict;
+pub mod consent;
 pub mod correction;
 pub mod edit;
 pub mod export;
@@ -38,6 +40,7 @@ pub use attachment::Attachment;
 pub use build::{BuildError, DecodeError, build, hash, of_automerge};
 pub use case::Case;
 pub use conflict::Conflict;
+pub use consent::Confirmation;
 pub use edit::{CommitError, Edit, EditError};
 pub use field::Field;
 pub use history::{Ancestry, History, Past};

@@ -190,6 +190,8 @@ pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) 
                 officer: Some("Ofi"),
                 position: None,
                 consent: Some(true),
+                consent_text: None,
+                confirmed: None,
                 notes: None,
                 reference: None,
                 channel: None,

@@ -286,6 +286,8 @@ fn new_case(
         officer: Some("Marlince Oematan"),
         position: None,
         consent: Some(true),
+        consent_text: None,
+        confirmed: None,
         notes: Some(&notes),
         reference: None,
         channel: None,

@@ -1,7 +1,10 @@
 //! `case`, `find` and `amend`.
 
 use serde_json::Value;
-use shared::desk::{amend::Amendment, author, files, rows};
+use shared::{
+    born,
+    desk::{amend::Amendment, author, files, rows},
+};
 
 use super::{Desk, attachment, field};
 use crate::{
@@ -105,7 +108,6 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         ("status", "Status"),
         ("name", "Name"),
         ("nik", "NIK"),
-        ("born", "Born"),
         ("village", "Village"),
         ("phone", "Phone"),
         ("address", "Address"),
@@ -119,6 +121,9 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         if let Some(text) = shown.get(name).and_then(Value::as_str) {
             printer.text(format_args!("  {title:<10} {text}"))?;
         }
+    }
+    for (title, text) in facts(&shown) {
+        printer.text(format_args!("  {title:<10} {text}"))?;
     }
     for event in shown["events"].as_array().into_iter().flatten() {
         let by = author::in_words(event);
@@ -150,6 +155,33 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
     }
     Ok(())
+}
+
+/// What is told of a case beside its plain fields: each with its title.
+fn facts(shown: &Value) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    if let Some(born) = shown["born"].as_str() {
+        let about = if born::is_about(born, shown["born_estimated"] == true) { "± " } else { "" };
+        facts.push(("Born", format!("{about}{born}")));
+    }
+    if let Some(day) = shown["death"].as_str() {
+        facts.push(("Death", format!("reported {day}")));
+    }
+    for (party, title) in [("applicant", "Applicant"), ("collector", "Collector")] {
+        let other = shown[party]["person"] != shown["subject"]["person"];
+        facts.extend(shown[party]["name"].as_str().filter(|_| other).map(|name| (title, name.to_owned())));
+    }
+    if let Some(consent) = shown["consent"].as_bool() {
+        let text = shown["consent_text"].as_str().map_or_else(String::new, |text| format!(", text {text}"));
+        facts.push(("Consent", format!("{}{text}", if consent { "yes" } else { "no" })));
+    }
+    let witnesses: Vec<_> =
+        shown["witnesses"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    facts.extend(shown["confirmed"].as_str().map(|how| ("Confirmed", format!("by {how}"))));
+    if !witnesses.is_empty() {
+        facts.push(("Witnesses", witnesses.join(", ")));
+    }
+    facts
 }
 
 pub(super) fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {

@@ -5,7 +5,11 @@
 use serde_json::{Map, Value};
 use shared::{
     born::Born,
-    document::{Field, State, field},
+    document::{
+        Confirmation, Field, State,
+        consent::{self, TEXTS},
+        field,
+    },
     geo::Position,
     id::VillageCode,
     nik::{Nik, Sex},
@@ -16,6 +20,9 @@ use shared::{
 pub const LINE_BYTES_MAX: usize = 64 << 10;
 /// Witnesses or ticks in a line, at most.
 pub const TEXTS_MAX: usize = 20;
+
+/// Witnesses who confirm for somebody, at least.
+const WITNESSES_MIN: usize = 2;
 
 /// Why a line is refused before anything is looked up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +133,10 @@ pub struct Line {
     pub notes: Option<String>,
     /// Whether the citizen consents.
     pub consent: Option<bool>,
+    /// Version of the text that the citizen was asked to agree to.
+    pub consent_text: Option<String>,
+    /// How the citizen confirmed what was read out.
+    pub confirmed: Option<Confirmation>,
     /// The caller's own name for the case.
     pub reference: Option<String>,
     /// By which way it came in.
@@ -138,6 +149,8 @@ pub struct Line {
     pub companion: Option<String>,
     /// Who witnesses.
     pub witnesses: Vec<String>,
+    /// Why it is recorded though a case like it is here.
+    pub again: Option<String>,
     /// Requirements that are there.
     pub ticks: Vec<String>,
     /// Key that lines of one sitting share.
@@ -190,17 +203,24 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
         visit: fields.text("visit")?,
         notes: fields.text("notes")?,
         consent: fields.boolean("consent")?,
+        consent_text: fields.consent_text()?,
+        confirmed: fields.text("confirmed")?.map(|text| parsed(&text, "confirmed")).transpose()?,
         reference: fields.text("ref")?,
         channel: fields.text("channel")?,
         blank: fields.text("blank")?,
         priority: fields.text("priority")?,
         companion: fields.text("companion")?,
         witnesses: fields.texts("witnesses")?,
+        again: fields.text("again")?,
         ticks: fields.texts("ticks")?,
         encounter: fields.text("encounter")?,
         digest,
     };
     fields.end()?;
+    if line.confirmed == Some(Confirmation::Witnesses) && line.witnesses.len() < WITNESSES_MIN {
+        let why = "two witnesses confirm, and both are named".to_owned();
+        return Err(LineError::Value { field: "witnesses", why });
+    }
     if line.subject.person_ref.is_none() && line.subject.nik.is_none() {
         let missing = if line.subject.name.is_none() { "name" } else { "sex" };
         if line.subject.name.is_none() || line.subject.sex.is_none() {
@@ -286,6 +306,18 @@ impl Fields {
         let Some(text) = self.text(field)? else { return Ok(None) };
         field::check(form, &text).map_err(|error| LineError::Value { field, why: error.to_string() })?;
         Ok(Some(text))
+    }
+
+    /// The version of a text of consent that this program knows.
+    fn consent_text(&mut self) -> Result<Option<String>, LineError> {
+        let field = "consent_text";
+        let Some(version) = self.text(field)? else { return Ok(None) };
+        if consent::of(&version).is_some() {
+            return Ok(Some(version));
+        }
+        let known: Vec<_> = TEXTS.iter().map(|text| text.version).collect();
+        let why = format!("there is no such version of the text of consent; there is {}", known.join(", "));
+        Err(LineError::Value { field, why })
     }
 
     fn boolean(&mut self, field: &'static str) -> Result<Option<bool>, LineError> {
@@ -397,6 +429,9 @@ mod tests {
             (with("position", json!("here")), "position"),
             (with("name", json!("a\u{0}b")), "name"),
             (with("consent", json!("yes")), "consent"),
+            (with("consent_text", json!("2025-9")), "consent_text"),
+            (with("confirmed", json!("fingerprint")), "confirmed"),
+            (with("confirmed", json!("witnesses")), "witnesses"),
             (with("witnesses", json!([1])), "witnesses"),
             (with("name", json!("a\u{202e}b")), "name"),
             (with("witnesses", json!(["a\u{2066}b"])), "witnesses"),

@@ -14,6 +14,7 @@ pub(super) struct Made {
     pub(super) cases: BTreeMap<String, MadeCase>,
     pub(super) visits: BTreeMap<(String, String), DocumentId>,
     pub(super) open: BTreeMap<(DocumentId, String), String>,
+    pub(super) blanks: BTreeMap<String, String>,
     pub(super) applicants: BTreeMap<[u8; 8], DocumentId>,
     pub(super) repeats: BTreeMap<[u8; 16], String>,
 }
@@ -66,6 +67,9 @@ impl Made {
         if let Some(reference) = &line.reference {
             let made = MadeCase { case, slip: slip.to_owned(), subject, digest: line.digest };
             self.cases.insert(reference.clone(), made);
+        }
+        if let Some(blank) = &line.blank {
+            self.blanks.entry(blank.clone()).or_insert_with(|| slip.to_owned());
         }
         self.open.entry((subject, line.service.clone())).or_insert_with(|| slip.to_owned());
         self.repeats.entry(line.digest).or_insert_with(|| slip.to_owned());

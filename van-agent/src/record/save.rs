@@ -258,10 +258,7 @@ impl<'a> Group<'a> {
         let collector = line.collector.as_ref();
         let collector =
             collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
-        if let Some(slip) = self.open_case(writing, subject, line)? {
-            let words = format!("case {slip} for the same person and service is still open");
-            warnings.push((Code::SameOpen, words));
-        }
+        self.duplicates(writing, subject, line, &mut warnings)?;
         let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
         let slip = self.slip(writing, line.started)?;
         let catalogue = writing.registries.catalogue().to_string();
@@ -287,6 +284,8 @@ impl<'a> Group<'a> {
             officer: line.officer.as_deref(),
             position: line.position,
             consent: line.consent,
+            consent_text: line.consent_text.as_deref(),
+            confirmed: line.confirmed,
             notes: line.notes.as_deref(),
             reference: line.reference.as_deref(),
             channel: line.channel.as_deref(),
@@ -428,16 +427,34 @@ impl<'a> Group<'a> {
         Ok(read_model::applicant_of_encounter(writing.tx, &hex(&encounter), since)?)
     }
 
-    fn open_case(
+    /// Warns of cases that this one repeats, with the reason why it is recorded all the same.
+    fn duplicates(
         &self,
         writing: &Writing<'_>,
         subject: DocumentId,
         line: &Line,
-    ) -> Result<Option<String>, RefusedError> {
-        if let Some(slip) = self.made.open.get(&(subject, line.service.clone())) {
-            return Ok(Some(slip.clone()));
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), RefusedError> {
+        let reason = line.again.as_ref().map_or_else(String::new, |why| format!("; recorded again: {why}"));
+        let open = match self.made.open.get(&(subject, line.service.clone())) {
+            Some(slip) => vec![slip.clone()],
+            None => slips(read_model::open_cases(writing.tx, subject, &line.service)?),
+        };
+        if !open.is_empty() {
+            let words =
+                format!("case {} for the same person and service is still open{reason}", open.join(", "));
+            warnings.push((Code::SameOpen, words));
         }
-        Ok(read_model::open_case(writing.tx, subject, &line.service)?.map(|row| row.slip))
+        let Some(blank) = &line.blank else { return Ok(()) };
+        let used = match self.made.blanks.get(blank) {
+            Some(slip) => vec![slip.clone()],
+            None => slips(read_model::cases_of_blank(writing.tx, blank)?),
+        };
+        if !used.is_empty() {
+            let words = format!("blank {blank} was used for case {} already{reason}", used.join(", "));
+            warnings.push((Code::SameBlank, words));
+        }
+        Ok(())
     }
 
     /// The visit of a label, made if it is new; or of an id.
@@ -493,6 +510,10 @@ impl<'a> Group<'a> {
 /// The id of a sitting, as the read model writes it.
 fn hex_id(text: &str) -> Option<[u8; 8]> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+fn slips(cases: Vec<read_model::CaseRow>) -> Vec<String> {
+    cases.into_iter().map(|case| case.slip).collect()
 }
 
 fn known_village(writing: &Writing<'_>, code: &VillageCode) -> Result<(), RefusedError> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
+    document::consent,
     registry::{Registries, row::OfflineMode, row::Service},
     store::{forms::FORM_BYTES_MAX, read_model::PersonRow},
     time::Timestamp,
@@ -18,10 +19,11 @@ use crate::request::RawLine;
 pub const PERSON: [&str; 10] =
     ["nik", "name", "sex", "born", "mother", "father", "kk", "phone", "address", "domicile"];
 /// What a sitting has beside its person and its services.
-const SITTING: [&str; 11] = [
+const SITTING: [&str; 18] = [
     "person",
     "stranger",
     "applicant",
+    "collector",
     "encounter",
     "village",
     "visit",
@@ -30,6 +32,12 @@ const SITTING: [&str; 11] = [
     "companion",
     "notes",
     "consent",
+    "confirmed",
+    "witness-1",
+    "witness-2",
+    "again",
+    "seek",
+    "sought",
 ];
 /// Fields that several texts fill, one a service: codes.
 const SERVICE: &str = "service";
@@ -37,6 +45,8 @@ const SERVICE: &str = "service";
 const ADD: &str = "add";
 /// How the fields of a service's ticks begin; its code follows.
 const TICK: &str = "tick-";
+/// How the field of a service's numbered blank begins; its code follows.
+const BLANK: &str = "blank-";
 
 /// Priority classes of the queue, in the words of the Fluent files.
 pub const PRIORITIES: [&str; 4] = ["elderly", "disability", "mother", "child"];
@@ -65,7 +75,10 @@ impl Sheet {
         let mut sheet = Self::default();
         for (name, text) in posted {
             let several = name == SERVICE || name.starts_with(TICK);
-            let one = name == ADD || PERSON.contains(&name.as_str()) || SITTING.contains(&name.as_str());
+            let one = name == ADD
+                || PERSON.contains(&name.as_str())
+                || SITTING.contains(&name.as_str())
+                || name.starts_with(BLANK);
             if text.trim().is_empty() {
                 continue;
             }
@@ -94,6 +107,12 @@ impl Sheet {
         self.fields.get(name).and_then(|texts| texts.first()).map_or("", |text| text.trim())
     }
 
+    /// Every text with its field, as a form holds them.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter();
+        fields.flat_map(|(name, texts)| texts.iter().map(move |text| (name.as_str(), text.as_str())))
+    }
+
     /// Writes one text into a field.
     pub fn set(&mut self, name: &str, text: &str) {
         self.fields.insert(name.to_owned(), vec![text.to_owned()]);
@@ -120,7 +139,17 @@ impl Sheet {
 
     /// Whether nothing was typed of a person, a note or a service.
     pub fn is_empty(&self) -> bool {
-        let beside = ["officer", "visit", "village", "consent", "encounter", "applicant"];
+        let beside = [
+            "officer",
+            "visit",
+            "village",
+            "consent",
+            "confirmed",
+            "encounter",
+            "applicant",
+            "seek",
+            "sought",
+        ];
         self.fields.keys().all(|name| beside.contains(&name.as_str()))
     }
 
@@ -148,12 +177,32 @@ impl Sheet {
             codes.retain(|known| known != code);
         }
         self.clear(&format!("{TICK}{code}"));
+        self.clear(&format!("{BLANK}{code}"));
     }
 
     /// Whether a requirement of a service is there.
     pub fn has(&self, service: &str, requirement: &str) -> bool {
         let ticks = self.fields.get(&format!("{TICK}{service}"));
         ticks.is_some_and(|ticks| ticks.iter().any(|tick| tick == requirement))
+    }
+
+    /// The serial of the numbered blank that a service uses up; empty where none was typed.
+    pub fn blank(&self, service: &str) -> &str {
+        self.text(&format!("{BLANK}{service}"))
+    }
+
+    /// Names of the witnesses, as far as they were typed.
+    pub fn witnesses(&self) -> Vec<&str> {
+        ["witness-1", "witness-2"]
+            .map(|name| self.text(name))
+            .into_iter()
+            .filter(|name| !name.is_empty())
+            .collect()
+    }
+
+    /// The text that the citizen agreed to, if this program knows it.
+    pub fn consent(&self) -> Option<&'static consent::Text> {
+        consent::of(self.text("consent"))
     }
 
     /// Requirements of a service that are not there.
@@ -178,12 +227,7 @@ impl Sheet {
         let lines = codes.iter().map(|code| {
             let service = registries.service(code);
             let mut line = self.person(form, codes.len() > 1);
-            for field in ["village", "visit", "officer", "priority", "companion", "notes"] {
-                self.put(&mut line, field);
-            }
-            if !self.text("applicant").is_empty() {
-                line.insert("applicant".to_owned(), json!({"person_ref": self.text("applicant")}));
-            }
+            self.sitting(&mut line, code);
             if codes.len() > 1 || !self.text("encounter").is_empty() {
                 let key = Some(self.text("encounter")).filter(|key| !key.is_empty()).unwrap_or(form);
                 line.insert("encounter".to_owned(), json!(key));
@@ -194,12 +238,28 @@ impl Sheet {
                 json!(service.map_or("received", |service| self.status(service))),
             );
             line.insert("ticks".to_owned(), json!(service.map_or(Vec::new(), |service| self.ticks(service))));
-            line.insert("consent".to_owned(), json!(self.text("consent") == "true"));
             line.insert("started".to_owned(), text(clock.began));
             line.insert("ended".to_owned(), text(clock.now));
             Value::Object(line).to_string()
         });
         lines.zip(1..).map(|(text, line)| RawLine { line, text }).collect()
+    }
+
+    /// What a line has of the sitting and of the citizen's word.
+    fn sitting(&self, line: &mut Map<String, Value>, code: &str) {
+        for field in ["village", "visit", "officer", "priority", "companion", "notes", "confirmed", "again"] {
+            self.put(line, field);
+        }
+        for party in ["applicant", "collector"] {
+            if !self.text(party).is_empty() {
+                line.insert(party.to_owned(), json!({"person_ref": self.text(party)}));
+            }
+        }
+        let agreed = self.consent();
+        line.insert("consent".to_owned(), json!(agreed.is_some()));
+        line.insert("consent_text".to_owned(), json!(agreed.map(|text| text.version)));
+        line.insert("witnesses".to_owned(), json!(self.witnesses()));
+        line.insert("blank".to_owned(), json!(self.blank(code)));
     }
 
     /// The fields of the person: a known one by its document; a new one whom several lines name, and who has no
@@ -288,6 +348,51 @@ mod tests {
         let one = lines(&[("name", "Nahak"), ("service", "A")]);
         assert!(one[0].get("person_ref").is_none() && one[0].get("encounter").is_none());
         let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
+        assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&json!(false), &Value::Null));
         assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));
+    }
+
+    #[test]
+    fn what_the_citizen_said_stands_in_every_line() {
+        let clock = Clock { began: Timestamp(0), now: Timestamp(0), offset_minutes: 480 };
+        let sheet = posted(&[
+            ("person", "abc"),
+            ("collector", "def"),
+            ("consent", consent::NOW.version),
+            ("confirmed", "witnesses"),
+            ("witness-1", "Bria"),
+            ("witness-2", "Seran"),
+            ("again", "yang lama hilang"),
+            ("service", "A"),
+            ("service", "B"),
+            ("blank-B", "000123"),
+        ]);
+        let lines = sheet.lines(&Registries::default(), clock, "0011223344556677");
+        let lines: Vec<Value> =
+            lines.iter().map(|line| serde_json::from_str(&line.text).expect("JSON")).collect();
+        for line in &lines {
+            assert_eq!(line["consent"], true);
+            assert_eq!(line["consent_text"], consent::NOW.version);
+            assert_eq!(
+                (&line["confirmed"], &line["witnesses"]),
+                (&json!("witnesses"), &json!(["Bria", "Seran"]))
+            );
+            assert_eq!(
+                (&line["collector"]["person_ref"], &line["again"]),
+                (&json!("def"), &json!("yang lama hilang"))
+            );
+        }
+        assert_eq!((&lines[0]["blank"], &lines[1]["blank"]), (&json!(""), &json!("000123")));
+        let old = posted(&[("consent", "true"), ("name", "x")]);
+        assert!(old.consent().is_none(), "nobody was shown a text of that version");
+        let mut whole = sheet;
+        for (field, text) in [("village", "53.02.01.1001"), ("officer", "P-07")] {
+            whole.set(field, text);
+        }
+        for line in whole.lines(&Registries::default(), clock, "0011223344556677") {
+            let line = crate::record::line::parse(&line.text).expect("a line");
+            assert_eq!(line.witnesses, ["Bria", "Seran"]);
+            assert_eq!(line.consent_text.as_deref(), Some(consent::NOW.version));
+        }
     }
 }

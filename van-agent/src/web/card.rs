@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shared::{
     born::Born,
+    desk::people,
     store::read_model::{self, PersonRow},
     time::{Now, Timestamp},
 };
@@ -20,6 +21,7 @@ pub(super) struct Card {
     pub(super) born: String,
     pub(super) age: String,
     pub(super) mother: String,
+    pub(super) father: String,
     pub(super) place: String,
     /// The day of a reported death.
     pub(super) death: Option<String>,
@@ -28,7 +30,7 @@ pub(super) struct Card {
 /// How a person is told apart from others.
 pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
     let offset_minutes = agent.offset_minutes();
-    let death = agent.death(person.document)?;
+    let death = people::death(agent.read()?, person.document).map_err(said)?;
     let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
     let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
     let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
@@ -40,12 +42,10 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
     Ok(Card {
         id: person.document.to_string(),
         nik: grouped(person.nik.as_deref().unwrap_or_default()),
-        born: person
-            .born
-            .as_deref()
-            .map_or_else(String::new, |born| format!("{}{}", if guess { "± " } else { "" }, words.day(born))),
+        born: person.born.as_deref().map_or_else(String::new, |born| words.born(born, guess)),
         age: age.map_or_else(String::new, |age| words.count("years", age.into())),
         mother: detail("mother"),
+        father: detail("father"),
         place: place.collect::<Vec<_>>().join(", "),
         death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
         name: person.name,

@@ -8,25 +8,45 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
-use shared::{desk::files, document::Field, registry::row::Service};
+use shared::{
+    desk::files,
+    document::{Field, consent},
+    registry::row::Service,
+};
 
 use super::{
     Site,
     pages::{Failed, Row, ask, conflict_title, detail, failed, refusal, show, text, words},
+    sheet::consent_words,
 };
 use crate::{
     host::{output::Failure, web::Words},
     request::Request,
 };
 
-const CASE_FIELDS: [&str; 11] =
-    ["nik", "sex", "born", "village", "address", "phone", "started", "officer", "visit", "notes", "custody"];
+const CASE_FIELDS: [&str; 13] = [
+    "nik",
+    "sex",
+    "born",
+    "village",
+    "address",
+    "phone",
+    "started",
+    "officer",
+    "visit",
+    "priority",
+    "companion",
+    "notes",
+    "custody",
+];
 
 #[derive(Template)]
 #[template(path = "case.html")]
 struct Case {
     words: &'static Words,
     row: Row,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
     fields: Vec<(String, String)>,
     events: Vec<Happened>,
     /// Each in short, then as it was written in English.
@@ -91,8 +111,10 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
     let warning = |(code, text): (&String, &Value)| {
         let text = text.as_str().unwrap_or_default();
         match words.find(&format!("warning-{code}")) {
-            // Both values stand in the sentence alone.
-            Some(short) if code == "differs" => (short, Some(text.to_owned())),
+            // Both values, or the other case and the reason, stand in the sentence alone.
+            Some(short) if ["differs", "same_open", "same_blank"].contains(&code.as_str()) => {
+                (short, Some(text.to_owned()))
+            }
             Some(short) => (short, detail(words, text)),
             None => (String::new(), Some(text.to_owned())),
         }
@@ -101,7 +123,12 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
     let subject = text(&shown["subject"], "person");
     let page = Case {
         row: Row::of(&shown),
-        fields: CASE_FIELDS.into_iter().filter_map(|name| field(words, &shown, name)).collect(),
+        death: death(words, &shown),
+        fields: CASE_FIELDS
+            .into_iter()
+            .filter_map(|name| field(words, &shown, name))
+            .chain(said_by_citizen(words, &shown))
+            .collect(),
         events: each("events").iter().map(happened).collect(),
         warnings,
         conflicts: each("conflicts").iter().map(|found| conflict(words, found, &subject)).collect(),
@@ -164,11 +191,41 @@ fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
     let text = shown.get(name)?.as_str().filter(|text| !text.is_empty())?;
     let text = match name {
         "custody" | "sex" => words.get(&format!("{name}-{text}")),
-        "born" => words.day(text),
+        "born" => words.born(text, shown["born_estimated"] == true),
+        "priority" => words.part("priority", text),
         "started" => words.moment(text),
         _ => text.to_owned(),
     };
     Some((words.get(&format!("field-{name}")), text))
+}
+
+/// The day on which the death of a case's subject was reported, where it was.
+pub(super) fn death(words: &Words, shown: &Value) -> Option<String> {
+    Some(words.day(shown["death"].as_str()?.get(..10)?))
+}
+
+/// Who else takes part, what the citizen agreed to, and how what was read out was confirmed: each after its name.
+fn said_by_citizen(words: &Words, shown: &Value) -> Vec<(String, String)> {
+    let mut said = Vec::new();
+    for party in ["applicant", "collector"] {
+        if shown[party]["person"] != shown["subject"]["person"] {
+            said.push((party, text(&shown[party], "name")));
+        }
+    }
+    if let Some(agreed) = shown["consent"].as_bool() {
+        let answer = words.get(if agreed { "consent-yes" } else { "consent-no" });
+        let version = text(shown, "consent_text");
+        let asked = consent::of(&version).map(|text| consent_words(words, text));
+        let asked = asked
+            .map_or_else(String::new, |text| format!(": {text} ({} {version})", words.get("consent-text")));
+        said.push(("consent", format!("{answer}{asked}")));
+    }
+    let way = words.find(&format!("confirmed-{}", text(shown, "confirmed")));
+    said.push(("confirmed", way.unwrap_or_default()));
+    let witnesses = shown["witnesses"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    said.push(("witnesses", witnesses.collect::<Vec<_>>().join(", ")));
+    said.retain(|(_, text)| !text.is_empty());
+    said.into_iter().map(|(name, text)| (words.part("field", name), text)).collect()
 }
 
 /// A conflict: the name of its field, and the sides.
@@ -177,7 +234,7 @@ fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<Stri
     let value = |value: String| match name.as_str() {
         "status" => words.find(&format!("state-{value}")).unwrap_or(value),
         "sex" => words.find(&format!("sex-{value}")).unwrap_or(value),
-        "born" => words.day(&value),
+        "born" => words.born(&value, false),
         _ => value,
     };
     let side = |side: &Value| Side {

@@ -18,7 +18,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, cards},
-    case::{shown, ticks},
+    case::{death, shown, ticks},
     pages::{ask, failed, in_language, show, text, words},
     posted::Posted,
 };
@@ -56,6 +56,8 @@ struct Correct {
     slip: String,
     name: String,
     service: String,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
     /// Each field with what the page showed at first, and what stands in it.
     person: Vec<(&'static str, String, String)>,
     fields: Vec<(&'static str, String, String)>,
@@ -112,6 +114,7 @@ async fn page(
         token: site.sign_in.token(),
         case: text(&shown, "case"),
         slip: text(&shown, "slip"),
+        death: death(words, &shown),
         name: text(&shown, "name"),
         service: service
             .as_ref()

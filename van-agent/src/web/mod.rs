@@ -4,6 +4,7 @@
 //! Every change is a POST that carries the token of our own pages (`posted`). Pages work without scripts.
 
 mod acts;
+mod aloud;
 mod card;
 mod case;
 mod correct;
@@ -15,6 +16,7 @@ mod posted;
 mod queue;
 mod record;
 mod settings;
+mod sheet;
 mod sitting;
 
 use axum::{
@@ -78,6 +80,7 @@ pub async fn serve(
         .route("/", get(pages::today))
         .route("/record", get(record::begin).post(record::act))
         .route("/record/keep", post(record::keep))
+        .route("/record/aloud/{form}", get(aloud::aloud))
         .route("/saved/{cases}", get(record::saved))
         .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/handover", get(handover::begin).post(handover::act))

@@ -8,25 +8,19 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{
-    born::Born,
-    desk::warnings,
-    registry::row::{OfflineMode, Service},
-    store::read_model::{self, PersonRow},
-    time::Now,
-};
+use shared::{document::Confirmation, registry::row::Service, time::Now};
 
 use super::{
     Site,
     acts::see,
-    card::{Card, card},
     case::{shown, ticks},
     pages::{failed, in_language, show, text, words},
     posted::Posted,
+    sheet::View,
     sitting::{self, Kept, Step},
 };
 use crate::{
-    agent::{Agent, said},
+    agent::Agent,
     host::{output::Failure, web::Words},
     record::sheet::{PRIORITIES, Sheet},
 };
@@ -38,51 +32,9 @@ struct Record {
     token: String,
     view: View,
     priorities: [&'static str; 4],
+    confirmations: [Confirmation; 3],
     /// What is wrong, in words, and as the program says it in English.
     wrong: Option<(String, Option<String>)>,
-}
-
-/// What a page of a sheet shows, but for its words.
-struct View {
-    kept: Kept,
-    known: Option<Card>,
-    like: Vec<Card>,
-    /// The applicant of a family's sitting.
-    applicant: Option<Card>,
-    chosen: Vec<Chosen>,
-    /// Codes of all services with their names, to choose from.
-    services: Vec<(String, String)>,
-    /// Codes of all villages with their names.
-    villages: Vec<(String, String)>,
-    /// Open visits of this unit.
-    visits: Vec<(String, String)>,
-    /// Sheets that were begun before: each its name, and whose it is.
-    others: Vec<(String, String)>,
-    /// The field that comes next.
-    at: String,
-}
-
-impl View {
-    /// How many other sheets are half typed, in words.
-    fn half_typed(&self, words: &Words) -> String {
-        words.count("half-typed", self.others.len() as u64)
-    }
-}
-
-/// A chosen service.
-struct Chosen {
-    code: String,
-    name: String,
-    agency: String,
-    tariff: String,
-    /// Requirements, and whether each is there.
-    requirements: Vec<(String, bool)>,
-    /// How many of them are missing, in words.
-    missing: Option<String>,
-    /// The name of the words for how far it goes without network.
-    mode: &'static str,
-    /// Whether the age does not fit.
-    age: bool,
 }
 
 #[derive(Template)]
@@ -141,80 +93,9 @@ pub(super) async fn begin(
             }
         };
         let at = if fresh { "nik".to_owned() } else { at };
-        view(agent, now, words, &kept, at)
+        View::of(agent, now, words, &kept, at)
     });
     answer(&site, words, found.await, None)
-}
-
-fn view(agent: &mut Agent, now: Now, words: &Words, kept: &Kept, at: String) -> Result<View, Failure> {
-    let sheet = &kept.sheet;
-    let known = agent.person_row(sheet.text("person"))?;
-    let like = agent.like(sheet)?;
-    let born = match &known {
-        Some(person) => person.born.clone().unwrap_or_default(),
-        None => sheet.text("born").to_owned(),
-    };
-    let today = now.wall.day(agent.offset_minutes());
-    let born: Option<Born> = born.parse().ok();
-    let today_text = today.to_string();
-    let visits = read_model::visits(agent.read()?).map_err(said)?;
-    let unit = agent.unit();
-    let visits = visits
-        .into_iter()
-        .filter(|visit| visit.closed.is_none() && visit.date <= today_text && visit.unit == unit);
-    let visits = visits
-        .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
-    let visits = visits.take(50).collect();
-    let others = agent.other_sheets(&kept.id)?;
-    let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
-    let at = if like.is_empty() { at } else { "like".to_owned() };
-    let applicant = agent.person_row(sheet.text("applicant"))?;
-    let mut card = |person: PersonRow| card(agent, now, words, person);
-    let known = known.map(&mut card).transpose()?;
-    let like = like.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
-    let applicant = applicant.map(&mut card).transpose()?;
-    let registries = agent.replica().registries();
-    let name = |service: &Service| in_language(words, service);
-    let chosen = sheet.services().into_iter().filter_map(|code| registries.service(code));
-    let chosen = chosen.map(|service| choice(words, sheet, service, born, today)).collect();
-    let services =
-        registries.services().map(|service| (service.code.as_str().to_owned(), name(service))).collect();
-    let villages = registries.villages();
-    let villages =
-        villages.map(|village| (village.code.to_string(), format!("{}, {}", village.name, village.district)));
-    let villages = villages.collect();
-    let kept = kept.clone();
-    Ok(View { kept, known, like, applicant, chosen, services, villages, visits, others, at })
-}
-
-fn choice(words: &Words, sheet: &Sheet, service: &Service, born: Option<Born>, today: time::Date) -> Chosen {
-    let code = service.code.as_str();
-    let requirements = service.requirements.iter().map(|text| (text.clone(), sheet.has(code, text)));
-    Chosen {
-        code: code.to_owned(),
-        name: in_language(words, service),
-        agency: service.agency.clone(),
-        tariff: service.tariff.clone(),
-        requirements: requirements.collect(),
-        missing: Some(sheet.missing(service).len() as u64)
-            .filter(|missing| *missing > 0)
-            .map(|missing| words.count("missing", missing)),
-        mode: match service.offline_mode {
-            OfflineMode::Full => "mode-full",
-            OfflineMode::Intake => "mode-intake",
-            OfflineMode::OnlineStep => "mode-online_step",
-        },
-        age: warnings::age(service, born, today).is_some(),
-    }
-}
-
-/// The name of a sheet, and whose it is.
-fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
-    let known = agent.person_row(kept.sheet.text("person"))?;
-    let name = kept.sheet.called(known.as_ref());
-    let at = kept.began.to_rfc3339(agent.offset_minutes());
-    let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
-    Ok((kept.id, format!("{name} · {clock}")))
 }
 
 /// The page of what was found.
@@ -229,7 +110,14 @@ fn answer(
         Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page = Record { words, token: site.sign_in.token(), view, priorities: PRIORITIES, wrong };
+    let page = Record {
+        words,
+        token: site.sign_in.token(),
+        view,
+        priorities: PRIORITIES,
+        confirmations: Confirmation::ALL,
+        wrong,
+    };
     (status, show(page)).into_response()
 }
 
@@ -256,22 +144,24 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         return StatusCode::BAD_REQUEST.into_response();
     }
     let sheet = Sheet::of(&posted.0);
+    let aloud = format!("/record/aloud/{id}");
     let done = site.agent.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
         let began = agent.sheet(&id)?.map_or(now.wall, |kept| kept.began);
         let mut kept = Kept { id, began, sheet };
         let step = step(agent, now, &mut kept, &action)?;
-        if matches!(step, Step::Next(_) | Step::Wrong { .. }) {
+        if matches!(step, Step::Next(_) | Step::Wrong { .. } | Step::Aloud) || action == "later" {
             agent.keep_sheet(now, &kept.id, &kept.sheet)?;
         }
         let at = match &step {
             Step::Next(field) | Step::Wrong { field, .. } => (*field).to_owned(),
-            Step::Saved(_) | Step::Gone => return Ok((step, None)),
+            Step::Saved(_) | Step::Aloud | Step::Another => return Ok((step, None)),
         };
-        let view = view(agent, now, words, &kept, at)?;
+        let view = View::of(agent, now, words, &kept, at)?;
         Ok((step, Some(view)))
     });
     match done.await.map_err(|stopped| Failure::new(stopped.to_string())) {
         Ok(Ok((Step::Saved(cases), _))) => see(&format!("/saved/{}", cases.join(","))),
+        Ok(Ok((Step::Aloud, _))) => see(&aloud),
         Ok(Ok((Step::Next(at), Some(view)))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
         Ok(Ok((Step::Wrong { field, why }, Some(view)))) => {
             let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
@@ -292,15 +182,28 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
         sheet.set("person", person);
         return Ok(Step::Next("add"));
     }
-    match action {
-        "save" => {
-            // A service that is typed and not taken in yet is meant.
-            if !sheet.text("add").is_empty()
-                && let wrong @ Step::Wrong { .. } = agent.next(now, sheet)?
-            {
-                return Ok(wrong);
+    for party in ["applicant", "collector"] {
+        if let Some(person) = action.strip_prefix(party).and_then(|rest| rest.strip_prefix(':')) {
+            sheet.set(party, person);
+            for done in ["seek", "sought"] {
+                sheet.clear(done);
             }
-            agent.save_sheet(now, kept)
+            return Ok(Step::Next("seek"));
+        }
+    }
+    match action {
+        "save" => agent.save_sheet(now, kept),
+        "aloud" => Ok(agent.check_sheet(now, sheet)?.unwrap_or(Step::Aloud)),
+        "later" => Ok(Step::Another),
+        "forget-applicant" => {
+            // Who asked in a sitting asks in all of it.
+            sheet.clear("applicant");
+            sheet.clear("encounter");
+            Ok(Step::Next("seek"))
+        }
+        "forget-collector" => {
+            sheet.clear("collector");
+            Ok(Step::Next("seek"))
         }
         "stranger" => {
             sheet.set("stranger", "1");
@@ -313,8 +216,9 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
         }
         "forget" => {
             agent.forget_sheet(&kept.id)?;
-            Ok(Step::Gone)
+            Ok(Step::Another)
         }
+        _ if Agent::seek(sheet) => Ok(Step::Next("seek")),
         _ => agent.next(now, sheet),
     }
 }

@@ -6,7 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use shared::{
     born::Born,
-    desk::people,
+    desk::{
+        duplicates::{self, Duplicate},
+        people,
+    },
+    document::Confirmation,
     id::{DocumentId, hex},
     name,
     registry::{
@@ -54,8 +58,10 @@ pub(super) enum Step {
     },
     /// Everything is saved: the cases.
     Saved(Vec<String>),
-    /// The sheet is gone.
-    Gone,
+    /// The sheet can be saved, and is to be read out first.
+    Aloud,
+    /// The next citizen's turn: the sheet is gone, or is kept for later.
+    Another,
 }
 
 /// Whether a text may name a sheet.
@@ -183,17 +189,6 @@ impl Agent {
         read_model::person_of(self.read()?, document).map_err(said)
     }
 
-    /// The day of a death that is reported of a person, where a case says so.
-    pub(super) fn death(&mut self, person: DocumentId) -> Result<Option<Timestamp>, Failure> {
-        let cases = read_model::cases_of_person(self.read()?, person).map_err(said)?;
-        let report = |case: &&read_model::CaseRow| {
-            case.service == DEATH
-                && case.subject == Some(person)
-                && !matches!(case.status.as_str(), "cancelled" | "draft")
-        };
-        Ok(cases.iter().find(report).and_then(|case| case.started).map(Timestamp))
-    }
-
     /// Goes on with a sheet: looks up its NIK, takes a service in, or names the field that comes next.
     pub(super) fn next(&mut self, now: Now, sheet: &mut Sheet) -> Result<Step, Failure> {
         self.find_village(sheet);
@@ -219,6 +214,16 @@ impl Agent {
         Ok(Step::Next(next_field(sheet)))
     }
 
+    /// Looks for the applicant or collector who is typed and was not looked for yet; whether that comes next.
+    pub(super) fn seek(sheet: &mut Sheet) -> bool {
+        let wanted = sheet.text("seek").to_owned();
+        if wanted == sheet.text("sought") {
+            return false;
+        }
+        sheet.set("sought", &wanted);
+        !wanted.is_empty()
+    }
+
     /// Writes the code of a village that was named; one that is not known stays as it was typed.
     fn find_village(&self, sheet: &mut Sheet) {
         let wanted = sheet.text("village").to_lowercase();
@@ -237,16 +242,33 @@ impl Agent {
 
     /// Takes the one known person of a NIK into a sheet on which no other name is typed; whether there is one.
     fn meet(&mut self, sheet: &mut Sheet, nik: &str) -> Result<bool, Failure> {
+        let Some(document) = self.holder(sheet, nik)? else { return Ok(false) };
+        sheet.set("person", &document.to_string());
+        Ok(true)
+    }
+
+    /// The one known person of a NIK whose name agrees with what is typed.
+    fn holder(&mut self, sheet: &Sheet, nik: &str) -> Result<Option<DocumentId>, Failure> {
         let holders = read_model::people_of_nik(self.read()?, nik).map_err(said)?;
         let typed = sheet.text("name").to_owned();
         let mut agreeing =
             holders.iter().filter(|holder| typed.is_empty() || name::agree(&typed, &holder.name));
-        let Some(first) = agreeing.next() else { return Ok(false) };
-        if agreeing.any(|other| other.twin != first.twin) {
-            return Ok(false);
-        }
-        sheet.set("person", &first.document.to_string());
-        Ok(true)
+        let Some(first) = agreeing.next() else { return Ok(None) };
+        let is_one = agreeing.all(|other| other.twin == first.twin);
+        Ok(is_one.then_some(first.document))
+    }
+
+    /// Cases that a service of a sheet would repeat.
+    pub(super) fn duplicates(&mut self, sheet: &Sheet, service: &str) -> Result<Vec<Duplicate>, Failure> {
+        let nik = sheet.nik();
+        let subject = match sheet.text("person").parse::<DocumentId>() {
+            Ok(document) => Some(document),
+            Err(_) if nik.is_empty() => None,
+            Err(_) => self.holder(sheet, &nik)?,
+        };
+        let blank = Some(sheet.blank(service)).filter(|blank| !blank.is_empty());
+        let offset_minutes = self.offset_minutes();
+        duplicates::of(self.read()?, subject, service, blank, offset_minutes).map_err(said)
     }
 
     /// Fills in what a NIK says, where nothing was typed.
@@ -260,29 +282,54 @@ impl Agent {
         }
     }
 
+    /// Whether every service of a sheet could be saved as it stands; what is to be done first, if not.
+    pub(super) fn check_sheet(&mut self, now: Now, sheet: &mut Sheet) -> Result<Option<Step>, Failure> {
+        let wrong = |field| Ok(Some(Step::Wrong { field, why: None }));
+        // A service that is typed and not taken in yet is meant.
+        if !sheet.text("add").is_empty()
+            && let wrong @ Step::Wrong { .. } = self.next(now, sheet)?
+        {
+            return Ok(Some(wrong));
+        }
+        self.find_village(sheet);
+        for field in ["name", "sex"] {
+            if sheet.text("person").is_empty() && sheet.nik().is_empty() && sheet.text(field).is_empty() {
+                return wrong(field);
+            }
+        }
+        if sheet.services().is_empty() {
+            return wrong("add");
+        }
+        if !self.like(sheet)?.is_empty() {
+            return Ok(Some(Step::Next("like")));
+        }
+        if sheet.text("confirmed") == Confirmation::Witnesses.as_str() && sheet.witnesses().len() < 2 {
+            return wrong("witnesses");
+        }
+        if sheet.text("again").is_empty() {
+            for service in sheet.services() {
+                if !self.duplicates(sheet, service)?.is_empty() {
+                    return wrong("again");
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Saves every service of a sheet, or none.
     pub(super) fn save_sheet(&mut self, now: Now, kept: &mut Kept) -> Result<Step, Failure> {
-        let typed = kept.sheet.to_text().unwrap_or_default();
         if let Some((fields, cases)) = forms::saved(self.read()?, &kept.id).map_err(said)? {
-            if fields == typed {
+            if fields == kept.sheet.to_text().unwrap_or_default() {
                 return Ok(Step::Saved(cases.split(',').map(str::to_owned).collect()));
             }
             // Somebody went back in the browser and typed something else.
             (kept.id, kept.began) = (self.new_sheet_id(), now.wall);
         }
-        self.find_village(&mut kept.sheet);
+        let typed = kept.sheet.to_text().unwrap_or_default();
+        if let Some(first) = self.check_sheet(now, &mut kept.sheet)? {
+            return Ok(first);
+        }
         let Kept { id, began, sheet } = &*kept;
-        for field in ["name", "sex"] {
-            if sheet.text("person").is_empty() && sheet.nik().is_empty() && sheet.text(field).is_empty() {
-                return Ok(Step::Wrong { field, why: None });
-            }
-        }
-        if sheet.services().is_empty() {
-            return Ok(Step::Wrong { field: "add", why: None });
-        }
-        if !self.like(sheet)?.is_empty() {
-            return Ok(Step::Next("like"));
-        }
         let clock = Clock { began: *began, now: now.wall, offset_minutes: self.offset_minutes() };
         let lines = sheet.lines(self.replica().registries(), clock, id);
         let form = Form { id: id.clone(), began: *began, fields: typed };
@@ -300,9 +347,6 @@ impl Agent {
         }
     }
 }
-
-/// The service that reports a death.
-const DEATH: &str = "DUK-MATI";
 
 fn kept(form: Form) -> Kept {
     Kept { sheet: Sheet::of_text(&form.fields), id: form.id, began: form.began }

@@ -153,20 +153,6 @@ pub fn cases_of_person(tx: Tx<'_>, person: DocumentId) -> Result<Vec<CaseRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The case of a person for a service that has not ended, if there is one.
-///
-/// # Errors
-/// The store fails.
-pub fn open_case(tx: Tx<'_>, subject: DocumentId, service: &str) -> Result<Option<CaseRow>> {
-    Ok(tx
-        .prepare_cached(&format!(
-            "{CASE} WHERE case_row.subject = ?1 AND case_row.service = ?2 AND {OPEN}
-             ORDER BY case_row.started DESC LIMIT 1"
-        ))?
-        .query_row(params![subject.0, service], case)
-        .optional()?)
-}
-
 /// The case that was recorded under the caller's own name `reference`.
 ///
 /// # Errors

@@ -68,12 +68,7 @@ fn changed(
 /// The store fails.
 pub fn same_service(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
     let Some(subject) = of.subject else { return Ok(Vec::new()) };
-    let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.subject IN ({TWINS}) AND case_row.service = ?2 AND {OPEN}
-         ORDER BY case_row.started, case_row.document"
-    ))?;
-    let rows = statement.query_map(params![subject.0, of.service], case)?;
-    Ok(several(of, rows.collect::<Result<_, _>>()?))
+    Ok(several(of, open_cases(tx, subject, &of.service)?))
 }
 
 /// The cases with a case's blank, itself included; none where it is the only one.
@@ -82,11 +77,32 @@ pub fn same_service(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
 /// The store fails.
 pub fn same_blank(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
     let Some(blank) = of.detail.get("blank").and_then(|blank| blank.as_str()) else { return Ok(Vec::new()) };
+    Ok(several(of, cases_of_blank(tx, blank)?))
+}
+
+/// The cases of a person for a service that have not ended, the oldest first.
+///
+/// # Errors
+/// The store fails.
+pub fn open_cases(tx: Tx<'_>, subject: DocumentId, service: &str) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.subject IN ({TWINS}) AND case_row.service = ?2 AND {OPEN}
+         ORDER BY case_row.started, case_row.document"
+    ))?;
+    let rows = statement.query_map(params![subject.0, service], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The cases with a numbered blank, the oldest first.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_of_blank(tx: Tx<'_>, blank: &str) -> Result<Vec<CaseRow>> {
     let mut statement = tx.prepare_cached(&format!(
         "{CASE} WHERE case_row.blank = ?1 ORDER BY case_row.started, case_row.document"
     ))?;
     let rows = statement.query_map([blank], case)?;
-    Ok(several(of, rows.collect::<Result<_, _>>()?))
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn several(of: &CaseRow, cases: Vec<CaseRow>) -> Vec<CaseRow> {

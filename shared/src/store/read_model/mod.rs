@@ -20,9 +20,9 @@ pub use self::{
     cases::{
         CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, cases, cases_at,
         cases_of_person, cases_of_slip, conflict_count, doubled_slips, named_by, officer_of_sitting,
-        open_case, slip_of_life, undecided,
+        slip_of_life, undecided,
     },
-    collision::{same_blank, same_service},
+    collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
     project::{is_stale, refresh, refresh_part, villages_of},
     search::{find, people},

@@ -198,6 +198,8 @@ fn case_detail(case: &Case) -> String {
         "officer": case.officer,
         "position": case.position,
         "consent": case.consent,
+        "consent_text": case.consent_text,
+        "confirmed": case.confirmed,
         "notes": case.notes,
         "channel": case.channel,
         "blank": case.blank,

@@ -289,6 +289,8 @@ pub(super) fn day(records: u64) -> Vec<Entry> {
             officer: Some(["Ibu Tefa", "Pak Sae"][n as usize % 2]),
             position: None,
             consent: Some(true),
+            consent_text: None,
+            confirmed: None,
             notes: None,
             reference: None,
             channel: None,

@@ -1,6 +1,7 @@
 //! The words of a page, in both languages.
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
+use shared::born;
 use unic_langid::LanguageIdentifier;
 
 const MONTHS_INDONESIAN: [&str; 12] = [
@@ -137,6 +138,12 @@ impl Words {
     /// A word by its name, where there is one.
     pub fn find(&self, name: &str) -> Option<String> {
         self.bundle.has_message(name).then(|| self.get(name))
+    }
+
+    /// A birth as people write it: `± 1948` where it is a guess, or a year alone.
+    pub fn born(&self, text: &str, guess: bool) -> String {
+        let about = if born::is_about(text, guess) { "± " } else { "" };
+        format!("{about}{}", self.day(text))
     }
 
     /// A day as people write it, as far as it is known: `5 Januari 2004`, `Januari 2004`, `2004`. A text that is

@@ -66,6 +66,8 @@ fn recorded() -> Replica {
             officer: Some("Ibu Tefa"),
             position: None,
             consent: Some(true),
+            consent_text: None,
+            confirmed: None,
             notes: Some("O'a Mate"),
             reference: None,
             channel: None,

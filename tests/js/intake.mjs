@@ -1,0 +1,191 @@
+// An officer takes in what a sitting has beside its fields: what a new case would repeat, what the citizen agrees to
+// and how it is confirmed, who else asks or collects, papers by file, camera and scanner; and a scanner of barcodes.
+// Begun as journey.mjs says.
+
+import assert from "node:assert/strict";
+import { check, play } from "./journey.mjs";
+import { Officer, prepare, start } from "./officer.mjs";
+import { Reader } from "./reader.mjs";
+
+const MOTHER = { nik: "5302014103889001", name: "Dorkas Fallo" };
+const FATHER = "Yunus Fallo";
+const VILLAGE = "53.02.01.1001";
+const OFFICER = "Yefta Nabuasa";
+
+const cases = (programs) => programs.ask("van-agent", "van", ["case", "list"]).filter((row) => row.slip);
+const show = (programs, slip) => programs.ask("van-agent", "van", ["case", "show", slip])[0];
+
+async function journey(programs, browser, pictures) {
+  await prepare(programs);
+  const van = await start(programs);
+  const reader = await Reader.open(browser, pictures);
+  const { page } = reader;
+  const officer = new Officer(reader);
+  const site = new URL(van.ready.url).origin;
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  /** Presses a button that leads to a page. */
+  const press = async (name, place) => {
+    const arrives = page.waitForURL(place);
+    await page.getByRole("button", { name }).first().press("Enter");
+    await arrives;
+    await page.waitForLoadState();
+  };
+  const begin = async (fields) => {
+    await reader.go(`${site}/record`);
+    for (const [name, text] of Object.entries(fields)) {
+      if (name === "sex") await page.locator("#sex").selectOption(text);
+      else await officer.fill(name, text);
+    }
+    await officer.next();
+  };
+
+  await check("all of it is read aloud, Escape returns to typing, and what was said is stored", async () => {
+    await reader.go(van.ready.url);
+    await officer.fill("officer", OFFICER);
+    await officer.next();
+    await begin({ nik: MOTHER.nik });
+    await officer.fill("name", MOTHER.name);
+    await officer.fill("mother", "Maria Taek");
+    await officer.fill("address", "Dusun 2");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    assert.match(await officer.text(), /menarik persetujuan ini lewat petugas.*2026-1/s);
+    await page.locator("input[name=consent]").press("Space");
+    await officer.go("Alt+r", "**/record/aloud/*");
+    const told = await officer.text();
+    for (const part of [MOTHER.name, "1 Maret 1988", "Maria Taek", "Dusun 2", "kurang berkas", "Kartu Keluarga", "menarik persetujuan"]) {
+      assert.ok(told.includes(part), `${part}: ${told}`);
+    }
+    assert.equal(cases(programs).length, 0, "nothing is saved yet");
+    await reader.audit("aloud-id", "id");
+    await officer.go("Escape", "**/record?form=*");
+    assert.equal(await page.locator("#name").inputValue(), MOTHER.name);
+    await officer.go("Alt+r", "**/record/aloud/*");
+    assert.equal(await page.locator("input[name=confirmed]:checked").getAttribute("value"), "signature");
+    await page.locator("input[value=witnesses]").press("Space");
+    await officer.fill("witness-1", "Bria");
+    await officer.next("Alt+s");
+    assert.match(await page.locator("[role=alert]").first().innerText(), /nama kedua saksi/);
+    reader.complaints.length = 0;
+    assert.equal(await officer.focus(), "witness-1");
+    await officer.fill("witness-2", "Seran");
+    await officer.go("Alt+s", "**/saved/*");
+    const [row] = cases(programs);
+    const shown = show(programs, row.slip);
+    assert.deepEqual(
+      [shown.consent, shown.consent_text, shown.confirmed, shown.witnesses, shown.status],
+      [true, "2026-1", "witnesses", ["Bria", "Seran"], "incomplete"],
+    );
+    await reader.go(`${site}/case/${row.case}`);
+    assert.match((await reader.terms())["Persetujuan"], /^setuju: Bapak\/Ibu setuju.*2026-1/);
+    assert.equal((await reader.terms())["Dibenarkan dengan"], "dua saksi");
+  });
+  await check("the same service again is told before it is saved, with a link, and goes on with a reason alone", async () => {
+    const [first] = cases(programs);
+    await begin({ nik: MOTHER.nik });
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    const told = await page.locator(".chosen [role=alert]").innerText();
+    for (const part of [first.slip, OFFICER, "V01A", "belum selesai"]) assert.ok(told.includes(part), told);
+    await reader.audit("record-same-id", "id");
+    await officer.next("Alt+s");
+    assert.match(await page.locator("[role=alert]").first().innerText(), /Sudah ada permohonan seperti ini/);
+    reader.complaints.length = 0;
+    assert.equal(await officer.focus(), "again");
+    assert.equal(cases(programs).length, 1, "nothing is saved without a reason");
+    await officer.type("kartu yang lama rusak");
+    await officer.go("Alt+s", "**/saved/*");
+    const again = cases(programs).find(({ slip }) => slip !== first.slip);
+    assert.ok(again.warnings.same_open.includes(first.slip) && again.warnings.same_open.endsWith("kartu yang lama rusak"));
+    await reader.go(`${site}/case/${again.case}`);
+    assert.match(await officer.text(), /recorded again: kartu yang lama rusak/);
+  });
+  await check("a numbered blank that was used is told before it is saved", async () => {
+    for (const name of ["Anak Satu", "Anak Dua"]) {
+      await begin({ name, sex: "L", born: "2020-02-03", village: VILLAGE, add: "DUK-KIA" });
+      await officer.fill("blank-DUK-KIA", "KIA 000123");
+      if (name === "Anak Satu") {
+        await officer.go("Alt+s", "**/saved/*");
+        continue;
+      }
+      await officer.next("Alt+s");
+      assert.match(await page.locator(".chosen [role=alert]").innerText(), /blanko ini sudah dipakai.*Anak Satu/s);
+      reader.complaints.length = 0;
+      await officer.fill("blank-DUK-KIA", "KIA 000124");
+      await officer.go("Alt+s", "**/saved/*");
+    }
+    const blanks = cases(programs).filter(({ service }) => service === "DUK-KIA").map(({ blank }) => blank);
+    assert.deepEqual(blanks.sort(), ["KIA 000123", "KIA 000124"]);
+  });
+  await check("the ways to leave a sheet are named: put off, saved as incomplete, discarded", async () => {
+    await begin({ name: FATHER, sex: "L", born: "1948", village: VILLAGE, add: "DUK-KK" });
+    assert.equal(await button("Simpan kurang berkas Alt+S").count(), 1);
+    for (const tick of await page.locator(".ticks input").all()) await tick.press("Space");
+    assert.equal(await button("Simpan Alt+S").count(), 1, "nothing is missing");
+    await officer.go("Alt+u", "**/record");
+    assert.equal(await page.locator("#name").inputValue(), "");
+    await page.locator("details summary").first().press("Enter");
+    await page.getByRole("link", { name: new RegExp(FATHER) }).press("Enter");
+    await page.waitForURL("**/record?form=*");
+    assert.equal(await page.locator("#name").inputValue(), FATHER);
+    await officer.go("Alt+s", "**/saved/*");
+    const [row] = cases(programs).filter(({ name }) => name === FATHER);
+    assert.deepEqual([row.status, row.confirmed], ["complete", "signature"]);
+    await reader.go(`${site}/case/${row.case}`);
+    assert.equal((await reader.terms())["Lahir"], "± 1948");
+  });
+  await check("applicant, subject and collector are three people, chosen among those who are known", async () => {
+    await begin({ name: "Ala'ang Fallo", sex: "L", born: "2026-11-18", village: VILLAGE, add: "DUK-LAHIR" });
+    await page.getByText("Pemohon atau pengambil lain").press("Enter");
+    await officer.fill("seek", "Dorkas");
+    await officer.next();
+    await press("Pemohon", "**/record?form=*");
+    await page.getByText("Pemohon atau pengambil lain").scrollIntoViewIfNeeded();
+    await officer.fill("seek", "Yunus");
+    await officer.next();
+    await reader.audit("record-parties-id", "id");
+    await press("Pengambil", "**/record?form=*");
+    await officer.go("Alt+s", "**/saved/*");
+    const [row] = cases(programs).filter(({ name }) => name === "Ala'ang Fallo");
+    const shown = show(programs, row.slip);
+    assert.deepEqual(
+      [shown.applicant.name, shown.subject.name, shown.collector.name],
+      [MOTHER.name, "Ala'ang Fallo", FATHER],
+    );
+    await reader.go(`${site}/case/${row.case}`);
+    const terms = await reader.terms();
+    assert.deepEqual([terms["Pemohon"], terms["Pengambil"]], [MOTHER.name, FATHER]);
+  });
+  await check("a reported death is told on every page of that person, with its date", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === FATHER);
+    programs.ask("van-agent", "van", ["record", "--person-ref", row.person, "--village", VILLAGE, "--service", "DUK-MATI",
+      "--officer", OFFICER, "--consent", "true", "--started", "2026-11-20T09:00:00+08:00"]);
+    for (const place of [`case/${row.case}`, `correct/${row.case}`]) {
+      await reader.go(`${site}/${place}`);
+      assert.match(await page.locator("[role=alert]").first().innerText(), /laporan kematian.*20 November 2026/s, place);
+    }
+    await begin({ name: FATHER });
+    assert.match(await officer.text(), /laporan kematian.*20 November 2026/s);
+    await press("Hapus isian", "**/record");
+  });
+  await check("the pages are whole in English", async () => {
+    await reader.go(`${site}/language/en`);
+    await begin({ nik: MOTHER.nik });
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    assert.match(await officer.text(), /withdraw this consent through an officer/);
+    await reader.audit("record-same-en", "en");
+    await officer.fill("again", "lost");
+    await officer.go("Alt+r", "**/record/aloud/*");
+    await reader.audit("aloud-en", "en");
+    await officer.go("Escape", "**/record?form=*");
+    await press("Discard what is typed", "**/record");
+    await reader.go(`${site}/language/id`);
+  });
+  await reader.context.close();
+}
+
+await play(journey);

@@ -1,0 +1,64 @@
+// An officer at the keyboard of an enrolled laptop, out of coverage.
+
+/** The officer at the keyboard, whose keys are counted. */
+export class Officer {
+  constructor(reader) {
+    this.reader = reader;
+    this.page = reader.page;
+    this.keys = 0;
+  }
+
+  async type(text) {
+    this.keys += text.length;
+    await this.page.keyboard.type(text);
+  }
+
+  async press(key) {
+    this.keys += 1;
+    await this.page.keyboard.press(key);
+  }
+
+  /** Presses a key that leads to another page, and waits for it. */
+  async go(key, place) {
+    const arrives = this.page.waitForURL(place);
+    await this.press(key);
+    await arrives;
+    await this.page.waitForLoadState();
+  }
+
+  /** Writes into a field, wherever the focus is. */
+  async fill(name, text) {
+    await this.page.locator(`#${name}`).focus();
+    await this.page.locator(`#${name}`).press("Control+a");
+    await this.type(text);
+  }
+
+  /** Presses a key that leads to a page, perhaps to the same one. */
+  async next(key = "Enter") {
+    const arrives = this.page.waitForEvent("load");
+    await this.press(key);
+    await arrives;
+  }
+
+  focus() {
+    return this.page.evaluate(() => document.activeElement.id);
+  }
+
+  text() {
+    return this.page.locator("main").innerText();
+  }
+}
+
+/** A hub of the district, stopped again, with a laptop of V01 enrolled: where the hub listened. */
+export async function prepare(programs) {
+  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
+  const loopback = "127.0.0.1:0";
+  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
+  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
+  programs.ask("van-agent", "van", ["enroll", ticket]);
+  await hub.stop();
+  return hub.ready.quic;
+}
+
+/** Starts the laptop's program. */
+export const start = (programs) => programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);

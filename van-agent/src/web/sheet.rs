@@ -1,0 +1,262 @@
+//! What the page of a sheet shows: who it may be, what is missing, what it would repeat, and what there is to
+//! choose from.
+
+use shared::{
+    born::Born,
+    desk::{duplicates::Duplicate, warnings},
+    document::{Confirmation, conflict::Sort, consent},
+    registry::row::{OfflineMode, Service},
+    store::read_model::{self, PersonRow},
+    time::Now,
+};
+
+use super::{
+    card::{Card, card, cards},
+    pages::in_language,
+    sitting::Kept,
+};
+use crate::{
+    agent::{Agent, said},
+    host::{
+        output::Failure,
+        web::{Language, Words},
+    },
+    record::sheet::Sheet,
+};
+
+/// People to choose an applicant or a collector from.
+const PEOPLE_MAX: usize = 10;
+/// Open visits to choose from.
+const VISITS_MAX: usize = 50;
+
+/// What a page of a sheet shows, but for its words.
+pub(super) struct View {
+    pub(super) kept: Kept,
+    pub(super) known: Option<Card>,
+    pub(super) like: Vec<Card>,
+    /// Who asks and who will fetch the product, where somebody else does.
+    pub(super) applicant: Option<Card>,
+    pub(super) collector: Option<Card>,
+    /// People to choose an applicant or a collector from.
+    pub(super) sought: Vec<Card>,
+    pub(super) chosen: Vec<Chosen>,
+    /// Codes of all services with their names, to choose from.
+    pub(super) services: Vec<(String, String)>,
+    /// Codes of all villages with their names.
+    pub(super) villages: Vec<(String, String)>,
+    /// Open visits of this unit.
+    pub(super) visits: Vec<(String, String)>,
+    /// Sheets that were begun before: each its name, and whose it is.
+    pub(super) others: Vec<(String, String)>,
+    /// The field that comes next.
+    pub(super) at: String,
+}
+
+impl View {
+    /// What there is to show of a sheet; `at` is the field that comes next.
+    pub(super) fn of(
+        agent: &mut Agent,
+        now: Now,
+        words: &Words,
+        kept: &Kept,
+        at: String,
+    ) -> Result<Self, Failure> {
+        let sheet = &kept.sheet;
+        let known = agent.person_row(sheet.text("person"))?;
+        let like = agent.like(sheet)?;
+        let at = if like.is_empty() { at } else { "like".to_owned() };
+        let chosen = chosen(agent, now, words, sheet, known.as_ref())?;
+        let others = agent.other_sheets(&kept.id)?;
+        let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
+        let applicant = agent.person_row(sheet.text("applicant"))?;
+        let collector = agent.person_row(sheet.text("collector"))?;
+        let sought = match sheet.text("sought") {
+            "" => Vec::new(),
+            wanted => cards(agent, now, words, wanted, PEOPLE_MAX)?,
+        };
+        let visits = open_visits(agent, now, words)?;
+        let mut card = |person: PersonRow| card(agent, now, words, person);
+        let known = known.map(&mut card).transpose()?;
+        let like = like.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
+        let applicant = applicant.map(&mut card).transpose()?;
+        let collector = collector.map(&mut card).transpose()?;
+        let registries = agent.replica().registries();
+        let service = |service: &Service| (service.code.as_str().to_owned(), in_language(words, service));
+        let services = registries.services().map(service).collect();
+        let villages = registries.villages();
+        let villages = villages
+            .map(|village| (village.code.to_string(), format!("{}, {}", village.name, village.district)));
+        let villages = villages.collect();
+        let kept = kept.clone();
+        Ok(Self {
+            kept,
+            known,
+            like,
+            applicant,
+            collector,
+            sought,
+            chosen,
+            services,
+            villages,
+            visits,
+            others,
+            at,
+        })
+    }
+
+    /// The version of the text to which the citizen is asked to agree, and its words.
+    pub(super) fn consent(&self, words: &Words) -> (&'static str, &'static str) {
+        (consent::NOW.version, consent_words(words, consent::NOW))
+    }
+
+    /// Whether the citizen agreed to the text that is shown.
+    pub(super) fn agreed(&self) -> bool {
+        self.kept.sheet.consent() == Some(consent::NOW)
+    }
+
+    /// Whether somebody must say why a case is recorded again.
+    pub(super) fn repeats(&self) -> bool {
+        self.chosen.iter().any(|service| !service.same.is_empty())
+    }
+
+    /// Whether a way to confirm is the chosen one; the first one is, unless another was.
+    pub(super) fn confirmed(&self, way: &Confirmation) -> bool {
+        self.kept.sheet.text("confirmed").parse().unwrap_or(Confirmation::Signature) == *way
+    }
+
+    /// How many other sheets are half typed, in words.
+    pub(super) fn half_typed(&self, words: &Words) -> String {
+        words.count("half-typed", self.others.len() as u64)
+    }
+}
+
+/// A chosen service.
+pub(super) struct Chosen {
+    pub(super) code: String,
+    pub(super) name: String,
+    pub(super) agency: String,
+    pub(super) tariff: String,
+    /// Requirements, and whether each is there.
+    pub(super) requirements: Vec<(String, bool)>,
+    /// How many of them are missing, in words.
+    pub(super) missing: Option<String>,
+    /// The name of the words for how far it goes without network.
+    pub(super) mode: &'static str,
+    /// Whether the age does not fit.
+    pub(super) age: bool,
+    /// The serial of the numbered blank, where the service uses one up.
+    pub(super) blank: Option<String>,
+    /// Cases that it would repeat.
+    pub(super) same: Vec<Same>,
+}
+
+/// A case that a service of the sheet would repeat.
+pub(super) struct Same {
+    /// The name of the words for what is the same.
+    pub(super) what: &'static str,
+    pub(super) case: String,
+    pub(super) slip: String,
+    /// Where it stands, when it was recorded, by whom and where, in words.
+    pub(super) told: String,
+}
+
+/// A text of consent in the page's language.
+pub(super) fn consent_words(words: &Words, text: &'static consent::Text) -> &'static str {
+    match words.language() {
+        Language::Indonesian => text.indonesian,
+        Language::English => text.english,
+    }
+}
+
+/// Visits of this unit that are open today: the id, and what people call it.
+fn open_visits(agent: &mut Agent, now: Now, words: &Words) -> Result<Vec<(String, String)>, Failure> {
+    let today = now.wall.day(agent.offset_minutes()).to_string();
+    let visits = read_model::visits(agent.read()?).map_err(said)?;
+    let unit = agent.unit();
+    let visits = visits
+        .into_iter()
+        .filter(|visit| visit.closed.is_none() && visit.date <= today && visit.unit == unit);
+    let visits = visits
+        .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
+    Ok(visits.take(VISITS_MAX).collect())
+}
+
+/// The services of a sheet, each with what is missing and what it would repeat.
+fn chosen(
+    agent: &mut Agent,
+    now: Now,
+    words: &Words,
+    sheet: &Sheet,
+    known: Option<&PersonRow>,
+) -> Result<Vec<Chosen>, Failure> {
+    let born = known.map_or(Some(sheet.text("born")), |person| person.born.as_deref());
+    let born: Option<Born> = born.and_then(|born| born.parse().ok());
+    let today = now.wall.day(agent.offset_minutes());
+    let mut chosen = Vec::new();
+    for code in sheet.services() {
+        let found = agent.duplicates(sheet, code)?;
+        let same = found.iter().map(|found| told(agent, words, found)).collect();
+        let service = agent.replica().registries().service(code);
+        chosen.extend(service.map(|service| choice(words, sheet, service, (born, today), same)));
+    }
+    Ok(chosen)
+}
+
+/// A case that would be repeated, in words.
+fn told(agent: &Agent, words: &Words, found: &Duplicate) -> Same {
+    let village = found.village.as_deref().and_then(|code| code.parse().ok());
+    let village = village.and_then(|code| agent.replica().registries().village(&code));
+    let parts = [
+        words.part("state", &found.status),
+        found.name.clone().unwrap_or_default(),
+        found.started.as_deref().map_or_else(String::new, |at| words.moment(at)),
+        found.officer.clone().unwrap_or_default(),
+        found.author.laptop.clone().unwrap_or_default(),
+        found.visit.clone().unwrap_or_default(),
+        village.map_or_else(String::new, |village| village.name.clone()),
+    ];
+    Same {
+        what: if found.sort == Sort::SameBlank { "same-blank" } else { "same-open" },
+        case: found.case.to_string(),
+        slip: found.slip.clone(),
+        told: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "),
+    }
+}
+
+fn choice(
+    words: &Words,
+    sheet: &Sheet,
+    service: &Service,
+    (born, today): (Option<Born>, time::Date),
+    same: Vec<Same>,
+) -> Chosen {
+    let code = service.code.as_str();
+    let requirements = service.requirements.iter().map(|text| (text.clone(), sheet.has(code, text)));
+    Chosen {
+        code: code.to_owned(),
+        name: in_language(words, service),
+        agency: service.agency.clone(),
+        tariff: service.tariff.clone(),
+        requirements: requirements.collect(),
+        missing: Some(sheet.missing(service).len() as u64)
+            .filter(|missing| *missing > 0)
+            .map(|missing| words.count("missing", missing)),
+        mode: match service.offline_mode {
+            OfflineMode::Full => "mode-full",
+            OfflineMode::Intake => "mode-intake",
+            OfflineMode::OnlineStep => "mode-online_step",
+        },
+        age: warnings::age(service, born, today).is_some(),
+        blank: service.numbered_stock.as_ref().map(|_| sheet.blank(code).to_owned()),
+        same,
+    }
+}
+
+/// The name of a sheet, and whose it is.
+fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
+    let known = agent.person_row(kept.sheet.text("person"))?;
+    let name = kept.sheet.called(known.as_ref());
+    let at = kept.began.to_rfc3339(agent.offset_minutes());
+    let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
+    Ok((kept.id, format!("{name} · {clock}")))
+}
