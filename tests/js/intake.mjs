@@ -3,6 +3,8 @@
 // Begun as journey.mjs says.
 
 import assert from "node:assert/strict";
+import { mkdirSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { check, play } from "./journey.mjs";
 import { Officer, prepare, start } from "./officer.mjs";
 import { Reader } from "./reader.mjs";
@@ -11,6 +13,14 @@ const MOTHER = { nik: "5302014103889001", name: "Dorkas Fallo" };
 const FATHER = "Yunus Fallo";
 const VILLAGE = "53.02.01.1001";
 const OFFICER = "Yefta Nabuasa";
+
+/** Bytes that an attachment may have. */
+const BYTES_MAX = 20_000_000;
+/** A picture of one pixel, as any program opens it. */
+const PICTURE = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==",
+  "base64",
+);
 
 const cases = (programs) => programs.ask("van-agent", "van", ["case", "list"]).filter((row) => row.slip);
 const show = (programs, slip) => programs.ask("van-agent", "van", ["case", "show", slip])[0];
@@ -41,8 +51,9 @@ async function journey(programs, browser, pictures) {
 
   await check("all of it is read aloud, Escape returns to typing, and what was said is stored", async () => {
     await reader.go(van.ready.url);
+    await reader.go(`${site}/officer`);
     await officer.fill("officer", OFFICER);
-    await officer.next();
+    await officer.go("Enter", "**/");
     await begin({ nik: MOTHER.nik });
     await officer.fill("name", MOTHER.name);
     await officer.fill("mother", "Maria Taek");
@@ -124,9 +135,9 @@ async function journey(programs, browser, pictures) {
     assert.equal(await button("Simpan kurang berkas Alt+S").count(), 1);
     for (const tick of await page.locator(".ticks input").all()) await tick.press("Space");
     assert.equal(await button("Simpan Alt+S").count(), 1, "nothing is missing");
-    await officer.go("Alt+u", "**/record");
+    await officer.go("Alt+j", "**/record");
     assert.equal(await page.locator("#name").inputValue(), "");
-    await page.locator("details summary").first().press("Enter");
+    await page.locator(".half-typed summary").press("Enter");
     await page.getByRole("link", { name: new RegExp(FATHER) }).press("Enter");
     await page.waitForURL("**/record?form=*");
     assert.equal(await page.locator("#name").inputValue(), FATHER);
@@ -169,6 +180,121 @@ async function journey(programs, browser, pictures) {
     await begin({ name: FATHER });
     assert.match(await officer.text(), /laporan kematian.*20 November 2026/s);
     await press("Hapus isian", "**/record");
+  });
+  await check("a paper is attached from a file, shown, given out whole, and taken away with a reason", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === FATHER);
+    await reader.go(`${site}/case/${row.case}`);
+    await page.locator(".attach summary").press("Enter");
+    await page.locator("input[type=file]").setInputFiles({ name: "KTP ayah.png", mimeType: "image/png", buffer: PICTURE });
+    await reader.audit("case-attach-id", "id");
+    await press("Lampirkan", "**/case/*");
+    const [paper] = show(programs, row.slip).attachments;
+    assert.deepEqual([paper.name, paper.type, paper.size], ["KTP ayah.png", "image/png", PICTURE.length]);
+    assert.match(await officer.text(), /1 pindaian menyusul/);
+    const picture = page.locator(".papers img");
+    assert.deepEqual(await picture.evaluate((img) => [img.complete, img.naturalWidth > 0]), [true, true], "it is shown");
+    assert.equal(await picture.getAttribute("alt"), "pindaian KTP ayah.png");
+    const given = await page.request.get(`${site}/case/${row.case}/file/${paper.attachment}`);
+    assert.ok(PICTURE.equals(await given.body()));
+    const { "content-type": type, "content-disposition": shown, "x-content-type-options": sniff } = given.headers();
+    assert.deepEqual([type, shown, sniff], ["image/png", "inline; filename*=UTF-8''KTP%20ayah%2Epng", "nosniff"]);
+    await reader.audit("case-papers-id", "id");
+    await page.locator(".papers summary").press("Enter");
+    await page.locator(".papers input[name=reason]").fill("milik orang lain");
+    const arrives = page.waitForEvent("load");
+    await page.locator(".papers input[name=reason]").press("Enter");
+    await arrives;
+    assert.match(await officer.text(), /dicabut: milik orang lain/);
+    assert.equal(show(programs, row.slip).attachments[0].removed, "milik orang lain");
+  });
+  await check("what is no picture is never shown by the browser, what is too large or empty is refused in words", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === FATHER);
+    const attach = async (name, bytes) => {
+      await reader.go(`${site}/case/${row.case}`);
+      await page.locator(".attach summary").press("Enter");
+      writeFileSync(join(programs.root, name), bytes);
+      await page.locator("input[type=file]").setInputFiles(join(programs.root, name));
+      const arrives = page.waitForEvent("load");
+      await page.getByRole("button", { name: "Lampirkan" }).press("Enter");
+      await arrives;
+    };
+    await attach("surat.html", Buffer.from("<script>document.title = 'x'</script>"));
+    const letter = show(programs, row.slip).attachments.find(({ name }) => name === "surat.html");
+    const given = await page.request.get(`${site}/case/${row.case}/file/${letter.attachment}`);
+    assert.match(given.headers()["content-disposition"], /^attachment;/);
+    assert.equal(given.headers()["content-type"], "text/plain");
+    await attach("besar.pdf", Buffer.alloc(BYTES_MAX + 1, "x"));
+    assert.match(await page.locator("[role=alert]", { hasText: "20 MB" }).innerText(), /lebih besar.*Tidak ada yang hilang/);
+    await attach("kosong.pdf", Buffer.alloc(0));
+    assert.match(await page.locator("[role=alert]", { hasText: "Pilih" }).innerText(), /ada isinya/);
+    reader.complaints.length = 0;
+    assert.equal(show(programs, row.slip).attachments.length, 2);
+    await attach("pas.pdf", Buffer.alloc(BYTES_MAX, "x"));
+    assert.equal(show(programs, row.slip).attachments.length, 3, "20 MB go in");
+    const foreign = await page.evaluate(async (place) => {
+      const form = new FormData();
+      form.append("file", new File(["x"], "x.txt"));
+      return (await fetch(place, { method: "POST", body: form })).status;
+    }, `/case/${row.case}/attach`);
+    assert.equal(foreign, 403);
+    reader.complaints.length = 0;
+    assert.equal(show(programs, row.slip).attachments.length, 3);
+  });
+  await check("the scanner's folder offers its newest files, attached by one press on the page of what was saved", async () => {
+    const folder = join(programs.root, "scans");
+    mkdirSync(folder);
+    ["lama.png", "baru.png"].forEach((name, index) => {
+      writeFileSync(join(folder, name), PICTURE);
+      utimesSync(join(folder, name), 1_700_000_000 + index, 1_700_000_000 + index);
+    });
+    programs.ask("van-agent", "van", ["settings", "set", "scanner_folder", folder]);
+    const listed = programs.ask("van-agent", "van", ["case", "scans"]).map(({ name }) => name).filter(Boolean);
+    assert.deepEqual(listed, ["baru.png", "lama.png"]);
+    await begin({ name: "Anak Tiga", sex: "P", born: "2021-05-06", village: VILLAGE, add: "DUK-KK" });
+    await officer.go("Alt+s", "**/saved/*");
+    await page.locator(".attach summary").press("Enter");
+    await reader.audit("saved-attach-id", "id");
+    assert.deepEqual(await page.locator(".scans button").allInnerTexts(), listed);
+    const arrives = page.waitForEvent("load");
+    await page.locator(".scans button").first().press("Enter");
+    await arrives;
+    assert.match(page.url(), /\/saved\//);
+    const [row] = cases(programs).filter(({ name }) => name === "Anak Tiga");
+    assert.deepEqual(show(programs, row.slip).attachments.map(({ name, kind }) => [name, kind]), [["baru.png", "scan"]]);
+  });
+  await check("the camera takes a photo, which is posted as a file", async () => {
+    const [row] = cases(programs).filter(({ name }) => name === "Anak Tiga");
+    await reader.go(`${site}/case/${row.case}`);
+    await page.locator(".attach summary").press("Enter");
+    await page.getByRole("button", { name: "Kamera" }).press("Enter");
+    const take = page.getByRole("button", { name: "Ambil foto" });
+    await page.waitForFunction(() => document.querySelector("video")?.videoWidth > 0);
+    const arrives = page.waitForEvent("load");
+    await take.press("Enter");
+    await arrives;
+    const photo = show(programs, row.slip).attachments.find(({ name }) => name === "kamera.jpg");
+    assert.deepEqual([photo.kind, photo.type], ["photo", "image/jpeg"]);
+    const shown = await page.locator(".papers img").evaluateAll((all) => all.every((img) => img.naturalWidth > 0));
+    assert.ok(shown, "its small picture is shown");
+  });
+  await check("a scanner's 16 digits find the person wherever the focus is, and its Enter saves nothing", async () => {
+    const before = cases(programs).length;
+    await reader.go(`${site}/record`);
+    await page.locator("button[value=save]").focus();
+    await officer.type(MOTHER.nik);
+    await officer.go("Enter", "**/record?form=*");
+    assert.match(await page.locator(".card").first().innerText(), new RegExp(MOTHER.name));
+    await page.locator("button[value=save]").focus();
+    await officer.type("5302011708909001");
+    await officer.press("Enter");
+    await page.locator("#kept", { hasText: "NIK yang dipindai tidak dipakai" }).waitFor();
+    assert.match(await page.locator(".card").first().innerText(), new RegExp(MOTHER.name));
+    await press("Hapus isian", "**/record");
+    await officer.type(MOTHER.nik);
+    await officer.next();
+    assert.match(await page.locator(".card").first().innerText(), new RegExp(MOTHER.name), "in the field of the NIK");
+    await press("Hapus isian", "**/record");
+    assert.equal(cases(programs).length, before);
   });
   await check("the pages are whole in English", async () => {
     await reader.go(`${site}/language/en`);

@@ -24,6 +24,8 @@ mod network;
 mod slips;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/taken_in.rs"]
+mod taken_in;
 #[path = "e2e/tickets.rs"]
 mod tickets;
 #[path = "e2e/van.rs"]

@@ -118,7 +118,7 @@ impl Agent {
             }
             Request::CaseAttach { case, file, kind, name, thumbnail } => {
                 let given = Given { file, kind, name, thumbnail };
-                self.attach(now, &case, &given)
+                self.attach_file(now, &case, &given)
             }
             Request::CaseDetach { case, attachment, reason } => self.detach(now, &case, &attachment, &reason),
             Request::CaseAttachment { case, attachment, out, thumbnail } => {

@@ -337,6 +337,15 @@ pub enum Case {
         #[arg(long)]
         thumbnail: bool,
     },
+    /// The newest files of the scanner's folder, to be attached.
+    #[command(
+        after_help = "The folder is a setting of this laptop.\n\nExample:\n  van-agent settings set scanner_folder /home/van/scans\n  van-agent case scans --limit 3"
+    )]
+    Scans {
+        /// So many at most.
+        #[arg(long, value_name = "COUNT", default_value_t = 8)]
+        limit: usize,
+    },
     /// Write a case as a standard automerge file, or as a readable object with its history.
     #[command(
         after_help = "Example:\n  van-agent case export 53.02/V01A/20261121/0042-E --format automerge --out case.automerge"

@@ -49,6 +49,40 @@ function decoded(digits) {
 }
 
 const nik = document.getElementById("nik");
+
+// A scanner of barcodes is a keyboard that ends with Enter: 16 digits outside of text fields are a NIK, and that
+// Enter presses nothing.
+const TEXT_FIELD = "input:not([type=checkbox], [type=radio]), textarea";
+const NIK_DIGITS = 16;
+const BETWEEN_KEYS_MS_MAX = 500;
+let scanned = "";
+let scanned_at = 0;
+
+function scan(event) {
+  if (event.target.matches?.(TEXT_FIELD) || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.timeStamp - scanned_at > BETWEEN_KEYS_MS_MAX) scanned = "";
+  scanned_at = event.timeStamp;
+  if (/^\d$/.test(event.key)) {
+    scanned += event.key;
+  } else if (event.key === "Enter" && scanned.length === NIK_DIGITS) {
+    event.preventDefault();
+    found(scanned);
+    scanned = "";
+  } else {
+    scanned = "";
+  }
+}
+
+function found(digits) {
+  if (!nik) {
+    told.textContent = words.taken;
+    return;
+  }
+  nik.value = digits;
+  sheet.querySelector("button.first").click();
+}
+addEventListener("keydown", scan, true);
+
 if (nik) {
   const says = document.getElementById("nik-says");
   const hint = says.textContent;

@@ -208,6 +208,8 @@ pub struct ShownAttachment {
     pub state: Where,
     /// Whether its file is on this machine.
     pub here: bool,
+    /// Whether its small picture is on this machine.
+    pub thumbnail_here: bool,
 }
 
 /// The attachments of a case, as a hub or a laptop knows them.
@@ -219,6 +221,8 @@ pub fn shown(tx: Tx<'_>, case: &Case, hub: bool, offset_minutes: i16) -> Result<
     for (hash, attachment) in &case.attachments {
         let known = store::attachment::find(tx, *hash)?;
         let here = known.is_some_and(|known| known.whole);
+        let small = attachment.thumbnail.map(|small| store::attachment::find(tx, small)).transpose()?;
+        let thumbnail_here = small.flatten().is_some_and(|known| known.whole);
         let state = match known {
             Some(known) if hub && known.whole => Where::AtHub,
             _ if hub => Where::ToFollow,
@@ -239,6 +243,7 @@ pub fn shown(tx: Tx<'_>, case: &Case, hub: bool, offset_minutes: i16) -> Result<
             removed: attachment.removed.clone(),
             state,
             here,
+            thumbnail_here,
         });
     }
     shown.sort_by(|a, b| {

@@ -1,6 +1,7 @@
 //! Files of cases on this laptop: taken in, given out, asked for.
 
 pub mod media;
+pub mod scans;
 pub mod thumbnail;
 
 use std::{
@@ -12,8 +13,8 @@ use std::{
 use serde_json::{Value, json};
 use shared::{
     desk::files::{self, FileError, NewFile},
-    document::{Case, View, attachment, schema::ATTACHMENT_BYTES_MAX},
-    id::ContentHash,
+    document::{Attachment, Case, View, attachment, field, schema::ATTACHMENT_BYTES_MAX},
+    id::{ContentHash, DocumentId},
     store::{self, changes},
     time::Now,
 };
@@ -39,27 +40,55 @@ pub struct Given {
     pub thumbnail: Option<String>,
 }
 
+/// A file whose bytes are here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Content {
+    /// All of it.
+    pub(crate) bytes: Vec<u8>,
+    /// What it shows; by its form where nobody says.
+    pub(crate) kind: Option<attachment::Kind>,
+    /// What people call it.
+    pub(crate) name: Option<String>,
+    /// A small picture of it, a JPEG.
+    pub(crate) thumbnail: Option<Vec<u8>>,
+}
+
+/// A file of a case as it is given out.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Taken {
+    pub(crate) case: DocumentId,
+    pub(crate) hash: ContentHash,
+    pub(crate) known: Attachment,
+    /// All of it, or of its small picture.
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl Agent {
-    /// Lets a file belong to a case: its bytes are on disk before the case names them.
-    pub(crate) fn attach(&mut self, now: Now, case: &str, given: &Given) -> Result<Value, Failure> {
-        let document = self.case(case)?;
+    /// Lets a file on disk belong to a case.
+    pub(crate) fn attach_file(&mut self, now: Now, case: &str, given: &Given) -> Result<Value, Failure> {
         let bytes = read(&given.file)?;
-        let thumbnail = given.thumbnail.as_deref().and_then(|text| {
-            let bytes = data_encoding::BASE64.decode(text.as_bytes()).ok()?;
-            (bytes.len() as u64 <= attachment::THUMBNAIL_BYTES_MAX).then_some(bytes)
-        });
-        let media = media::of(&bytes);
+        let thumbnail = given.thumbnail.as_deref();
+        let thumbnail = thumbnail.and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
+        let name = given.name.clone().or_else(|| own_name(&given.file));
+        self.attach(now, case, &Content { bytes, kind: given.kind, name, thumbnail })
+    }
+
+    /// Lets a file belong to a case: its bytes are on disk before the case names them.
+    pub(crate) fn attach(&mut self, now: Now, case: &str, content: &Content) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let media = media::of(&content.bytes);
         let folder = self.replica().store().files();
-        let hash = folder.put(&bytes).map_err(said)?;
-        let thumbnail = match thumbnail {
-            Some(small) => Some((folder.put(&small).map_err(said)?, small.len() as u64)),
+        let hash = folder.put(&content.bytes).map_err(said)?;
+        let fits = |small: &&Vec<u8>| small.len() as u64 <= attachment::THUMBNAIL_BYTES_MAX;
+        let thumbnail = match content.thumbnail.as_ref().filter(fits) {
+            Some(small) => Some((folder.put(small).map_err(said)?, small.len() as u64)),
             None => None,
         };
         let file = NewFile {
             hash,
-            size: bytes.len() as u64,
-            name: given.name.clone().or_else(|| own_name(&given.file)),
-            kind: given.kind.unwrap_or(media.kind),
+            size: content.bytes.len() as u64,
+            name: content.name.clone(),
+            kind: content.kind.unwrap_or(media.kind),
             media_type: media.name.to_owned(),
             thumbnail: thumbnail.filter(|(small, _)| *small != hash),
         };
@@ -96,22 +125,33 @@ impl Agent {
         out: &Path,
         thumbnail: bool,
     ) -> Result<Value, Failure> {
+        let Taken { case, hash, known, bytes } = self.take_attachment(case, name, thumbnail)?;
+        fs::write(out, &bytes).map_err(|error| named::unwritable(out, &error))?;
+        Ok(json!({
+            "case": case, "attachment": hash, "name": known.name, "type": known.media_type,
+            "out": out, "bytes": bytes.len(),
+        }))
+    }
+
+    /// Gives a file of a case out, or its small picture; asks the hub for one that is not here.
+    pub(crate) fn take_attachment(
+        &mut self,
+        case: &str,
+        name: &str,
+        thumbnail: bool,
+    ) -> Result<Taken, Failure> {
         let document = self.case(case)?;
         let history = changes::history(self.read()?, document).map_err(said)?;
         let (hash, known) = files::find(&Case::read(&View::of(&history)), name).map_err(said)?;
-        let (hash, size) = match (thumbnail, known.thumbnail) {
+        let (wanted, size) = match (thumbnail, known.thumbnail) {
             (false, _) => (hash, known.size.unwrap_or(0)),
             (true, Some(small)) => (small, attachment::THUMBNAIL_BYTES_MAX),
             (true, None) => return Err(Failure::new("there is no small picture of it").missing()),
         };
-        let Some(bytes) = self.replica_mut().read_file(hash).map_err(said)? else {
-            return Err(self.ask_for(hash, size));
+        let Some(bytes) = self.replica_mut().read_file(wanted).map_err(said)? else {
+            return Err(self.ask_for(wanted, size));
         };
-        fs::write(out, &bytes).map_err(|error| named::unwritable(out, &error))?;
-        Ok(json!({
-            "case": document, "attachment": hash, "name": known.name, "type": known.media_type,
-            "out": out, "bytes": bytes.len(),
-        }))
+        Ok(Taken { case: document, hash: wanted, known, bytes })
     }
 
     fn ask_for(&mut self, hash: ContentHash, size: u64) -> Failure {
@@ -168,6 +208,11 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn own_name(file: &Path) -> Option<String> {
-    let name = file.file_name()?.to_string_lossy();
-    Some(name.chars().filter(|c| !c.is_control()).take(NAME_CHARACTERS_MAX).collect())
+    Some(shortened(&file.file_name()?.to_string_lossy()))
+}
+
+/// A file's name as an attachment may be called.
+pub(crate) fn shortened(name: &str) -> String {
+    let plain = |c: &char| !c.is_control() && !field::turns_direction(*c);
+    name.chars().filter(plain).take(NAME_CHARACTERS_MAX).collect()
 }

@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{desk::files, document::attachment::Kind};
 
 use super::{Desk, field};
 use crate::{
-    attachment::{self, thumbnail},
+    attachment::{self, scans, thumbnail},
     host::output::Failure,
     request::Request,
+    settings::Setting,
 };
 
 pub(super) fn attach(
@@ -66,6 +67,27 @@ pub(super) fn write(
     let done = desk.ask(Request::CaseAttachment { case, attachment, out, thumbnail })?;
     desk.printer.value(&done)?;
     desk.printer.text(format_args!("Wrote {} ({} bytes).", field(&done, "out"), done["bytes"]))?;
+    Ok(())
+}
+
+pub(super) fn scans(desk: &mut Desk, limit: usize) -> anyhow::Result<()> {
+    let mut folder = String::new();
+    desk.access.ask(Request::SettingList, &mut |set| {
+        if set["setting"] == Setting::ScannerFolder.as_str() {
+            folder = field(&set, "value").to_owned();
+        }
+        true
+    })?;
+    if folder.is_empty() {
+        return Err(Failure::new("the scanner's folder is not set")
+            .next("name it: van-agent settings set scanner_folder /home/van/scans")
+            .into());
+    }
+    for scan in scans::newest(Path::new(&folder), limit)? {
+        let file = Path::new(&folder).join(&scan.name);
+        desk.printer.value(&json!({"file": file, "name": scan.name, "size": scan.size}))?;
+        desk.printer.text(format_args!("{}  {}", file.display(), files::in_bytes(scan.size)))?;
+    }
     Ok(())
 }
 

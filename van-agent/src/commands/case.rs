@@ -19,6 +19,7 @@ pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
         Case::List { format, limit, needs_you: false } => list(desk, format, limit),
         Case::Show { case } => show(desk, case),
         Case::Attach { case, file, kind, name } => attachment::attach(desk, case, &file, kind, name),
+        Case::Scans { limit } => attachment::scans(desk, limit),
         Case::Detach { case, attachment, reason } => attachment::detach(desk, case, attachment, reason),
         Case::Attachment { case, attachment, out, thumbnail } => {
             attachment::write(desk, case, attachment, &out, thumbnail)

@@ -10,13 +10,14 @@ use axum::{
 use serde_json::Value;
 use shared::{
     desk::files,
-    document::{Field, consent},
+    document::{Field, attachment, consent},
     registry::row::Service,
 };
 
 use super::{
     Site,
-    pages::{Failed, Row, ask, conflict_title, detail, failed, refusal, show, text, words},
+    pages::{Row, absent, ask, conflict_title, detail, failed, refusal, show, text, words},
+    papers::{Sources, is_picture},
     sheet::consent_words,
 };
 use crate::{
@@ -57,12 +58,19 @@ struct Case {
     /// The rule in the page's language, and the reason as the hub gave it.
     held: Vec<(String, Option<String>)>,
     papers: Vec<Paper>,
+    sources: Sources,
     /// What the hub lacks of them, in a sentence.
     to_follow: String,
+    wrong: Option<String>,
 }
 
 /// An attachment.
 struct Paper {
+    id: String,
+    /// Where its picture is, if it has one here.
+    picture: Option<String>,
+    /// Whether it belongs to the case no more.
+    removed: bool,
     kind: String,
     name: String,
     size: String,
@@ -91,16 +99,24 @@ struct Side {
 }
 
 pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
-    let words = words(&headers);
-    let shown = match ask(&site, words, Request::CaseShow { case }).await {
+    page(&site, words(&headers), case, None).await
+}
+
+/// The page of a case, with what is wrong where something is.
+pub(super) async fn page(
+    site: &Site,
+    words: &'static Words,
+    case: String,
+    wrong: Option<String>,
+) -> Response {
+    let shown = match ask(site, words, Request::CaseShow { case }).await {
         Ok((shown, _)) => shown,
         Err(failure) if !failure.missing => return failed(words, &failure),
-        Err(failure) => {
-            let sentence = words.get("not-there");
-            let detail = detail(words, &failure.message);
-            let page = Failed { words, sentence, detail };
-            return (StatusCode::NOT_FOUND, show(page)).into_response();
-        }
+        Err(failure) => return absent(words, "not-there", &failure),
+    };
+    let sources = match Sources::of(site).await {
+        Ok(sources) => sources,
+        Err(failure) => return failed(words, &failure),
     };
     let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
     let happened = |event: &Value| Happened {
@@ -137,22 +153,36 @@ pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, hea
             .iter()
             .map(|refused| (refusal(words, refused), detail(words, &text(refused, "reason"))))
             .collect(),
-        papers: each("attachments").iter().map(|shown| paper(words, shown)).collect(),
+        sources,
+        papers: each("attachments").iter().map(|paper_shown| paper(words, &shown, paper_shown)).collect(),
         to_follow: to_follow(words, &shown["to_follow"]),
+        wrong,
         words,
     };
-    show(page)
+    let status = if page.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    (status, show(page)).into_response()
 }
 
-fn paper(words: &Words, shown: &Value) -> Paper {
+fn paper(words: &Words, whole: &Value, shown: &Value) -> Paper {
     let state = match shown["removed"].as_str() {
         Some(reason) => format!("{}: {reason}", words.get("attachment-removed")),
         None => words.get(&format!("attachment-{}", text(shown, "state"))),
     };
+    let (id, case) = (text(shown, "attachment"), text(whole, "case"));
+    let size = shown["size"].as_u64().unwrap_or(0);
+    let is_small = is_picture(&text(shown, "type")) && size <= attachment::THUMBNAIL_BYTES_MAX;
+    let picture = match (shown["thumbnail_here"] == true, shown["here"] == true && is_small) {
+        (true, _) => Some(format!("/case/{case}/small/{id}")),
+        (false, true) => Some(format!("/case/{case}/file/{id}")),
+        (false, false) => None,
+    };
     Paper {
+        id,
+        picture,
+        removed: shown["removed"].is_string(),
         kind: words.get(&format!("attachment-{}", shown["kind"].as_str().unwrap_or("other"))),
         name: text(shown, "name"),
-        size: files::in_bytes(shown["size"].as_u64().unwrap_or(0)),
+        size: files::in_bytes(size),
         state,
         writer: writer(words, shown),
         at: text(shown, "at"),

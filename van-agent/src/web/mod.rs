@@ -12,6 +12,7 @@ mod day;
 mod handover;
 mod header;
 mod pages;
+mod papers;
 mod posted;
 mod queue;
 mod record;
@@ -21,7 +22,7 @@ mod sitting;
 
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     http::header::CONTENT_TYPE,
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
@@ -42,6 +43,7 @@ const ENGLISH: &str = include_str!("../../locales/en.ftl");
 
 const KEYS: &str = include_str!("../../templates/keys.mjs");
 const SHEET: &str = include_str!("../../templates/sheet.mjs");
+const CAMERA: &str = include_str!("../../templates/camera.mjs");
 const PRINT: &str = include_str!("../../templates/print.mjs");
 
 /// An exchange that ended.
@@ -92,7 +94,10 @@ pub async fn serve(
         .route("/visit", post(acts::visit))
         .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
-        .route("/case/{case}", get(case::case))
+        .route("/case/{case}", get(case::case).post(papers::act))
+        .route("/case/{case}/attach", post(papers::upload).layer(DefaultBodyLimit::disable()))
+        .route("/case/{case}/file/{attachment}", get(papers::file))
+        .route("/case/{case}/small/{attachment}", get(papers::small))
         .route("/needs-you", get(pages::needs_you))
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)
@@ -116,6 +121,7 @@ fn scripts() -> Router<Site> {
         .route("/keys.mjs", script(KEYS))
         .route("/sheet.mjs", script(SHEET))
         .route("/print.mjs", script(PRINT))
+        .route("/camera.mjs", script(CAMERA))
 }
 
 #[cfg(test)]

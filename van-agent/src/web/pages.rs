@@ -338,6 +338,12 @@ pub(super) fn in_language(words: &Words, service: &Service) -> String {
     }
 }
 
+/// Answers for something that is not here, with the name of the words for it.
+pub(super) fn absent(words: &'static Words, name: &str, failure: &Failure) -> Response {
+    let page = Failed { words, sentence: words.get(name), detail: detail(words, &failure.message) };
+    (StatusCode::NOT_FOUND, show(page)).into_response()
+}
+
 pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
     let sentence = words.get("try-again");
     let page = Failed { words, sentence, detail: Some(failure.message.clone()) };

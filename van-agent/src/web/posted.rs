@@ -10,6 +10,13 @@ use axum::{
 use super::Site;
 use crate::host::web::CSRF_FIELD;
 
+/// Answers a form without the token of our own pages.
+pub(super) fn foreign() -> Response {
+    let text = "Muat ulang halaman ini, lalu simpan lagi: isiannya masih ada.\n\
+                Load the page again, then save again: what was typed is still there.\n";
+    (StatusCode::FORBIDDEN, text).into_response()
+}
+
 /// The fields of a form, in their order, the token of our own pages checked and taken out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Posted(pub(super) Vec<(String, String)>);
@@ -31,9 +38,7 @@ impl FromRequest<Site> for Posted {
         let is_own = tokens.next().is_some_and(|(_, token)| site.sign_in.is_token(&token));
         drop(tokens);
         if !is_own {
-            let text = "Muat ulang halaman ini, lalu simpan lagi: isiannya masih ada.\n\
-                        Load the page again, then save again: what was typed is still there.\n";
-            return Err((StatusCode::FORBIDDEN, text).into_response());
+            return Err(foreign());
         }
         Ok(Self(fields))
     }

@@ -15,6 +15,7 @@ use super::{
     acts::see,
     case::{shown, ticks},
     pages::{failed, in_language, show, text, words},
+    papers::Sources,
     posted::Posted,
     sheet::View,
     sitting::{self, Kept, Step},
@@ -41,6 +42,8 @@ struct Record {
 #[template(path = "saved.html")]
 struct SavedPage {
     words: &'static Words,
+    token: String,
+    sources: Sources,
     cases: Vec<Slip>,
     /// Whether the hub has all of it, by stored proof.
     arrived: bool,
@@ -242,7 +245,11 @@ pub(super) async fn saved(
         arrived &= matches!(shown["custody"].as_str(), Some("at_hub" | "accepted"));
         slips.push(slip(words, &shown, service.as_ref()));
     }
-    show(SavedPage { words, cases: slips, arrived, with })
+    let sources = match Sources::of(&site).await {
+        Ok(sources) => sources,
+        Err(failure) => return failed(words, &failure),
+    };
+    show(SavedPage { words, token: site.sign_in.token(), sources, cases: slips, arrived, with })
 }
 
 fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {

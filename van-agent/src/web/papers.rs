@@ -1,0 +1,273 @@
+//! The papers of a case on its pages: attached from a file, the camera or the scanner's folder, shown, and taken
+//! away with a reason.
+
+use std::path::PathBuf;
+
+use axum::{
+    extract::{Multipart, Path, State, multipart::Field},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use shared::{
+    desk::files,
+    document::{
+        attachment::{Kind, is_media_type},
+        schema::ATTACHMENT_BYTES_MAX,
+    },
+};
+
+use super::{
+    Site,
+    acts::see,
+    case::page,
+    pages::{absent, ask, failed, words},
+    posted::{Posted, foreign},
+};
+use crate::{
+    attachment::{self, Content, scans, shortened, thumbnail},
+    host::{
+        output::Failure,
+        web::{CSRF_FIELD, Words, came_from},
+    },
+    request::Request,
+    settings::Setting,
+};
+
+/// Scans that a page offers.
+const SCANS_MAX: usize = 8;
+/// Bytes of a field of an upload that is no file.
+const TEXT_BYTES_MAX: usize = 4_000;
+/// Pictures that a page may show itself; everything else is given to be kept as a file.
+const PICTURES: [&str; 6] = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/bmp", "image/avif"];
+
+/// Whether a page may show a file of this media type itself.
+pub(super) fn is_picture(media_type: &str) -> bool {
+    PICTURES.contains(&media_type)
+}
+
+/// What there is to attach from.
+pub(super) struct Sources {
+    /// Whether a scanner's folder is set.
+    pub(super) scanner: bool,
+    /// Its newest files: each name, and its size in words.
+    pub(super) scans: Vec<(String, String)>,
+    /// Why its files cannot be listed, in English.
+    pub(super) unread: Option<String>,
+}
+
+impl Sources {
+    /// Looks into the scanner's folder, as far as one is set.
+    pub(super) async fn of(site: &Site) -> Result<Self, Failure> {
+        let Some(folder) = scanner_folder(site).await? else {
+            return Ok(Self { scanner: false, scans: Vec::new(), unread: None });
+        };
+        // A folder on another machine may take its time: nobody else waits for it.
+        let found = tokio::task::spawn_blocking(move || scans::newest(&folder, SCANS_MAX)).await;
+        let (found, unread) = match found {
+            Ok(Ok(found)) => (found, None),
+            Ok(Err(failure)) => (Vec::new(), Some(failure.message)),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        let scans = found.into_iter().map(|scan| (scan.name, files::in_bytes(scan.size))).collect();
+        Ok(Self { scanner: true, scans, unread })
+    }
+}
+
+async fn scanner_folder(site: &Site) -> Result<Option<PathBuf>, Failure> {
+    let set = site.agent.run(|agent, _| agent.setting(Setting::ScannerFolder)).await;
+    let folder = set.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    Ok(Some(PathBuf::from(folder)).filter(|folder| !folder.as_os_str().is_empty()))
+}
+
+/// What is wrong with an upload: the name of the words for it.
+#[derive(Debug)]
+enum Wrong {
+    /// It comes from no page of ours.
+    Foreign,
+    /// No file was chosen, or it is empty.
+    Empty,
+    Large,
+    /// It broke off, or is no form.
+    Cut,
+    Failed(Failure),
+}
+
+/// Attaches the file of a posted form, which comes in pieces.
+pub(super) async fn upload(
+    State(site): State<Site>,
+    Path(case): Path<String>,
+    headers: HeaderMap,
+    mut form: Multipart,
+) -> Response {
+    let words = words(&headers);
+    let done = match received(&site, &mut form).await {
+        Ok(content) => attach(&site, &case, content).await.map_err(Wrong::Failed),
+        Err(wrong) => Err(wrong),
+    };
+    if done.is_err() {
+        // A browser hears the answer only after it has said all.
+        while let Ok(Some(mut field)) = form.next_field().await {
+            while let Ok(Some(_)) = field.chunk().await {}
+        }
+    }
+    let wrong = match done {
+        Ok(()) => return see(&back(&headers, &case)),
+        Err(Wrong::Foreign) => return foreign(),
+        Err(Wrong::Empty) => words.get("wrong-file-empty"),
+        Err(Wrong::Large) => words.get("wrong-file-large"),
+        Err(Wrong::Cut) => words.get("wrong-file-cut"),
+        Err(Wrong::Failed(failure)) if failure.missing => return absent(words, "not-there", &failure),
+        Err(Wrong::Failed(failure)) => return failed(words, &failure),
+    };
+    page(&site, words, case, Some(wrong)).await
+}
+
+/// The page that somebody came from, where it is one on which papers are attached.
+fn back(headers: &HeaderMap, case: &str) -> String {
+    let from = came_from(headers);
+    if from.starts_with("/saved/") { from } else { format!("/case/{case}#papers") }
+}
+
+/// Takes a form in: the token of our own pages stands before the file.
+async fn received(site: &Site, form: &mut Multipart) -> Result<Content, Wrong> {
+    let (mut is_own, mut kind, mut name) = (false, None, String::new());
+    while let Some(field) = form.next_field().await.map_err(|_| Wrong::Cut)? {
+        let which = field.name().unwrap_or_default().to_owned();
+        match which.as_str() {
+            CSRF_FIELD => is_own = site.sign_in.is_token(&short(field).await?),
+            "kind" => kind = short(field).await?.parse::<Kind>().ok(),
+            "name" => name = short(field).await?,
+            "file" if !is_own => return Err(Wrong::Foreign),
+            "file" => {
+                let own_name = field.file_name().unwrap_or_default().to_owned();
+                let name = if name.trim().is_empty() { own_name } else { name };
+                let bytes = whole(field).await?;
+                let name = Some(shortened(name.trim())).filter(|name| !name.is_empty());
+                return Ok(Content { bytes, kind, name, thumbnail: None });
+            }
+            _ => {}
+        }
+    }
+    Err(if is_own { Wrong::Empty } else { Wrong::Foreign })
+}
+
+/// The text of a field that is no file; a longer one is cut.
+async fn short(mut field: Field<'_>) -> Result<String, Wrong> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(|_| Wrong::Cut)? {
+        bytes.extend(piece.iter().take(TEXT_BYTES_MAX - bytes.len()));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// All bytes of a file, as far as it may be attached.
+async fn whole(mut field: Field<'_>) -> Result<Vec<u8>, Wrong> {
+    let limit = usize::try_from(ATTACHMENT_BYTES_MAX).unwrap_or(usize::MAX);
+    let mut bytes = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(|_| Wrong::Cut)? {
+        if bytes.len() + piece.len() > limit {
+            while let Ok(Some(_)) = field.chunk().await {}
+            return Err(Wrong::Large);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    if bytes.is_empty() { Err(Wrong::Empty) } else { Ok(bytes) }
+}
+
+async fn attach(site: &Site, case: &str, content: Content) -> Result<(), Failure> {
+    // Decoding takes a moment and memory: here rather than where everybody waits for the store.
+    let content = tokio::task::spawn_blocking(move || {
+        let thumbnail = thumbnail::of(&content.bytes);
+        Content { thumbnail, ..content }
+    });
+    let content = content.await.map_err(|error| Failure::new(error.to_string()))?;
+    let case = case.to_owned();
+    let done = site.agent.run(move |agent, now| {
+        let done = agent.attach(now, &case, &content);
+        agent.note_head();
+        done
+    });
+    let done = done.await;
+    done.map_err(|stopped| Failure::new(stopped.to_string()))?.map(drop)
+}
+
+/// Attaches a file of the scanner's folder, or takes a paper away.
+pub(super) async fn act(
+    State(site): State<Site>,
+    Path(case): Path<String>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Response {
+    let words = words(&headers);
+    let scan = posted.text("scan");
+    let done = match scan {
+        "" => detach(&site, words, &case, &posted).await,
+        scan => from_scanner(&site, &case, scan).await,
+    };
+    match done {
+        Ok(()) => see(&back(&headers, &case)),
+        Err(failure) => page(&site, words, case, Some(failure.message)).await,
+    }
+}
+
+async fn from_scanner(site: &Site, case: &str, scan: &str) -> Result<(), Failure> {
+    let folder = scanner_folder(site).await?.ok_or_else(|| Failure::new("no scanner folder is set"))?;
+    let file = scans::path(&folder, scan)?;
+    let read = tokio::task::spawn_blocking(move || attachment::read(&file)).await;
+    let bytes = read.map_err(|error| Failure::new(error.to_string()))??;
+    let content = Content { bytes, kind: Some(Kind::Scan), name: Some(shortened(scan)), thumbnail: None };
+    attach(site, case, content).await
+}
+
+async fn detach(site: &Site, words: &'static Words, case: &str, posted: &Posted) -> Result<(), Failure> {
+    let reason = posted.text("reason").to_owned();
+    if reason.is_empty() {
+        return Err(Failure::usage(words.get("wrong-reason")));
+    }
+    let attachment = posted.text("attachment").to_owned();
+    let request = Request::CaseDetach { case: case.to_owned(), attachment, reason };
+    ask(site, words, request).await.map(drop)
+}
+
+/// A file of a case, whole.
+pub(super) async fn file(
+    State(site): State<Site>,
+    Path((case, attachment)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    give(&site, &headers, case, attachment, false).await
+}
+
+/// The small picture of a file.
+pub(super) async fn small(
+    State(site): State<Site>,
+    Path((case, attachment)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    give(&site, &headers, case, attachment, true).await
+}
+
+async fn give(site: &Site, headers: &HeaderMap, case: String, attachment: String, small: bool) -> Response {
+    let words = words(headers);
+    let taken = site.agent.run(move |agent, _| agent.take_attachment(&case, &attachment, small)).await;
+    let taken = match taken.map_err(|stopped| Failure::new(stopped.to_string())) {
+        Ok(Ok(taken)) => taken,
+        Ok(Err(failure)) if failure.missing => return absent(words, "paper-asked", &failure),
+        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    };
+    let media_type = match (small, taken.known.media_type) {
+        (true, _) => "image/jpeg".to_owned(),
+        (false, known) => {
+            known.filter(|text| is_media_type(text)).unwrap_or_else(|| "application/octet-stream".to_owned())
+        }
+    };
+    let shown = if is_picture(&media_type) { "inline" } else { "attachment" };
+    let name = taken.known.name.unwrap_or_else(|| taken.hash.to_string());
+    let name = utf8_percent_encode(&name, NON_ALPHANUMERIC);
+    let headers: [(HeaderName, String); 2] = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CONTENT_DISPOSITION, format!("{shown}; filename*=UTF-8''{name}")),
+    ];
+    (StatusCode::OK, headers, taken.bytes).into_response()
+}
