@@ -382,3 +382,48 @@ doctor-sound = The database is sound.
 doctor-unsound = The database is damaged. Leave the laptop on, run van-agent doctor, and call the hub operator.
 officer-change = Change officer
 officer-drafts = What is half typed stays in the name of the officer who began it.
+
+# Wrong hands
+field-alarm = Wrong hands
+conflict-wrong_hands = Handed to the wrong person
+wrong-hands = Wrong hands
+wrong-hands-hint = Already handed over. If it went into wrong hands say so here: the hub sees it too until it is settled.
+wrong-hands-how = What happened, and who has it
+wrong-hands-raise = Raise the alarm
+alarm-settle = It is settled
+load-all = Load everything that is ready
+
+# Waiting list
+waiting-list = Waiting list
+waiting-list-hint = Not served yet; first at the next visit. Print it for the village office.
+tickets-drawn = Tickets drawn
+tickets-served = Served
+tickets-waiting = Waiting
+tickets-skipped = Skipped
+tickets-left = Left
+
+# Today
+attention = Needs attention
+attention-unsent = {$count} changes are on this laptop only, since
+attention-disk = The disk is nearly full. Nothing is lost; make room. Left:
+attention-clock = This laptop's clock is {$count} minutes from the hub's. Work goes on; set the clock.
+limits = Legal time limits
+left-hour = {$count ->
+    [one] one hour left
+   *[other] {$count} hours left
+}
+left-day = {$count ->
+    [one] one day left
+   *[other] {$count} days left
+}
+left-workday = {$count ->
+    [one] one working day left
+   *[other] {$count} working days left
+}
+left-over = time limit passed
+going-on = Going on
+tickets-waiting_list = Waiting list
+products-ready = Ready to load
+products-loaded = Aboard, to hand over
+products-with_collector = With collectors
+coverage = The hub is mostly reached around {$count}:00.

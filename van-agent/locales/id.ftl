@@ -349,3 +349,39 @@ doctor-sound = Basis data utuh.
 doctor-unsound = Basis data rusak. Jangan matikan laptop; jalankan van-agent doctor dan hubungi operator pusat data.
 officer-change = Ganti petugas
 officer-drafts = Isian yang belum disimpan tetap atas nama petugas yang memulainya.
+
+# Salah serah
+field-alarm = Salah serah
+conflict-wrong_hands = Salah serah
+wrong-hands = Salah serah
+wrong-hands-hint = Sudah diserahkan. Bila jatuh ke tangan yang salah, catat di sini: pusat ikut melihatnya sampai diselesaikan.
+wrong-hands-how = Apa yang terjadi, dan siapa yang menerimanya
+wrong-hands-raise = Catat salah serah
+alarm-settle = Sudah diselesaikan
+load-all = Muat semua yang siap
+
+# Daftar tunggu
+waiting-list = Daftar tunggu
+waiting-list-hint = Belum terlayani; didahulukan pada kunjungan berikutnya. Cetak untuk kantor desa.
+tickets-drawn = Nomor diambil
+tickets-served = Dilayani
+tickets-waiting = Menunggu
+tickets-skipped = Dilewati
+tickets-left = Pulang
+
+# Hari ini
+attention = Perlu perhatian
+attention-unsent = {$count} perubahan hanya ada di laptop ini sejak
+attention-disk = Ruang disk hampir habis. Belum ada yang hilang; kosongkan ruang. Sisa
+attention-clock = Jam laptop ini berbeda {$count} menit dari jam pusat. Pekerjaan tetap jalan; betulkan jamnya.
+limits = Jangka waktu menurut aturan
+left-hour = sisa {$count} jam
+left-day = sisa {$count} hari
+left-workday = sisa {$count} hari kerja
+left-over = lewat batas waktu
+going-on = Sedang berjalan
+tickets-waiting_list = Daftar tunggu
+products-ready = Siap dimuat
+products-loaded = Dimuat, untuk diserahkan
+products-with_collector = Dititipkan untuk diambil
+coverage = Pusat biasanya terjangkau sekitar pukul {$count}.00.

@@ -90,6 +90,9 @@ pub enum Command {
         #[arg(long)]
         safe_to_wipe: bool,
     },
+    /// What to know at a glance: queue, products, what needs attention, legal time limits, likely coverage.
+    #[command(after_help = "Example:\n  van-agent today")]
+    Today,
     /// Visits: open, close, list.
     #[command(
         subcommand,
@@ -417,6 +420,9 @@ pub enum Queue {
     /// The tickets of today.
     #[command(after_help = "Example:\n  van-agent queue list --json")]
     List,
+    /// Who was not served when a day was closed: first at the next visit.
+    #[command(after_help = "Example:\n  van-agent queue waiting-list")]
+    WaitingList,
 }
 
 /// What to do with slips.

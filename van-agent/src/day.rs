@@ -46,6 +46,7 @@ impl Agent {
             "drafts": drafts,
             "forms": forms,
             "visits": visits,
+            "tickets": self.tickets(now)?,
             "custody": custody,
             "seal": last,
         }))
@@ -66,8 +67,10 @@ impl Agent {
             return Err(Failure::new("nothing was written on this laptop yet: there is nothing to seal")
                 .next("record a case first"));
         };
+        let postponed = self.postpone_queue(now)?;
         let mut shown = self.shown(&kept);
         shown["again"] = json!(again);
+        shown["postponed"] = json!(postponed);
         Ok(shown)
     }
 

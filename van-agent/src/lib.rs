@@ -23,4 +23,5 @@ pub mod request;
 pub mod settings;
 pub mod slips;
 pub mod start;
+mod today;
 pub mod web;

@@ -23,8 +23,10 @@ pub enum QueueAct {
     Take(String),
     /// Call the next one, of a class or of all.
     Call(Option<String>),
-    /// Note what has become of a ticket: the ticket, and the state.
+    /// Note what has become of a ticket: the ticket, of today or after its day and a slash, and the state.
     Set(String, String),
+    /// List who was not served and comes first at the next visit: an event each.
+    WaitingList,
     /// List the tickets: an event each.
     List,
 }
@@ -48,6 +50,14 @@ impl Agent {
                 }
                 return Ok(json!({"tickets": count, "waiting": waiting, "date": day}));
             }
+            QueueAct::WaitingList => {
+                let tickets = queue::waiting_list(self.read()?, &day).map_err(said)?;
+                let count = tickets.len();
+                for ticket in tickets {
+                    each(json!(ticket));
+                }
+                return Ok(json!({"waiting_list": count, "date": day}));
+            }
             QueueAct::Take(text) => {
                 let (class, place) = (class(text)?, self.replica().station().place.clone());
                 let letter = place.ok_or_else(not_enrolled)?.letter;
@@ -62,12 +72,35 @@ impl Agent {
             }
             QueueAct::Set(ticket, state) => {
                 let state = state.parse().map_err(said)?;
-                self.keep(|tx| queue::set(tx, &day, ticket, state, now.wall))?
+                let (day, ticket) = ticket.split_once('/').unwrap_or((&day, ticket));
+                self.keep(|tx| queue::set(tx, day, ticket, state, now.wall))?
             }
         };
         let unknown =
             || Failure::new("there is no such ticket today").next("see `van-agent queue list`").missing();
         asked.map(|ticket| json!(ticket)).ok_or_else(unknown)
+    }
+
+    /// Puts who was not served on the waiting list; how many those are.
+    pub(crate) fn postpone_queue(&mut self, now: Now) -> Result<usize, Failure> {
+        let day = now.wall.day(self.offset_minutes()).to_string();
+        self.replica_mut().keep(|tx, _| queue::postpone(tx, &day, now.wall)).map_err(said)
+    }
+
+    /// How many of today's tickets stand at each state, and how many are on the waiting list.
+    pub(crate) fn tickets(&mut self, now: Now) -> Result<Value, Failure> {
+        let day = now.wall.day(self.offset_minutes()).to_string();
+        let tx = self.read()?;
+        let mut counts = serde_json::Map::new();
+        let drawn = queue::all(tx, &day).map_err(said)?;
+        for state in TicketState::ALL {
+            let count = drawn.iter().filter(|ticket| ticket.day == day && ticket.state == *state).count();
+            counts.insert(state.to_string(), json!(count));
+        }
+        let waiting_list = queue::waiting_list(tx, &day).map_err(said)?;
+        counts.insert("drawn".to_owned(), json!(drawn.iter().filter(|ticket| ticket.day == day).count()));
+        counts.insert("waiting_list".to_owned(), json!(waiting_list));
+        Ok(Value::Object(counts))
     }
 
     fn keep(

@@ -87,6 +87,8 @@ pub enum Request {
     },
     /// Count custody.
     Custody,
+    /// What to know at a glance.
+    Today,
     /// Tell the time, in the district's zone.
     Time,
     /// List what needs a person: an event each.

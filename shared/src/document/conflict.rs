@@ -42,6 +42,8 @@ pub enum Sort {
     SameService,
     /// More than one case with the same numbered blank.
     SameBlank,
+    /// The product went into wrong hands.
+    WrongHands,
 }
 
 /// One side of a conflict.
@@ -71,6 +73,7 @@ pub fn conflicts(kind: Kind, view: &View<'_>) -> Vec<Conflict> {
         Kind::Case => differing(view, &PARTIES, Sort::Identity)
             .chain(differing(view, &[key::BLANK], Sort::Blank))
             .chain(clash(view))
+            .chain(alarm(view))
             .collect(),
         Kind::Visit => Vec::new(),
     }
@@ -90,6 +93,14 @@ fn differing<'v>(
         let differ = sides.windows(2).any(|pair| pair[0].value != pair[1].value);
         differ.then_some(Conflict { field, sort, sides })
     })
+}
+
+/// An alarm stands until it is emptied, whatever else is agreed.
+fn alarm(view: &View<'_>) -> Option<Conflict> {
+    let values = view.root().values(key::ALARM);
+    let sides = values.iter().map(|value| side(view, value.operation.actor, value.change, shown(value)));
+    let sides: Vec<Side> = sides.filter(|side| !side.value.is_empty()).collect();
+    (!sides.is_empty()).then_some(Conflict { field: key::ALARM, sort: Sort::WrongHands, sides })
 }
 
 fn clash(view: &View<'_>) -> Option<Conflict> {
@@ -156,6 +167,23 @@ mod tests {
         field::set,
         person,
     };
+
+    #[test]
+    fn a_product_in_wrong_hands_is_an_alarm_until_somebody_settles_it() {
+        let mut history = recorded();
+        let mut alarms = |value: &str, reason| {
+            let mut edit = Edit::open(Kind::Case, &history, VAN).expect("it opens");
+            set(&mut edit, Field::Alarm, value, reason).expect("allowed");
+            save(&mut history, edit);
+            let found = conflicts(Kind::Case, &View::of(&history));
+            found.iter().map(|conflict| (conflict.sort, conflict.sides[0].value.clone())).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            alarms("taken by a namesake", None),
+            [(Sort::WrongHands, "taken by a namesake".to_owned())]
+        );
+        assert_eq!(alarms("", Some("brought back")), []);
+    }
 
     /// Two concurrent amendments of one field.
     fn amend(kind: Kind, history: &mut History, field: Field, here: &str, there: &str) {

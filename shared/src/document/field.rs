@@ -86,6 +86,8 @@ fields! {
     Channel = "channel", Case, key::CHANNEL, Text;
     /// Serial of the numbered blank.
     Blank = "blank", Case, key::BLANK, Text;
+    /// That the product went into wrong hands, and how; an alarm until it is emptied.
+    Alarm = "alarm", Case, key::ALARM, Text;
     /// Class of the queue.
     Priority = "priority", Case, key::PRIORITY, Text;
     /// Who accompanied the citizen.

@@ -141,7 +141,7 @@ pub mod key {
     #![expect(missing_docs, reason = "each name is its own text; the tables below say what it holds")]
     macro_rules! keys { ($($name:ident = $text:literal),* $(,)?) => { $(pub const $name: &str = $text;)* } }
     keys! {
-        ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", APPLICANT = "applicant", AT = "at",
+        ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", APPLICANT = "applicant", AT = "at",
         ATTACHMENTS = "attachments", BLANK = "blank", BORN = "born", BORN_ESTIMATED = "born_estimated",
         CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTOR = "collector",
         COMPANION = "companion", CONFIRM = "confirm", CONFIRMED = "confirmed", CONSENT = "consent",
@@ -205,6 +205,7 @@ static CASE: MapShape = MapShape {
         (key::REF, free(NAME)),
         (key::CHANNEL, free(CODE)),
         (key::BLANK, free(CODE)),
+        (key::ALARM, free(TEXT)),
         (key::PRIORITY, free(CODE)),
         (key::COMPANION, free(NAME)),
         (key::WITNESSES, first(Shape::List(&WITNESSES))),

@@ -74,6 +74,8 @@ words! {
     Served = "served",
     /// Gone home unserved.
     Left = "left",
+    /// Not served when the day was closed: first at the next visit.
+    Postponed = "postponed",
 }
 
 impl Class {
@@ -92,6 +94,8 @@ impl Class {
 pub struct Ticket {
     /// As on paper: `A-A017`, the class, the laptop's letter and the number.
     pub ticket: String,
+    /// The local day on which it was drawn.
+    pub day: String,
     /// The class.
     pub class: Class,
     /// What has become of it.
@@ -110,10 +114,11 @@ fn ticket(row: &Row<'_>) -> rusqlite::Result<Ticket> {
         class: class.parse().map_err(|_| unread(1))?,
         state: state.parse().map_err(|_| unread(2))?,
         at: Timestamp(row.get(3)?),
+        day: row.get(4)?,
     })
 }
 
-const TICKET: &str = "SELECT ticket, class, state, at FROM queue";
+const TICKET: &str = "SELECT ticket, class, state, at, day FROM queue";
 
 /// Draws the next ticket of a class, on the local `day`, for the laptop of this letter.
 ///
@@ -128,24 +133,25 @@ pub fn take(tx: Tx<'_>, day: &str, class: Class, letter: &str, now: Timestamp) -
         "INSERT INTO queue (day, class, number, ticket, state, at) VALUES (?1, ?2, ?3, ?4, 'waiting', ?5)",
     )?
     .execute(params![day, class.as_str(), number, text, now.0])?;
-    Ok(Ticket { ticket: text, class, state: TicketState::Waiting, at: now })
+    Ok(Ticket { ticket: text, day: day.to_owned(), class, state: TicketState::Waiting, at: now })
 }
 
-/// Calls the next one of a class, or of all: priority before the others, then in the order of their numbers; who
-/// did not come comes after those who were never called.
+/// Calls the next one of a class, or of all: those of the waiting list first, then priority before the others, then in
+/// the order of their numbers; who did not come comes after those who were never called.
 ///
 /// # Errors
 /// The store fails.
 pub fn call(tx: Tx<'_>, day: &str, class: Option<Class>, now: Timestamp) -> Result<Option<Ticket>> {
     let next = tx
         .prepare_cached(&format!(
-            "{TICKET} WHERE day = ?1 AND state IN ('waiting', 'skipped') AND (?2 IS NULL OR class = ?2)
-             ORDER BY state = 'skipped', class <> 'priority', at, number LIMIT 1"
+            "{TICKET} WHERE (day = ?1 AND state IN ('waiting', 'skipped') OR day < ?1 AND state = 'postponed')
+                 AND (?2 IS NULL OR class = ?2)
+             ORDER BY state <> 'postponed', state = 'skipped', class <> 'priority', day, at, number LIMIT 1"
         ))?
         .query_row(params![day, class.map(Class::as_str)], ticket)
         .optional()?;
     match next {
-        Some(next) => set(tx, day, &next.ticket, TicketState::Called, now),
+        Some(next) => set(tx, &next.day, &next.ticket, TicketState::Called, now),
         None => Ok(None),
     }
 }
@@ -167,12 +173,40 @@ pub fn set(tx: Tx<'_>, day: &str, text: &str, state: TicketState, now: Timestamp
         .optional()?)
 }
 
-/// The tickets of a day by class and number.
+/// Puts who was not served on `day`, or before, on the waiting list; how many those are.
+///
+/// # Errors
+/// The store fails.
+pub fn postpone(tx: Tx<'_>, day: &str, now: Timestamp) -> Result<usize> {
+    Ok(tx
+        .prepare_cached(
+            "UPDATE queue SET state = 'postponed', at = ?2
+             WHERE day <= ?1 AND state IN ('waiting', 'called', 'skipped')",
+        )?
+        .execute(params![day, now.0])?)
+}
+
+/// The waiting list: whoever was drawn a ticket, up to `day`, and is to be served at the next visit; the longest
+/// waiting first, priority before the others of a day.
+///
+/// # Errors
+/// The store fails.
+pub fn waiting_list(tx: Tx<'_>, day: &str) -> Result<Vec<Ticket>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{TICKET} WHERE day <= ?1 AND state = 'postponed' ORDER BY day, class <> 'priority', class, number"
+    ))?;
+    let rows = statement.query_map([day], ticket)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The tickets of a day by class and number, and those of earlier days that are called.
 ///
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>, day: &str) -> Result<Vec<Ticket>> {
-    let mut statement = tx.prepare_cached(&format!("{TICKET} WHERE day = ?1 ORDER BY class, number"))?;
+    let mut statement = tx.prepare_cached(&format!(
+        "{TICKET} WHERE day = ?1 OR day < ?1 AND state = 'called' ORDER BY day, class, number"
+    ))?;
     let rows = statement.query_map([day], ticket)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -214,6 +248,36 @@ mod tests {
                 assert_eq!(next.ticket, "A-A003", "a number on paper is never given twice");
                 assert_eq!(take(tx, "2026-11-21", Class::General, "A", at(11))?.ticket, "A-A001");
                 assert_eq!(all(tx, day)?.len(), 4);
+                Ok::<_, StoreError>(())
+            })
+            .expect("kept");
+    }
+
+    #[test]
+    fn who_was_not_served_is_first_at_the_next_visit() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let mut store = Store::open(&folder.path().join("a")).expect("opens");
+        let (day, next, at) = ("2026-11-20", "2026-11-27", Timestamp);
+        store
+            .commit(|tx| {
+                for class in [Class::General, Class::General, Class::Priority, Class::General] {
+                    take(tx, day, class, "A", at(1))?;
+                }
+                set(tx, day, "A-A001", TicketState::Served, at(2))?;
+                set(tx, day, "A-A002", TicketState::Skipped, at(2))?;
+                assert_eq!(postpone(tx, day, at(3))?, 3);
+                assert_eq!(postpone(tx, day, at(4))?, 0);
+                let waiting = |day| -> Result<Vec<String>> {
+                    Ok(waiting_list(tx, day)?.into_iter().map(|ticket| ticket.ticket).collect())
+                };
+                assert_eq!(waiting(day)?, ["B-A001", "A-A002", "A-A003"]);
+                assert_eq!(call(tx, day, None, at(5))?, None, "not on the day that was closed");
+                take(tx, next, Class::Priority, "A", at(6))?;
+                let called = call(tx, next, None, at(7))?.expect("somebody waits");
+                assert_eq!((called.ticket.as_str(), called.day.as_str()), ("B-A001", day));
+                assert!(all(tx, next)?.contains(&called), "who is called is seen");
+                set(tx, day, "B-A001", TicketState::Served, at(8))?;
+                assert_eq!(waiting(next)?, ["A-A002", "A-A003"]);
                 Ok::<_, StoreError>(())
             })
             .expect("kept");

@@ -429,6 +429,7 @@ impl Replica {
             self.begin_life()?;
             return self.hello(now, peer, true);
         }
+        self.hub_clock_ahead = Some(welcome.clock.0.saturating_sub(now.wall.0));
         let is_new = self.follow(welcome)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.phase = Phase::Linked;

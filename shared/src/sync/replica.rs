@@ -48,6 +48,8 @@ pub struct Replica {
     pub(super) prepared: Option<(log::Log, Vec<Batch>)>,
     /// Bytes of batches and files that may still leave, where somebody has set a limit.
     pub(super) allowance: Option<u64>,
+    /// How far the hub's clock was ahead when it was last heard, in milliseconds.
+    pub(super) hub_clock_ahead: Option<i64>,
 }
 
 impl std::fmt::Debug for Replica {
@@ -119,6 +121,12 @@ impl Replica {
         Ok(Self::of(store, station, registries, entropy))
     }
 
+    /// How far the hub's clock was ahead of this machine's when it was last heard in this life of the process, in
+    /// milliseconds; what the hub said needed half a round trip to come here.
+    pub fn hub_clock_ahead(&self) -> Option<i64> {
+        self.hub_clock_ahead
+    }
+
     fn of(store: Store, station: Station, registries: Registries, entropy: OwnedEntropy) -> Self {
         Self {
             store,
@@ -137,6 +145,7 @@ impl Replica {
             draining: false,
             prepared: None,
             allowance: None,
+            hub_clock_ahead: None,
         }
     }
 

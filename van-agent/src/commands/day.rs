@@ -52,6 +52,14 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
             field(&visit, "label")
         ))?;
     }
+    let tickets = &day["tickets"];
+    printer.text(format_args!(
+        "Tickets: {} drawn, {} served, {} left, {} on the waiting list",
+        tickets["drawn"],
+        tickets["served"],
+        tickets["left"],
+        tickets["waiting_list"].as_array().map_or(0, Vec::len)
+    ))?;
     let custody = &day["custody"];
     printer.text(format_args!(
         "On this laptop only {}, carried {}, at the hub {}, accepted {}",
@@ -72,6 +80,12 @@ fn close(desk: &mut Desk, leader: String) -> anyhow::Result<()> {
     desk.printer.value(&sealed)?;
     if sealed["again"] == true {
         desk.printer.text("Nothing was written since the last seal; this is the last one again.")?;
+    }
+    if sealed["postponed"] != 0 {
+        desk.printer.text(format_args!(
+            "{} with tickets were not served: they come first at the next visit (`van-agent queue waiting-list`).",
+            sealed["postponed"]
+        ))?;
     }
     let picture = if io::stdout().is_terminal() { qr::terminal(field(&sealed, "seal")) } else { None };
     desk.printer.text(format_args!(

@@ -13,6 +13,7 @@ mod settings;
 mod slip;
 mod state;
 mod sync;
+mod today;
 mod visit;
 
 use std::path::PathBuf;
@@ -65,6 +66,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Case(_)
         | Command::Find(_)
         | Command::Custody { .. }
+        | Command::Today
         | Command::Visit(_)
         | Command::Settings(_)
         | Command::Queue(_)
@@ -83,6 +85,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Case(options) => case::case(&mut desk, options),
         Command::Find(options) => case::find(&mut desk, &options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
+        Command::Today => today::today(&mut desk),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Settings(options) => settings::settings(&mut desk, options),
         Command::Queue(options) => queue::queue(&mut desk, options),

@@ -16,6 +16,10 @@ pub(super) fn queue(desk: &mut Desk, options: Queue) -> anyhow::Result<()> {
             desk.list(Request::Queue { act: QueueAct::List }, line)?;
             return Ok(());
         }
+        Queue::WaitingList => {
+            desk.list(Request::Queue { act: QueueAct::WaitingList }, line)?;
+            return Ok(());
+        }
     };
     let ticket = desk.ask(Request::Queue { act })?;
     desk.printer.value(&ticket)?;
@@ -24,5 +28,11 @@ pub(super) fn queue(desk: &mut Desk, options: Queue) -> anyhow::Result<()> {
 }
 
 fn line(ticket: &Value) -> String {
-    format!("{}  {}  {}", field(ticket, "ticket"), field(ticket, "class"), field(ticket, "state"))
+    format!(
+        "{}  {}  {}  {}",
+        field(ticket, "day"),
+        field(ticket, "ticket"),
+        field(ticket, "class"),
+        field(ticket, "state")
+    )
 }

@@ -18,7 +18,7 @@ use crate::{
         web::SignIn,
     },
     link::{Keeper, Report, said},
-    start,
+    start, today,
     web::{self, Exchange},
 };
 
@@ -88,9 +88,12 @@ async fn serve(
     let url = sign_in.url(listener.local_addr()?);
     let (reports, newest) = tokio::sync::watch::channel(None);
     let (clock, offset_minutes) = (Clock::start(), link.offset_minutes);
+    let noting = handle.clone();
     let report = move |report: &Report| {
         note(report);
         let at = clock.now().wall.to_rfc3339(offset_minutes);
+        let (handle, ended) = (noting.clone(), report.clone());
+        tokio::spawn(async move { today::note_contact(&handle, &ended).await });
         // The page may have gone; the log has it.
         drop(reports.send(Some(Exchange { report: report.clone(), at })));
     };

@@ -25,6 +25,7 @@ use crate::{
     link::{Keeper, Progress, Report, Target, said},
     request::Request,
     start::{self, StartError},
+    today,
 };
 
 /// How often whoever holds the store without a link is asked again.
@@ -188,7 +189,10 @@ pub(super) fn exchange(
             |_| {},
         );
         tokio::select! {
-            report = keeper.once(target, patience, budget) => anyhow::Ok(report),
+            report = keeper.once(target, patience, budget) => {
+                today::note_contact(&handle, &report).await;
+                anyhow::Ok(report)
+            }
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 said(handle.close_links(CloseCode::Done, "stopped").await);

@@ -267,15 +267,17 @@ fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<Stri
         "born" => words.born(&value, false),
         _ => value,
     };
+    let is_alarm = text(found, "sort") == "wrong_hands";
     let side = |side: &Value| Side {
         value: value(text(side, "value")),
-        raw: text(side, "value"),
+        // An alarm is settled by emptying it.
+        raw: if is_alarm { String::new() } else { text(side, "value") },
         case: text(side, "case"),
         writer: writer(words, side),
         at: text(side, "at"),
     };
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
-    let is_own = text(found, "document") == subject && name.parse::<Field>().is_ok();
+    let is_own = is_alarm || text(found, "document") == subject && name.parse::<Field>().is_ok();
     let field = is_own.then(|| name.clone());
     (conflict_title(words, &name, &text(found, "sort")), field, sides)
 }

@@ -34,6 +34,10 @@ struct DayPage {
     forms: Vec<(String, String)>,
     /// Labels of visits that are still open.
     visits: Vec<String>,
+    /// What became of today's tickets: the name of its word, and how many.
+    tickets: Vec<(&'static str, u64)>,
+    /// Who comes first at the next visit: the ticket, its class, and the day on which it was drawn.
+    waiting_list: Vec<(String, String, String)>,
     /// The four states of custody: the name of its word, and cases.
     custody: Vec<(&'static str, u64)>,
     seal: Option<Sealed>,
@@ -115,6 +119,11 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
     let visit = |visit: &Value| format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date")));
     let custody = ["on_laptop", "carried", "at_hub", "accepted"];
     let custody = custody.map(|name| (name, day["custody"][name].as_u64().unwrap_or(0)));
+    let tickets = &day["tickets"];
+    let states = ["drawn", "served", "waiting", "skipped", "left"];
+    let waiting = |ticket: &Value| {
+        (text(ticket, "ticket"), words.part("class", &text(ticket, "class")), words.day(&text(ticket, "day")))
+    };
     let seal = day["seal"].is_object().then(|| sealed(words, &day["seal"]));
     let page = DayPage {
         token: site.sign_in.token(),
@@ -124,6 +133,8 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
         drafts: each(&day["drafts"]).iter().map(draft).collect(),
         forms: each(&day["forms"]).iter().map(form).collect(),
         visits: each(&day["visits"]).iter().map(visit).collect(),
+        tickets: states.map(|name| (name, tickets[name].as_u64().unwrap_or(0))).into(),
+        waiting_list: each(&tickets["waiting_list"]).iter().map(waiting).collect(),
         custody: custody.into(),
         seal,
         refused,

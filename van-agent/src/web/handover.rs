@@ -125,7 +125,10 @@ fn products(
         all
     } else {
         let rows = rows::find(tx, wanted, PRODUCTS_MAX).map_err(said)?;
-        let rows = rows.into_iter().filter(|row| STATES.iter().any(|state| state.as_str() == row.status));
+        // What was handed over is found as well: it may have gone into wrong hands.
+        let states = STATES.into_iter().chain([CaseState::HandedOver]);
+        let is_wanted = |row: &rows::Row| states.clone().any(|state| state.as_str() == row.status);
+        let rows = rows.into_iter().filter(is_wanted);
         let known = rows.map(|row| read_model::case_of(tx, row.case).map_err(said));
         known.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
     };
@@ -169,7 +172,8 @@ fn holder(agent: &mut Agent, case: DocumentId) -> Result<String, Failure> {
 
 /// What is done with products.
 struct Act {
-    state: CaseState,
+    /// Where the case stands then; `None` where it stays, as an alarm is raised.
+    state: Option<CaseState>,
     /// Who takes it, where it is not the subject.
     with: Option<String>,
     reason: Option<String>,
@@ -183,13 +187,15 @@ impl Act {
         let known = COLLECTORS.iter().find(|(name, _)| *name == posted.text("collector"));
         let collector = known.map(|(_, collector)| *collector);
         let (with, reason) = (text("with"), text("reason"));
-        let act = |state| Self { state, with: None, reason: None, collector };
+        let act = |state| Self { state: Some(state), with: None, reason: None, collector };
         match posted.text("do") {
-            "load" => Ok(act(CaseState::Loaded)),
+            "load" | "load-all" => Ok(act(CaseState::Loaded)),
             "entrust" if with.is_none() => Err("wrong-with"),
             "entrust" => Ok(Self { with, ..act(CaseState::WithCollector) }),
             "back" if reason.is_none() => Err("wrong-reason"),
             "back" => Ok(Self { reason, ..act(CaseState::Ready) }),
+            "wrong-hands" if reason.is_none() => Err("wrong-reason"),
+            "wrong-hands" => Ok(Self { state: None, with: None, reason, collector: None }),
             "returned" => Ok(act(CaseState::HandedOver)),
             "hand" if collector.is_none() => Err("wrong-collector"),
             "hand" if collector != Some(Collector::Subject) && with.is_none() => Err("wrong-with"),
@@ -204,7 +210,13 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let words = words(&headers);
     let wanted = Wanted { q: posted.text("q").to_owned(), holder: posted.text("holder").to_owned() };
     let cases = posted.0.iter().filter(|(name, _)| name == "case").map(|(_, case)| case.clone());
-    let cases: Vec<String> = cases.collect();
+    let mut cases: Vec<String> = cases.collect();
+    if posted.text("do") == "load-all" {
+        cases = match manifest(&site).await {
+            Ok(cases) => cases,
+            Err(failure) => return failed(words, &failure),
+        };
+    }
     let done = match Act::of(&posted) {
         Ok(_) if cases.is_empty() => Err(words.get("wrong-product")),
         Ok(act) => all(&site, words, &cases, &act).await,
@@ -220,6 +232,15 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     }
 }
 
+/// Every product that the hub marked ready for this unit and that is not aboard yet.
+async fn manifest(site: &Site) -> Result<Vec<String>, Failure> {
+    let ready = site.agent.run(|agent, _| {
+        let rows = read_model::cases_at(agent.read()?, CaseState::Ready, PRODUCTS_MAX).map_err(said)?;
+        Ok(rows.into_iter().map(|row| row.document.to_string()).collect())
+    });
+    ready.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+}
+
 /// Does one thing with every case, one after the other; what stopped it, in words.
 async fn all(site: &Site, words: &'static Words, cases: &[String], act: &Act) -> Result<(), String> {
     // All of them first: what is refused in the middle would leave the others given away.
@@ -229,10 +250,13 @@ async fn all(site: &Site, words: &'static Words, cases: &[String], act: &Act) ->
     for case in cases {
         let officer = site.agent.run(|agent, _| agent.officer()).await;
         let officer = officer.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
-        let setting = format!("status={}", act.state).parse().map_err(|_| words.get("wrong-other"))?;
+        let (setting, reason) = match act.state {
+            Some(state) => (format!("status={state}"), act.reason.clone()),
+            None => (format!("alarm={}", act.reason.as_deref().unwrap_or_default()), None),
+        };
         let amendment = Amendment {
-            settings: vec![setting],
-            reason: act.reason.clone(),
+            settings: vec![setting.parse().map_err(|_| words.get("wrong-other"))?],
+            reason,
             with: act.with.clone(),
             officer: Some(officer).filter(|officer| !officer.is_empty()),
             ..Amendment::default()
@@ -248,7 +272,8 @@ async fn may_give(site: &Site, words: &Words, case: &str, act: &Act) -> Result<(
     let (shown, service) = shown(site, case).await.map_err(|failure| failure.message)?;
     let terms = service.map_or_else(Vec::new, |service| service.collectors);
     let state = shown["status"].as_str().unwrap_or_default();
-    if !STATES.iter().any(|known| known.as_str() == state) {
+    let fits: &[CaseState] = if act.state.is_some() { &STATES } else { &[CaseState::HandedOver] };
+    if !fits.iter().any(|known| known.as_str() == state) {
         let slip = shown["slip"].as_str().unwrap_or_default();
         return Err(format!("{} {slip}, {}.", words.get("wrong-product-state"), words.part("state", state)));
     }
@@ -269,7 +294,7 @@ mod tests {
     fn nothing_goes_into_other_hands_without_a_name() {
         let act = |fields: &[(&str, &str)]| {
             let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-            Act::of(&Posted(fields.collect())).map(|act| act.state)
+            Act::of(&Posted(fields.collect())).map(|act| act.state.expect("not an alarm"))
         };
         assert_eq!(act(&[("do", "hand"), ("collector", "subject")]), Ok(CaseState::HandedOver));
         assert_eq!(act(&[("do", "hand"), ("collector", "family")]), Err("wrong-with"));

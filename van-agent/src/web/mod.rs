@@ -19,6 +19,7 @@ mod record;
 mod settings;
 mod sheet;
 mod sitting;
+mod today;
 
 use axum::{
     Router,
@@ -79,7 +80,7 @@ pub async fn serve(
 ) {
     let site = Site { agent, sign_in: sign_in.clone(), newest };
     let signed_in = Router::new()
-        .route("/", get(pages::today))
+        .route("/", get(today::today))
         .route("/record", get(record::begin).post(record::act))
         .route("/record/keep", post(record::keep))
         .route("/record/aloud/{form}", get(aloud::aloud))

@@ -13,7 +13,7 @@ use serde_json::Value;
 use shared::registry::row::Service;
 
 pub(super) use super::header::show;
-use super::{ENGLISH, Exchange, INDONESIAN, Site, header::language_of_laptop};
+use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop};
 use crate::{
     agent::Agent,
     host::{
@@ -25,10 +25,6 @@ use crate::{
 };
 
 const LANGUAGE_COOKIE: &str = "keliling-language";
-/// Cases on the first page.
-const RECENT_MAX: u64 = 20;
-/// Open visits on the first page.
-const VISITS_MAX: usize = 10;
 /// Cases and refusals on the page of what needs a person, each.
 const NEEDED_MAX: u64 = 200;
 
@@ -59,32 +55,6 @@ impl Row {
     pub(super) fn is_waiting(&self) -> bool {
         self.status == "state-waiting_for_network"
     }
-}
-
-#[derive(Template)]
-#[template(path = "today.html")]
-struct Today {
-    words: &'static Words,
-    token: String,
-    /// Who works at this laptop.
-    officer: String,
-    /// Open visits of this unit: the id, and what people call it.
-    visits: Vec<(String, String)>,
-    custody: Custody,
-    /// Whether the newest exchange ended well, and how it went, in words.
-    exchange: Option<(bool, String)>,
-    recent: Vec<Row>,
-}
-
-struct Custody {
-    on_laptop: u64,
-    carried: u64,
-    at_hub: u64,
-    accepted: u64,
-    needs_you: u64,
-    oldest_unsent: Option<String>,
-    /// What a wipe would lose; empty where it would lose nothing.
-    open: Vec<String>,
 }
 
 #[derive(Template)]
@@ -125,69 +95,6 @@ pub(super) struct Failed {
     pub(super) sentence: String,
     /// The program's own words, in English.
     pub(super) detail: Option<String>,
-}
-
-pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Response {
-    let words = words(&headers);
-    let (custody, visits, recent, officer) = match today_of(&site, words).await {
-        Ok(found) => found,
-        Err(failure) => return failed(words, &failure),
-    };
-    let count = |name: &str| custody[name].as_u64().unwrap_or(0);
-    let custody = Custody {
-        on_laptop: count("on_laptop"),
-        carried: count("carried"),
-        at_hub: count("at_hub"),
-        accepted: count("accepted"),
-        needs_you: count("needs_you"),
-        oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        open: open(words, [count("unsent"), count("drafts"), count("forms"), count("attachments")]),
-    };
-    let exchange = site.newest.borrow().as_ref().map(|exchange| told(words, exchange));
-    show(Today { token: site.sign_in.token(), words, officer, visits, custody, exchange, recent })
-}
-
-/// What the first page tells: custody, open visits, the newest cases, and who works here.
-async fn today_of(
-    site: &Site,
-    words: &'static Words,
-) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
-    let (custody, _) = ask(site, words, Request::Custody).await?;
-    let (_, visits) = ask(site, words, Request::VisitList).await?;
-    let unit = site.agent.run(|agent, _| agent.unit()).await;
-    let unit = unit.map_err(|stopped| Failure::new(stopped.to_string()))?;
-    let open = visits.iter().filter(|visit| visit["closed"].is_null() && visit["unit"] == unit.as_str());
-    let named = |visit: &Value| {
-        (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
-    };
-    let visits = open.map(named).take(VISITS_MAX).collect();
-    let recent = list(site, words, Some(RECENT_MAX)).await?;
-    let officer = site.agent.run(|agent, _| agent.officer()).await;
-    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
-    Ok((custody, visits, recent, officer))
-}
-
-/// What a wipe would lose, by the numbers of custody alone.
-fn open(words: &Words, [unsent, drafts, forms, attachments]: [u64; 4]) -> Vec<String> {
-    let counts = [
-        ("open-unsent", unsent),
-        ("open-drafts", drafts),
-        ("open-forms", forms),
-        ("open-attachments", attachments),
-    ];
-    let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    some.map(|(name, count)| words.count(name, count)).collect()
-}
-
-/// How an exchange went: that it ended, never where anything is, which only custody knows.
-fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
-    let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
-    let why = match (exchange.report.ok, exchange.report.why) {
-        (true, _) => return (true, format!("{} {time}", words.get("sync-ok"))),
-        (false, Some(why)) => why.as_str(),
-        (false, None) => "cut",
-    };
-    (false, format!("{} {time}: {}", words.get("sync-failed"), words.get(&format!("sync-{why}"))))
 }
 
 #[derive(Deserialize)]
@@ -291,11 +198,6 @@ pub(super) fn words(headers: &HeaderMap) -> &'static Words {
         Language::Indonesian => &INDONESIAN_WORDS,
         Language::English => &ENGLISH_WORDS,
     }
-}
-
-async fn list(site: &Site, words: &'static Words, limit: Option<u64>) -> Result<Vec<Row>, Failure> {
-    let (_, rows) = ask(site, words, Request::CaseList { limit }).await?;
-    Ok(rows.iter().map(Row::of).collect())
 }
 
 /// Asks the owner's thread: the answer, and the list before it, with the names of services and villages.

@@ -20,8 +20,10 @@ const CLASSES: [&str; 3] = ["general", "priority", "collect"];
 struct Queue {
     words: &'static Words,
     token: String,
-    /// Called now.
-    called: Vec<String>,
+    /// Called now: as it is named, and as on paper.
+    called: Vec<(String, String)>,
+    /// Who was not served on an earlier day, and comes first.
+    waiting_list: Vec<String>,
     classes: Vec<Line>,
     /// Drawn last.
     drawn: Option<String>,
@@ -44,9 +46,12 @@ async fn page(site: &Site, words: &'static Words, drawn: Option<String>) -> Resp
         Ok((_, tickets)) => tickets,
         Err(failure) => return failed(words, &failure),
     };
+    let waiting_list = match ask(site, words, Request::Queue { act: QueueAct::WaitingList }).await {
+        Ok((_, list)) => list.iter().map(|one| text(one, "ticket")).collect(),
+        Err(failure) => return failed(words, &failure),
+    };
     let of = |class: &str, state: &str| -> Vec<String> {
-        let wanted =
-            |ticket: &&Value| (class.is_empty() || ticket["class"] == class) && ticket["state"] == state;
+        let wanted = |ticket: &&Value| ticket["class"] == class && ticket["state"] == state;
         tickets.iter().filter(wanted).map(|ticket| text(ticket, "ticket")).collect()
     };
     let line = |class| Line {
@@ -57,7 +62,12 @@ async fn page(site: &Site, words: &'static Words, drawn: Option<String>) -> Resp
     };
     let page = Queue {
         token: site.sign_in.token(),
-        called: of("", "called"),
+        called: tickets
+            .iter()
+            .filter(|ticket| ticket["state"] == "called")
+            .map(|one| (format!("{}/{}", text(one, "day"), text(one, "ticket")), text(one, "ticket")))
+            .collect(),
+        waiting_list,
         classes: CLASSES.map(line).into(),
         words,
         drawn,

@@ -239,6 +239,28 @@ pub fn cases_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Cases that stand at `state`, the oldest sitting first, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn oldest_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![state.as_str(), limit], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many cases stand at `state`.
+///
+/// # Errors
+/// The store fails.
+pub fn count_at(tx: Tx<'_>, state: State) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM case_row WHERE state = ?1")?
+        .query_row([state.as_str()], |row| row.get(0))?)
+}
+
 /// The slip number and the unit of a case that a life of a device made, if one is here.
 ///
 /// # Errors

@@ -1,0 +1,59 @@
+//! `today`.
+
+use serde_json::Value;
+
+use super::{Desk, field};
+use crate::request::Request;
+
+pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
+    let today = desk.ask(Request::Today)?;
+    desk.printer.value(&today)?;
+    let (queue, products) = (&today["queue"], &today["products"]);
+    desk.printer.text(format_args!(
+        "{}: {} wait of {} tickets, {} on the waiting list; products: {} to load, {} aboard, {} with collectors",
+        field(&today, "date"),
+        queue["waiting"],
+        queue["drawn"],
+        queue["waiting_list"].as_array().map_or(0, Vec::len),
+        products["ready"],
+        products["loaded"],
+        products["with_collector"],
+    ))?;
+    let list = |name: &str| today[name].as_array().cloned().unwrap_or_default();
+    for found in list("attention") {
+        desk.printer.text(format_args!("Attention: {}", attention(&found)))?;
+    }
+    for case in list("limits") {
+        desk.printer.text(format_args!(
+            "{} %  {}  {}  {}: {} {} left",
+            case["percent"],
+            field(&case, "slip"),
+            field(&case, "name"),
+            field(&case, "service"),
+            case["left"],
+            match field(&case, "unit") {
+                "hour" => "hours",
+                "day" => "days",
+                _ => "working days",
+            }
+        ))?;
+    }
+    if let Some(hour) = today["coverage"]["hour"].as_u64() {
+        desk.printer.text(format_args!(
+            "The hub is mostly reached from {hour}.00 on: {} of the last {} times",
+            today["coverage"]["contacts"], today["coverage"]["of"]
+        ))?;
+    }
+    Ok(())
+}
+
+fn attention(found: &Value) -> String {
+    match field(found, "code") {
+        "unsent" => {
+            format!("{} changes are on this laptop only, since {}", found["unsent"], field(found, "since"))
+        }
+        "disk" => format!("the disk has {} bytes left; make room, nothing is lost yet", found["free"]),
+        "clock" => format!("the hub's clock is {} minutes ahead of this laptop's", found["minutes"]),
+        other => other.to_owned(),
+    }
+}

@@ -1,0 +1,159 @@
+//! What an officer must know at a glance: visits, the queue, products, custody, what needs attention, and when there
+//! is likely to be a network.
+
+mod limit;
+
+use serde_json::{Value, json};
+use shared::{
+    document::{Life, State, View},
+    store::{self, StoreError, changes, read_model},
+    time::{Now, Timestamp},
+};
+
+use crate::{
+    agent::{Agent, said},
+    host::{output::Failure, owner::Handle},
+    link::Report,
+};
+
+/// Bytes free under which a disk needs attention.
+const DISK_BYTES_MIN: u64 = 1 << 30;
+/// How far this laptop's clock may be from the hub's, in milliseconds.
+const CLOCK_MILLISECONDS_MAX: i64 = 5 * 60 * 1_000;
+/// How old what nobody else has may be, in seconds.
+const UNSENT_SECONDS_MAX: i64 = 24 * 3_600;
+/// Hundredths of a legal time from which it is told, and from which it is urgent.
+const GATES_PERCENT: [u32; 2] = [50, 80];
+/// Cases whose legal time is looked at, the longest waiting first.
+const LIMITED_MAX: usize = 100;
+/// Contacts with the hub that are remembered.
+const CONTACTS_MAX: usize = 60;
+/// Contacts from which an hour of the day is called likely.
+const LIKELY_MIN: usize = 3;
+/// The facts that hold when the hub was reached, and how far its clock was ahead then, in milliseconds.
+const CONTACTS: &str = "contacts";
+const CLOCK: &str = "hub_clock_ahead";
+
+/// Notes that the hub was reached, where an exchange ended well. It is done whether that can be kept or not.
+pub(crate) async fn note_contact(handle: &Handle<Agent>, report: &Report) {
+    if report.ok
+        && let Ok(Err(failure)) = handle.run(|agent, now| agent.note_contact(now)).await
+    {
+        tracing::info!(error = failure.message, "note the contact");
+    }
+}
+
+impl Agent {
+    /// Notes that the hub was reached just now, and how far its clock was ahead.
+    fn note_contact(&mut self, now: Now) -> Result<(), Failure> {
+        let ahead = self.replica().hub_clock_ahead();
+        let mut times = self.contacts()?;
+        times.push(now.wall);
+        let bytes: Vec<u8> =
+            times.iter().rev().take(CONTACTS_MAX).rev().flat_map(|at| at.0.to_le_bytes()).collect();
+        let keep = |tx: store::Tx<'_>, _: &_| {
+            if let Some(ahead) = ahead {
+                store::set_fact(tx, CLOCK, &ahead.to_le_bytes())?;
+            }
+            store::set_fact(tx, CONTACTS, &bytes)
+        };
+        self.replica_mut().keep::<_, StoreError>(keep).map_err(said)
+    }
+
+    /// Everything of the first page that other requests do not tell. `disk_free` is what the disk of this home has
+    /// left, in bytes, where the system tells.
+    pub(crate) fn today(&mut self, now: Now, disk_free: Option<u64>) -> Result<Value, Failure> {
+        let products = [State::Ready, State::Loaded, State::WithCollector].map(|state| {
+            let count = read_model::count_at(self.read()?, state).map_err(said)?;
+            Ok((state.to_string(), json!(count)))
+        });
+        let products: serde_json::Map<_, _> = products.into_iter().collect::<Result<_, Failure>>()?;
+        Ok(json!({
+            "date": now.wall.day(self.offset_minutes()).to_string(),
+            "queue": self.tickets(now)?,
+            "products": products,
+            "attention": self.attention(now, disk_free)?,
+            "limits": self.limits(now)?,
+            "coverage": self.likely_hour()?,
+        }))
+    }
+
+    /// What is odd about this laptop: a code each, with its figures.
+    fn attention(&mut self, now: Now, disk_free: Option<u64>) -> Result<Vec<Value>, Failure> {
+        let mut found = Vec::new();
+        let custody = self.custody()?;
+        let oldest = custody["oldest_unsent"].as_str().and_then(|text| Timestamp::parse(text).ok());
+        if oldest.is_some_and(|(at, _)| now.wall.0 - at.0 > UNSENT_SECONDS_MAX * 1_000) {
+            found.push(
+                json!({"code": "unsent", "since": custody["oldest_unsent"], "unsent": custody["unsent"]}),
+            );
+        }
+        if let Some(free) = disk_free.filter(|free| *free < DISK_BYTES_MIN) {
+            found.push(json!({"code": "disk", "free": free}));
+        }
+        if let Some(ahead) = self.clock_ahead()?.filter(|ahead| ahead.abs() > CLOCK_MILLISECONDS_MAX) {
+            found.push(json!({"code": "clock", "minutes": ahead / 60_000}));
+        }
+        Ok(found)
+    }
+
+    /// Cases of which a gate of the legal time is passed, the most urgent first.
+    fn limits(&mut self, now: Now) -> Result<Vec<Value>, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let mut rows = Vec::new();
+        for state in [State::Complete, State::Forwarded, State::InProcess] {
+            rows.extend(read_model::oldest_at(self.read()?, state, LIMITED_MAX).map_err(said)?);
+        }
+        let mut running = Vec::new();
+        for row in rows {
+            let Some(service) = self.replica().registries().service(&row.service).cloned() else { continue };
+            if service.sla_value.is_none() {
+                continue;
+            }
+            let history = changes::history(self.read()?, row.document).map_err(said)?;
+            let life = Life::read(&View::of(&history));
+            let complete = life.events.iter().rev().find(|event| event.state == State::Complete);
+            let Some(since) = complete.and_then(|event| event.at) else { continue };
+            let registries = self.replica().registries();
+            let found = limit::running(registries, &service, since.at, now.wall, offset_minutes);
+            running.extend(found.filter(|found| found.percent >= GATES_PERCENT[0]).map(|found| (found, row)));
+        }
+        running.sort_by_key(|(found, _)| std::cmp::Reverse(found.percent));
+        let shown = running.into_iter().map(|(found, row)| {
+            json!({
+                "case": row.document, "slip": row.slip, "name": row.name, "service": row.service,
+                "percent": found.percent, "left": found.left, "unit": found.unit,
+                "urgent": found.percent >= GATES_PERCENT[1],
+            })
+        });
+        Ok(shown.collect())
+    }
+
+    /// The local hour in which the hub was reached most often, if there is one that says something.
+    fn likely_hour(&mut self) -> Result<Option<Value>, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let times = self.contacts()?;
+        let mut hours = [0_usize; 24];
+        for at in &times {
+            let local = at.to_rfc3339(offset_minutes);
+            let hour = local.get(11..13).and_then(|hour| hour.parse::<usize>().ok());
+            if let Some(count) = hour.and_then(|hour| hours.get_mut(hour)) {
+                *count += 1;
+            }
+        }
+        let best = (0..24).max_by_key(|hour| (hours[*hour], *hour)).unwrap_or(0);
+        Ok((hours[best] >= LIKELY_MIN)
+            .then(|| json!({"hour": best, "contacts": hours[best], "of": times.len()})))
+    }
+
+    fn contacts(&mut self) -> Result<Vec<Timestamp>, Failure> {
+        let bytes = store::fact(self.read()?, CONTACTS).map_err(said)?.unwrap_or_default();
+        let (times, _) = bytes.as_chunks::<8>();
+        Ok(times.iter().map(|time| Timestamp(i64::from_le_bytes(*time))).collect())
+    }
+
+    fn clock_ahead(&mut self) -> Result<Option<i64>, Failure> {
+        let bytes = store::fact(self.read()?, CLOCK).map_err(said)?;
+        Ok(bytes.and_then(|bytes| Some(i64::from_le_bytes(bytes.try_into().ok()?))))
+    }
+}

@@ -1,0 +1,199 @@
+//! The first page: what an officer must know at a glance, and who works where today.
+
+use askama::Template;
+use axum::{extract::State, http::HeaderMap, response::Response};
+use serde_json::Value;
+use shared::desk::files;
+
+use super::{
+    Exchange, Site,
+    pages::{Row, ask, failed, name_codes, show, text, words},
+};
+use crate::{
+    host::{output::Failure, web::Words},
+    request::Request,
+};
+
+/// Cases on the first page.
+const RECENT_MAX: u64 = 20;
+/// Open visits on the first page.
+const VISITS_MAX: usize = 10;
+
+#[derive(Template)]
+#[template(path = "today.html")]
+struct Today {
+    words: &'static Words,
+    token: String,
+    /// Who works at this laptop.
+    officer: String,
+    /// Open visits of this unit: the id, and what people call it.
+    visits: Vec<(String, String)>,
+    custody: Custody,
+    /// Whether the newest exchange ended well, and how it went, in words.
+    exchange: Option<(bool, String)>,
+    recent: Vec<Row>,
+    /// Who waits in the queue: the name of the word, and how many.
+    queue: Vec<(&'static str, u64)>,
+    /// Products: the name of the word, and how many.
+    products: Vec<(&'static str, u64)>,
+    /// What is odd about this laptop, in words.
+    attention: Vec<String>,
+    /// Cases of which the legal time runs out.
+    limits: Vec<Limit>,
+    /// When the hub is likely to be reached, in words.
+    coverage: Option<String>,
+}
+
+/// A case of which the legal time runs out.
+struct Limit {
+    case: String,
+    slip: String,
+    name: String,
+    service: String,
+    urgent: bool,
+    /// Hundredths of the time that are used up.
+    percent: u64,
+    /// What is left, in words.
+    left: String,
+}
+
+struct Custody {
+    on_laptop: u64,
+    carried: u64,
+    at_hub: u64,
+    accepted: u64,
+    needs_you: u64,
+    oldest_unsent: Option<String>,
+    /// What a wipe would lose; empty where it would lose nothing.
+    open: Vec<String>,
+}
+
+pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let words = words(&headers);
+    match page(&site, words).await {
+        Ok(page) => show(page),
+        Err(failure) => failed(words, &failure),
+    }
+}
+
+async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
+    let (custody, visits, recent, officer) = today_of(site, words).await?;
+    let (glance, _) = ask(site, words, Request::Today).await?;
+    let count = |name: &str| custody[name].as_u64().unwrap_or(0);
+    let custody = Custody {
+        on_laptop: count("on_laptop"),
+        carried: count("carried"),
+        at_hub: count("at_hub"),
+        accepted: count("accepted"),
+        needs_you: count("needs_you"),
+        oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
+        open: open(words, [count("unsent"), count("drafts"), count("forms"), count("attachments")]),
+    };
+    let counts = |of: &Value, names: &[&'static str]| -> Vec<_> {
+        names.iter().map(|name| (*name, of[name].as_u64().unwrap_or(0))).collect()
+    };
+    let mut queue = counts(&glance["queue"], &["waiting", "skipped", "served"]);
+    queue.push(("waiting_list", glance["queue"]["waiting_list"].as_array().map_or(0, Vec::len) as u64));
+    let each = |name: &str| glance[name].as_array().cloned().unwrap_or_default();
+    let limits = named(site, words, each("limits")).await?;
+    Ok(Today {
+        token: site.sign_in.token(),
+        words,
+        officer,
+        visits,
+        custody,
+        exchange: site.newest.borrow().as_ref().map(|exchange| told(words, exchange)),
+        recent,
+        queue,
+        products: counts(&glance["products"], &["ready", "loaded", "with_collector"]),
+        attention: each("attention").iter().map(|found| attention(words, found)).collect(),
+        limits: limits.iter().map(|limit| running(words, limit)).collect(),
+        coverage: glance["coverage"]["hour"].as_u64().map(|hour| words.count("coverage", hour)),
+    })
+}
+
+/// The same with the names of services.
+async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Result<Vec<Value>, Failure> {
+    let asked = site.agent.run(move |agent, _| {
+        rows.iter_mut().for_each(|row| name_codes(agent, words, row));
+        rows
+    });
+    asked.await.map_err(|stopped| Failure::new(stopped.to_string()))
+}
+
+fn attention(words: &Words, found: &Value) -> String {
+    let number = |name: &str| found[name].as_i64().unwrap_or(0);
+    match text(found, "code").as_str() {
+        "unsent" => {
+            let count = words.count("attention-unsent", number("unsent").unsigned_abs());
+            format!("{count} {}", words.moment(&text(found, "since")))
+        }
+        "disk" => {
+            let free = files::in_bytes(number("free").unsigned_abs());
+            format!("{} {free}.", words.get("attention-disk"))
+        }
+        "clock" => words.count("attention-clock", number("minutes").unsigned_abs()),
+        code => words.part("attention", code),
+    }
+}
+
+fn running(words: &Words, limit: &Value) -> Limit {
+    let unit = format!("left-{}", text(limit, "unit"));
+    let left = match limit["left"].as_u64().unwrap_or(0) {
+        0 => words.get("left-over"),
+        left => words.count(&unit, left),
+    };
+    Limit {
+        case: text(limit, "case"),
+        slip: text(limit, "slip"),
+        name: text(limit, "name"),
+        service: text(limit, "service"),
+        urgent: limit["urgent"] == true,
+        percent: limit["percent"].as_u64().unwrap_or(0),
+        left,
+    }
+}
+
+/// What the first page tells: custody, open visits, the newest cases, and who works here.
+async fn today_of(
+    site: &Site,
+    words: &'static Words,
+) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
+    let (custody, _) = ask(site, words, Request::Custody).await?;
+    let (_, visits) = ask(site, words, Request::VisitList).await?;
+    let unit = site.agent.run(|agent, _| agent.unit()).await;
+    let unit = unit.map_err(|stopped| Failure::new(stopped.to_string()))?;
+    let open = visits.iter().filter(|visit| visit["closed"].is_null() && visit["unit"] == unit.as_str());
+    let named = |visit: &Value| {
+        (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
+    };
+    let visits = open.map(named).take(VISITS_MAX).collect();
+    let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
+    let recent = recent.iter().map(Row::of).collect();
+    let officer = site.agent.run(|agent, _| agent.officer()).await;
+    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    Ok((custody, visits, recent, officer))
+}
+
+/// What a wipe would lose, by the numbers of custody alone.
+fn open(words: &Words, [unsent, drafts, forms, attachments]: [u64; 4]) -> Vec<String> {
+    let counts = [
+        ("open-unsent", unsent),
+        ("open-drafts", drafts),
+        ("open-forms", forms),
+        ("open-attachments", attachments),
+    ];
+    let some = counts.into_iter().filter(|(_, count)| *count > 0);
+    some.map(|(name, count)| words.count(name, count)).collect()
+}
+
+/// How an exchange went: that it ended, never where anything is, which only custody knows.
+fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
+    let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
+    let why = match (exchange.report.ok, exchange.report.why) {
+        (true, _) => return (true, format!("{} {time}", words.get("sync-ok"))),
+        (false, Some(why)) => why.as_str(),
+        (false, None) => "cut",
+    };
+    (false, format!("{} {time}: {}", words.get("sync-failed"), words.get(&format!("sync-{why}"))))
+}
