@@ -57,7 +57,7 @@ pub const STEPS: [(&str, Step); 15] = [
         udp_blocked,
     ),
     ("The hub is killed and started again: every case that was reported is there", killed_hub),
-    ("The laptop may be wiped, and the pages answer", pages),
+    ("A laptop may be wiped, and the pages open, one with its day in progress", pages),
 ];
 
 /// Everything that the demo runs.
@@ -402,9 +402,33 @@ fn killed_hub(district: &mut District) -> Vec<String> {
 
 fn pages(district: &mut District) -> Vec<String> {
     district.vans[2].call(&["custody", "--safe-to-wipe"]).run().done();
+    let today = day_in_progress(district);
     let page = district.vans[0].start(&[]);
     let url = page.ready()["url"].as_str().expect("a URL").to_owned();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
     district.page = Some(page);
-    vec![format!("laptop {}", district.van_page()), format!("hub    {}", district.hub_page())]
+    vec![today, format!("laptop {}", district.van_page()), format!("hub    {}", district.hub_page())]
+}
+
+/// Laptop V01 in the middle of its day, away from the hub: what its page shows.
+fn day_in_progress(district: &District) -> String {
+    let van = &district.vans[0];
+    let village = "53.02.01.1001";
+    van.call(&["settings", "set", "officers", "Yefta Nabuasa\nMaria Taek"]).run().done();
+    van.call(&["visit", "open", "Pasar Niki-Niki", "--village", village, "--agency", "DUK"]).run().done();
+    for (name, sex, service) in [("Dorkas Fallo", "P", "DUK-KK"), ("Nahak", "L", "DUK-KIA")] {
+        let person = ["--name", name, "--sex", sex, "--born", "1988-03-01", "--village", village];
+        let case = ["--service", service, "--status", "received", "--officer", "Yefta Nabuasa", "--consent", "true"];
+        let line: Vec<&str> = ["record"].into_iter().chain(person).chain(case).collect();
+        van.call(&line).run().done();
+    }
+    for class in ["general", "general", "priority", "collect"] {
+        van.call(&["queue", "take", class]).run().done();
+    }
+    let called = van.run(&["queue", "call"]).json().clone();
+    assert_eq!(called["class"], "priority", "{called}");
+    let today = van.run(&["today"]).json().clone();
+    assert_eq!([&today["queue"]["drawn"], &today["queue"]["waiting"]], [4, 3], "{today}");
+    assert_eq!(district.custody(0)[0], 2, "two cases are on this laptop only");
+    format!("V01 goes on without the hub: 2 cases on this laptop only, {} tickets wait", today["queue"]["waiting"])
 }

@@ -46,6 +46,7 @@ field-visit = Visit
 field-notes = Notes
 field-custody = Custody
 find-hint = Type a part of a name, NIK, slip number or village, then press Enter.
+needs-you-do = Correct, withdraw, or write a note to the hub
 needs-you-why = These differ or are there twice. Every version is kept until somebody decides.
 not-done = NOT DONE: waiting for the network. Do not promise a result today.
 not-there = This case is not on this laptop.

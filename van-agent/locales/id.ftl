@@ -46,6 +46,7 @@ field-visit = Kunjungan
 field-notes = Catatan
 field-custody = Keberadaan data
 find-hint = Ketik sebagian nama, NIK, nomor tanda terima, atau nama desa, lalu tekan Enter.
+needs-you-do = Perbaiki, batalkan, atau tulis catatan untuk pusat
 needs-you-why = Data berikut berbeda atau ganda. Semua isinya disimpan sampai diputuskan.
 not-done = BELUM SELESAI: menunggu jaringan. Jangan janjikan hasil hari ini.
 not-there = Permohonan ini tidak ada di laptop ini.

@@ -174,7 +174,7 @@ mod tests {
         let mut alarms = |value: &str, reason| {
             let mut edit = Edit::open(Kind::Case, &history, VAN).expect("it opens");
             set(&mut edit, Field::Alarm, value, reason).expect("allowed");
-            save(&mut history, edit);
+            save(&mut edit, &mut history);
             let found = conflicts(Kind::Case, &View::of(&history));
             found.iter().map(|conflict| (conflict.sort, conflict.sides[0].value.clone())).collect::<Vec<_>>()
         };

@@ -9,13 +9,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::Value;
-use shared::registry::row::Service;
+use serde_json::{Value, json};
+use shared::{registry::row::Service, sync::custody};
 
 pub(super) use super::header::show;
 use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop};
 use crate::{
-    agent::Agent,
+    agent::{Agent, said},
     host::{
         cases::FOUND_MAX,
         output::Failure,
@@ -37,6 +37,8 @@ pub(super) struct Row {
     /// The name of the words for where it stands.
     pub(super) status: String,
     pub(super) conflict: bool,
+    /// Where it is, by stored proof; empty where that was not asked.
+    pub(super) custody: String,
 }
 
 impl Row {
@@ -49,6 +51,7 @@ impl Row {
             service: text("service"),
             status: format!("state-{}", text("status")),
             conflict: value["conflict"] == true,
+            custody: text("custody"),
         }
     }
 
@@ -111,11 +114,28 @@ pub(super) async fn find(
     let words = words(&headers);
     let request = Request::Find { text: q.clone(), limit: FOUND_MAX };
     let (cut, found) = match ask(&site, words, request).await {
-        Ok((answer, found)) => (answer["cut"] == true, found.iter().map(Row::of).collect::<Vec<_>>()),
+        Ok((answer, found)) => (answer["cut"] == true, found),
+        Err(failure) => return failed(words, &failure),
+    };
+    let found = match rows(&site, found).await {
+        Ok(found) => found,
         Err(failure) => return failed(words, &failure),
     };
     let count = words.count(if cut { "found-cut" } else { "found" }, found.len() as u64);
     show(Find { words, text: q, count, found })
+}
+
+/// Cases as a page lists them, each with its custody.
+pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>, Failure> {
+    let read = site.agent.run(move |agent, _| {
+        let device = agent.replica().station().device();
+        for value in &mut found {
+            let Some(case) = value["case"].as_str().and_then(|case| case.parse().ok()) else { continue };
+            value["custody"] = json!(custody::of_case(agent.read()?, device, case).map_err(said)?);
+        }
+        Ok(found.iter().map(Row::of).collect())
+    });
+    read.await.map_err(|stopped| Failure::new(stopped.to_string()))?
 }
 
 pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {

@@ -7,7 +7,7 @@ use shared::desk::files;
 
 use super::{
     Exchange, Site,
-    pages::{Row, ask, failed, name_codes, show, text, words},
+    pages::{Row, ask, failed, name_codes, rows, show, text, words},
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -169,7 +169,7 @@ async fn today_of(
     };
     let visits = open.map(named).take(VISITS_MAX).collect();
     let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
-    let recent = recent.iter().map(Row::of).collect();
+    let recent = rows(site, recent).await?;
     let officer = site.agent.run(|agent, _| agent.officer()).await;
     let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
     Ok((custody, visits, recent, officer))

@@ -1,0 +1,141 @@
+// What a laptop's people set up and see at a glance: officers by turns, settings, high contrast, what needs attention;
+// a product that went into wrong hands; who is not served today comes first at the next visit.
+// Begun as journey.mjs says.
+
+import assert from "node:assert/strict";
+import { check, play } from "./journey.mjs";
+import { Officer } from "./officer.mjs";
+import { Reader } from "./reader.mjs";
+
+const ask = (programs, ...parts) => programs.ask("van-agent", "van", parts);
+
+/** A laptop of unit V01 with one case that is ready to be handed over, and the hub away. */
+async function prepare(programs) {
+  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
+  const loopback = "127.0.0.1:0";
+  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
+  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
+  ask(programs, "enroll", ticket);
+  const [{ slip }] = ask(programs, "record", "--name", "Dorkas Fallo", "--sex", "P", "--born", "1988-03-01",
+    "--mother", "Maria Fallo", "--village", "53.02.01.1001", "--service", "DUK-KK", "--status", "complete",
+    "--officer", "Yefta Nabuasa", "--consent", "true");
+  ask(programs, "sync");
+  for (const state of ["issued", "ready"]) {
+    programs.ask("hub-server", "hub", ["case", "amend", slip, "--as-agency", "DUK", "--set", `status=${state}`]);
+  }
+  ask(programs, "sync");
+  await hub.stop();
+  return { slip, listen: hub.ready.quic };
+}
+
+async function desk(programs, browser, pictures) {
+  const { slip, listen } = await prepare(programs);
+  const van = await programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
+  const site = new URL(van.ready.url).origin;
+  const reader = await Reader.open(browser, pictures);
+  const { page } = reader;
+  const officer = new Officer(reader);
+  await reader.go(van.ready.url);
+
+  await check("officers of this laptop take over by one key and a number", async () => {
+    await reader.go(`${site}/settings`);
+    await page.locator("#officers").fill("Yefta Nabuasa\nMaria Taek");
+    await page.locator("#paper").selectOption("58");
+    await officer.next("Alt+s");
+    await reader.audit("settings-id", "id");
+    const settings = Object.fromEntries(ask(programs, "settings", "list").map(({ setting, value }) => [setting, value]));
+    assert.equal(settings.paper, "58");
+    await officer.go("Alt+g", "**/officer");
+    await reader.audit("officers-id", "id");
+    await officer.go("Alt+2", "**/");
+    assert.equal(await page.locator("header .officer").innerText(), "Maria Taek");
+    await officer.go("Alt+l", "**/record");
+    assert.equal(await page.locator("header .officer").innerText(), "Maria Taek", "on every page");
+    assert.equal(await page.locator("#officer").inputValue(), "Maria Taek");
+  });
+  await check("what cannot be set is refused in words, and stays as it was", async () => {
+    await reader.go(`${site}/settings`);
+    await officer.fill("scanner_folder", "no/such/folder");
+    await officer.next("Alt+s");
+    assert.match(await page.locator("[role=alert]").innerText(), /tidak ada yang hilang|Tidak ada yang hilang/i);
+    reader.complaints.length = 0;
+    assert.equal(ask(programs, "settings", "list").find(({ setting }) => setting === "scanner_folder").value, "");
+    ask(programs, "settings", "set", "paper", "a5");
+    programs.ask("van-agent", "van", ["settings", "set", "paper", "59"], { exit: 2 });
+  });
+  await check("high contrast and the language hold for the laptop", async () => {
+    await reader.go(`${site}/settings`);
+    await page.locator("#theme").selectOption("contrast");
+    await page.locator("#language").selectOption("en");
+    await officer.next("Alt+s");
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(ground, "rgb(0, 0, 0)");
+    await reader.audit("settings-contrast-en", "en");
+    await reader.go(`${site}/`);
+    await reader.audit("today-contrast-en", "en");
+    await reader.go(`${site}/settings`);
+    await page.locator("#theme").selectOption("normal");
+    await page.locator("#language").selectOption("id");
+    await officer.next("Alt+s");
+    await officer.next("Alt+d");
+    assert.match(await page.locator("[role=status]").innerText(), /Basis data utuh/);
+  });
+  await check("everything that is ready is loaded at once, and today counts it", async () => {
+    await reader.go(`${site}/`);
+    assert.equal((await reader.terms())["Siap dimuat"], "1");
+    await officer.go("Alt+a", "**/handover");
+    await officer.next("Alt+m");
+    assert.equal(ask(programs, "case", "show", slip)[0].status, "loaded");
+    const [today] = ask(programs, "today");
+    assert.deepEqual([today.products.ready, today.products.loaded], [0, 1]);
+  });
+  await check("a product in wrong hands is an alarm until it is settled with a reason", async () => {
+    await reader.go(`${site}/handover?q=${encodeURIComponent(slip)}`);
+    await page.locator("input[value=subject]").press("Space");
+    await officer.next("Alt+s");
+    await reader.go(`${site}/handover?q=${encodeURIComponent(slip)}`);
+    await reader.audit("handover-wrong-id", "id");
+    await page.getByRole("button", { name: "Catat salah serah" }).press("Enter");
+    await page.waitForLoadState();
+    assert.equal(ask(programs, "case", "show", slip)[0].alarm ?? null, null, "not without a word of what happened");
+    reader.complaints.length = 0;
+    await officer.fill("reason", "diambil orang senama dari dusun lain");
+    await page.getByRole("button", { name: "Catat salah serah" }).press("Enter");
+    await page.waitForURL("**/handover");
+    const needs = ask(programs, "custody")[0].needs_you;
+    assert.equal(needs, 1);
+    await officer.go("Alt+u", "**/needs-you");
+    await page.locator("main li a").first().press("Enter");
+    await page.waitForURL("**/case/*");
+    assert.match(await page.locator("main").innerText(), /Salah serah[^]*orang senama/);
+    await reader.audit("case-alarm-id", "id");
+    await officer.fill("reason-alarm", "sudah kembali ke pemiliknya");
+    await page.getByRole("button", { name: "Sudah diselesaikan" }).press("Enter");
+    await page.waitForURL("**/saved/*");
+    assert.equal(ask(programs, "custody")[0].needs_you, 0);
+  });
+  await check("who is not served when the day is closed comes first at the next visit", async () => {
+    for (const kind of ["general", "general", "priority"]) ask(programs, "queue", "take", kind);
+    ask(programs, "queue", "call");
+    ask(programs, "queue", "serve", "B-A001");
+    await reader.go(`${site}/day`);
+    assert.equal((await reader.terms())["Nomor diambil"], "3");
+    await officer.next("Alt+t");
+    const list = ask(programs, "queue", "waiting-list").filter(({ ticket }) => ticket);
+    assert.deepEqual(list.map(({ ticket, state }) => `${ticket} ${state}`), ["A-A001 postponed", "A-A002 postponed"]);
+    assert.match(await page.locator("main").innerText(), /Daftar tunggu[^]*A-A001[^]*A-A002/);
+    await reader.audit("day-waiting-list-id", "id");
+    await reader.go(`${site}/`);
+    assert.equal((await reader.terms())["Daftar tunggu"], "2");
+  });
+  await check("the alarm and its settlement reach the hub", async () => {
+    const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
+    ask(programs, "sync");
+    const [shown] = programs.ask("hub-server", "hub", ["case", "show", slip]);
+    assert.equal(shown.reasons.alarm, "sudah kembali ke pemiliknya");
+    await hub.stop();
+  });
+  await reader.context.close();
+}
+
+await play(desk);
