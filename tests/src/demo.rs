@@ -418,7 +418,8 @@ fn day_in_progress(district: &District) -> String {
     van.call(&["visit", "open", "Pasar Niki-Niki", "--village", village, "--agency", "DUK"]).run().done();
     for (name, sex, service) in [("Dorkas Fallo", "P", "DUK-KK"), ("Nahak", "L", "DUK-KIA")] {
         let person = ["--name", name, "--sex", sex, "--born", "1988-03-01", "--village", village];
-        let case = ["--service", service, "--status", "received", "--officer", "Yefta Nabuasa", "--consent", "true"];
+        let case =
+            ["--service", service, "--status", "received", "--officer", "Yefta Nabuasa", "--consent", "true"];
         let line: Vec<&str> = ["record"].into_iter().chain(person).chain(case).collect();
         van.call(&line).run().done();
     }
@@ -430,5 +431,8 @@ fn day_in_progress(district: &District) -> String {
     let today = van.run(&["today"]).json().clone();
     assert_eq!([&today["queue"]["drawn"], &today["queue"]["waiting"]], [4, 3], "{today}");
     assert_eq!(district.custody(0)[0], 2, "two cases are on this laptop only");
-    format!("V01 goes on without the hub: 2 cases on this laptop only, {} tickets wait", today["queue"]["waiting"])
+    format!(
+        "V01 goes on without the hub: 2 cases on this laptop only, {} tickets wait",
+        today["queue"]["waiting"]
+    )
 }

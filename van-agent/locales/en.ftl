@@ -298,7 +298,7 @@ whose-case = This case belongs to: name or NIK
 nobody = Nobody of that name or NIK is on this laptop.
 of-this-person = It is this person's
 keep-value = Keep this value
-replaces = REPLACES an earlier slip
+replaces = REPLACES slip { $count }
 handover = Hand-over
 handover-find = Scan or type a slip number, NIK or name
 load = Load on the unit
@@ -428,3 +428,77 @@ products-ready = Ready to load
 products-loaded = Aboard, to hand over
 products-with_collector = With collectors
 coverage = The hub is mostly reached around {$count}:00.
+
+# Slips on paper
+registered = REGISTERED with the agency
+copy = COPY
+free = free of charge
+stamp = QR of the slip
+came-out = Did the paper come out?
+came-out-yes = Yes, the citizen has it
+came-out-no = Not yet
+on-paper = It came out before: this one is a copy.
+slip-family = One paper for { $count } numbers
+slip-each = One paper for each number
+unprinted = Not printed
+unprinted-count = { $count ->
+    [0] Every slip is on paper.
+    [one] { $count } slip is not printed
+   *[other] { $count } slips are not printed
+}
+print-these = Print these
+replacement = REPLACEMENT
+in-hand = The citizen has it
+verify = Verify a slip
+verify-none = This is no slip that can be read. Scan it again, or look its number up.
+verify-go = Verify
+scan = Scan or paste the QR of a slip
+name-on-paper = Name on the paper (may be empty)
+photo = Or a photo of its QR
+photo-go = Verify the photo
+verdict-valid = TRUE: a laptop of this fleet signed it.
+verdict-invalid = FALSE: the laptop that it names did not sign it. Look the number up and report it.
+verdict-unknown_signer = NOT KNOWN: the key of its laptop is not here yet. Sync, then verify again.
+slip-replaced = REPLACED: this case was corrected; the newer slip counts.
+slip-other-name = The paper names somebody else than the case.
+slip-says = It says
+slip-signer = Signed by laptop
+slip-now = Where it stands now
+slip-elsewhere = The case is not on this laptop, so whether it was replaced is not known.
+slip-revision = slip { $count }
+name-agrees = That is the name that was signed.
+name-differs = Another name was signed.
+standing-barred = That laptop may connect no more: compare with the case. Since
+standing-suspended = That laptop is suspended. Since
+standing-revoked = That laptop was revoked. Since
+standing-lost = That laptop is lost: compare with the case. Since
+
+# Emergency sheets
+sheet = Emergency sheet
+sheets = Emergency sheets
+sheets-what = Slip numbers on paper, to be filled in by hand while the laptop cannot be used. Enter them afterwards; those that are not used are skipped.
+sheets-count = How many sheets
+sheets-print = Prepare and print
+sheets-printed = Prepared
+sheets-back = All sheets
+sheets-open = { $count ->
+    [0] No sheet waits.
+    [one] { $count } sheet is not entered
+   *[other] { $count } sheets are not entered
+}
+sheet-open = not entered
+sheet-entered = entered
+sheet-expired = expired: the data of this laptop began anew
+sheet-enter = Enter
+sheet-when = Date and time on the paper
+sheet-services = Services
+sheet-brought = Papers brought
+sheet-sign = Signature or thumb
+sheet-tear = tear off, for the citizen
+sheet-not-recorded = TAKEN on paper, not RECORDED yet
+wrong-started = Write the date and the time that stand on the paper.
+wrong-sheet = The number of this sheet cannot be used.
+battery = Battery { $count } %
+battery-low = Print emergency sheets now.
+field-channel = Way in
+channel-paper = from paper

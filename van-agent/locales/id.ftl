@@ -268,7 +268,7 @@ whose-case = Permohonan ini milik: nama atau NIK
 nobody = Tidak ada orang dengan nama atau NIK itu di laptop ini.
 of-this-person = Milik orang ini
 keep-value = Pakai nilai ini
-replaces = PENGGANTI tanda terima sebelumnya
+replaces = PENGGANTI tanda terima ke-{ $count }
 handover = Ambil dokumen
 handover-find = Pindai atau ketik nomor tanda terima, NIK, atau nama
 load = Muat ke unit
@@ -386,3 +386,75 @@ products-ready = Siap dimuat
 products-loaded = Dimuat, untuk diserahkan
 products-with_collector = Dititipkan untuk diambil
 coverage = Pusat biasanya terjangkau sekitar pukul {$count}.00.
+
+# Tanda terima di kertas
+registered = TERDAFTAR di instansi
+copy = SALINAN
+free = gratis, tidak dipungut biaya
+stamp = QR tanda terima
+came-out = Kertas keluar?
+came-out-yes = Ya, sudah di tangan warga
+came-out-no = Belum
+on-paper = Sudah pernah keluar: yang ini salinan.
+slip-family = Satu kertas untuk { $count } nomor
+slip-each = Satu kertas tiap nomor
+unprinted = Belum tercetak
+unprinted-count = { $count ->
+    [0] Semua tanda terima sudah di kertas.
+   *[other] { $count } tanda terima belum tercetak
+}
+print-these = Cetak ini
+replacement = PENGGANTI
+in-hand = Sudah di tangan warga
+verify = Periksa tanda terima
+verify-none = Bukan tanda terima yang dapat dibaca. Pindai lagi, atau cari nomornya.
+verify-go = Periksa
+scan = Pindai atau tempel QR tanda terima
+name-on-paper = Nama di kertas (boleh kosong)
+photo = Atau foto QR-nya
+photo-go = Periksa foto
+verdict-valid = ASLI: ditandatangani laptop armada ini.
+verdict-invalid = PALSU: laptop yang disebut tidak menandatangani ini. Cari nomornya dan laporkan.
+verdict-unknown_signer = BELUM DIKETAHUI: kunci laptopnya belum ada di sini. Lakukan sinkronisasi, lalu periksa lagi.
+slip-replaced = DIGANTI: permohonan ini sudah diperbaiki; tanda terima yang lebih baru yang berlaku.
+slip-other-name = Nama di kertas lain dari nama di permohonan.
+slip-says = Tertulis
+slip-signer = Ditandatangani laptop
+slip-now = Keadaan sekarang
+slip-elsewhere = Permohonannya tidak ada di laptop ini, jadi tidak diketahui apakah sudah diganti.
+slip-revision = tanda terima ke-{ $count }
+name-agrees = Nama itu yang ditandatangani.
+name-differs = Bukan nama itu yang ditandatangani.
+standing-barred = Laptop itu tidak boleh lagi tersambung: cocokkan dengan permohonannya. Sejak
+standing-suspended = Laptop itu ditangguhkan. Sejak
+standing-revoked = Laptop itu dicabut. Sejak
+standing-lost = Laptop itu hilang: cocokkan dengan permohonannya. Sejak
+
+# Lembar darurat
+sheet = Lembar darurat
+sheets = Lembar darurat
+sheets-what = Nomor tanda terima di kertas untuk diisi tangan saat laptop tidak bisa dipakai. Masukkan sesudahnya; yang tidak terpakai dilewati.
+sheets-count = Berapa lembar
+sheets-print = Siapkan dan cetak
+sheets-printed = Disiapkan
+sheets-back = Semua lembar
+sheets-open = { $count ->
+    [0] Tidak ada lembar yang menunggu.
+   *[other] { $count } lembar belum dimasukkan
+}
+sheet-open = belum dimasukkan
+sheet-entered = sudah dimasukkan
+sheet-expired = kedaluwarsa: data laptop ini dimulai baru
+sheet-enter = Masukkan
+sheet-when = Tanggal dan jam di kertas
+sheet-services = Layanan
+sheet-brought = Berkas yang dibawa
+sheet-sign = Tanda tangan atau cap jempol
+sheet-tear = sobek, untuk warga
+sheet-not-recorded = DITERIMA di kertas, belum TERCATAT
+wrong-started = Tulis tanggal dan jam yang ada di kertas.
+wrong-sheet = Nomor lembar ini tidak dapat dipakai.
+battery = Baterai { $count } %
+battery-low = Cetak lembar darurat sekarang.
+field-channel = Cara masuk
+channel-paper = dari kertas

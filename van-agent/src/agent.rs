@@ -150,6 +150,7 @@ impl Agent {
             }
             Request::Queue { act } => self.queue(now, &act, each),
             Request::Slip { act } => self.slip(now, &act, each),
+            Request::Sheet { act } => self.sheets(now, &act, each),
             Request::DayShow => self.day(now),
             Request::DayClose { leader } => self.close_day(now, &leader),
             Request::PersonList { text, limit } => self.people(&text, limit, each),

@@ -114,6 +114,9 @@ pub enum Command {
         after_help = "Example:\n  van-agent slip verify --image photo.jpg\n  van-agent slip unprinted"
     )]
     Slip(Slip),
+    /// Emergency sheets: slip numbers on paper, to be filled in by hand while the laptop cannot be used.
+    #[command(subcommand, after_help = "Example:\n  van-agent sheet print 20\n  van-agent sheet list")]
+    Sheet(SheetCommand),
     /// The day: what was written since the last seal; close it with a seal.
     #[command(
         subcommand,
@@ -200,6 +203,9 @@ pub struct Record {
     /// First status.
     #[arg(long, default_value = "received")]
     pub status: String,
+    /// The number on the emergency sheet from which it is entered; give the paper's time with --started.
+    #[arg(long, value_name = "NUMBER", requires = "started")]
+    pub sheet: Option<String>,
     /// Begin of the sitting; now, unless given.
     #[arg(long, value_name = "TIME")]
     pub started: Option<String>,
@@ -433,6 +439,9 @@ pub enum Slip {
     Show {
         /// Slip number or id.
         case: String,
+        /// All slips of its sitting.
+        #[arg(long)]
+        family: bool,
     },
     /// Whether a slip is true, by its QR, without network; exits 1 where it is not, or cannot be known here.
     #[command(
@@ -453,6 +462,23 @@ pub enum Slip {
         #[arg(required = true, value_name = "CASE")]
         cases: Vec<String>,
     },
+}
+
+/// What to do with emergency sheets.
+#[derive(Subcommand, Clone, Debug)]
+pub enum SheetCommand {
+    /// Reserve slip numbers for sheets, which no other case gets; the page `/sheets` prints them.
+    #[command(
+        after_help = "What is not used is skipped. Enter a sheet later with `van-agent record --sheet NUMBER --started TIME`.\n\nExample:\n  van-agent sheet print 20"
+    )]
+    Print {
+        /// How many.
+        #[arg(value_name = "COUNT", default_value_t = 10)]
+        count: u32,
+    },
+    /// Sheets that are out, were entered, or have expired with an earlier life of this laptop.
+    #[command(after_help = "Example:\n  van-agent sheet list --json")]
+    List,
 }
 
 /// What to do with visits.

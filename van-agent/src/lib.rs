@@ -3,13 +3,14 @@
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
-//! closes it with a seal; [`slips`] is what citizens take home;
+//! closes it with a seal; [`slips`] is what citizens take home, [`sheets`] is paper for when the `battery` is empty;
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
 pub mod access;
 pub mod agent;
 pub mod attachment;
+mod battery;
 pub mod budget;
 pub mod cli;
 pub mod commands;
@@ -21,6 +22,7 @@ pub mod queue;
 pub mod record;
 pub mod request;
 pub mod settings;
+pub mod sheets;
 pub mod slips;
 pub mod start;
 mod today;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
-use crate::{queue::QueueAct, settings::Setting, slips::SlipAct};
+use crate::{queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -141,6 +141,11 @@ pub enum Request {
     Slip {
         /// What.
         act: SlipAct,
+    },
+    /// Do something with emergency sheets.
+    Sheet {
+        /// What.
+        act: SheetAct,
     },
     /// What was written since the last seal, and what must be decided before the day is closed.
     DayShow,

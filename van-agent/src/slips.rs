@@ -20,12 +20,19 @@ use crate::{
     host::{self, output::Failure},
 };
 
+/// Slips of a sitting, at most.
+const SITTING_MAX: usize = 24;
+/// How far back cases of one sitting are looked for, in milliseconds.
+const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+
 /// What is done with slips.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlipAct {
     /// What the slip of a case says: slip number or id.
     Show(String),
+    /// What the slips of a sitting say: slip number or id of one of its cases; an event each.
+    Sitting(String),
     /// What a slip that somebody brings is worth.
     Verify {
         /// What its QR says.
@@ -54,6 +61,7 @@ impl Agent {
                 let case = self.case(case)?;
                 self.paper(case)
             }
+            SlipAct::Sitting(case) => self.sitting(case, each),
             SlipAct::Verify { typed, name } => {
                 self.read()?;
                 let replica = self.replica();
@@ -103,6 +111,29 @@ impl Agent {
             "copies": copies,
             "stamp": stamp.to_string(),
         }))
+    }
+
+    fn sitting(&mut self, case: &str, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let document = self.case(case)?;
+        let tx = self.read()?;
+        let row = read_model::case_of(tx, document).map_err(said)?;
+        let encounter =
+            row.as_ref().and_then(|row| Some((row.detail.get("encounter")?.as_str()?, row.started?)));
+        let mut cases = match encounter {
+            Some((encounter, started)) => {
+                let since = started.saturating_sub(SITTING_MILLISECONDS);
+                read_model::cases_of_encounter(tx, encounter, since).map_err(said)?
+            }
+            None => row.into_iter().collect(),
+        };
+        cases.truncate(SITTING_MAX);
+        let documents: Vec<_> = cases.into_iter().map(|case| case.document).collect();
+        for document in &documents {
+            if !each(self.paper(*document)?) {
+                break;
+            }
+        }
+        Ok(json!({"slips": documents.len()}))
     }
 
     fn unprinted(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     id::{DistrictCode, DocumentId},
+    stamp::Stamp,
     store::{
         Result, Tx,
         read_model::{self, CaseRow},
@@ -127,12 +128,14 @@ pub fn all(tx: Tx<'_>, limit: Option<u64>, mut each: impl FnMut(Row)) -> Result<
     read_model::cases(tx, limit, |row| each(row.into()))
 }
 
-/// Cases that match every word of `text`, newest first; at most `limit`.
+/// Cases that match every word of `text`, newest first; at most `limit`. What the QR of a slip says stands for its
+/// number.
 ///
 /// # Errors
 /// The store fails.
 pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<Row>> {
-    Ok(read_model::find(tx, text, limit)?.into_iter().map(Row::from).collect())
+    let scanned = text.parse::<Stamp>().ok().map(|stamp| stamp.statement.slip.to_string());
+    Ok(read_model::find(tx, scanned.as_deref().unwrap_or(text), limit)?.into_iter().map(Row::from).collect())
 }
 
 /// A line of CSV; what a spreadsheet would take for a formula gets an apostrophe before it.

@@ -20,6 +20,7 @@ pub mod queue;
 pub mod read_model;
 pub mod registries;
 pub mod seals;
+pub mod sheets;
 pub mod slips;
 
 use std::{
@@ -39,7 +40,7 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -48,6 +49,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_seals.sql"),
     include_str!("migrations/0007_tickets.sql"),
     include_str!("migrations/0008_slips.sql"),
+    include_str!("migrations/0009_sheets.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

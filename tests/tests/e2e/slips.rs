@@ -92,6 +92,8 @@ fn a_corrected_case_asks_for_a_new_slip_and_the_old_one_is_known_as_replaced() {
     let slip = case(&one, json!({}));
     let sibling = case(&one, json!({"person_ref": "oa", "name": "Bria", "service": "DUK-KK"}));
     let old = stamp(&one, &slip);
+    let scanned = one.run(&["find", &old]);
+    assert_eq!(scanned.lines.iter().find_map(|row| row["slip"].as_str()), Some(slip.as_str()));
     assert_eq!(unprinted(&one), [slip.clone(), sibling.clone()]);
     let printed = verified(one.run(&["slip", "printed", &slip, &sibling]));
     assert_eq!((&printed["unprinted"], &printed["printed"][0]["copies"]), (&json!(0), &json!(1)));
@@ -125,4 +127,77 @@ fn a_corrected_case_asks_for_a_new_slip_and_the_old_one_is_known_as_replaced() {
     assert_eq!(unprinted(&one), Vec::<String>::new());
     let said = two.call(&["slip", "verify", &old]).run().done();
     assert!(said.stdout.contains("DIGANTI: slip 2"), "{said}");
+}
+
+#[test]
+fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
+    let stage = Stage::open();
+    let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
+    stage.stop();
+    let reserved: Vec<String> = one
+        .run(&["sheet", "print", "3"])
+        .lines
+        .iter()
+        .filter_map(|row| Some(row["sheet"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(reserved.len(), 3);
+    let today = one.run(&[
+        "record",
+        "--json",
+        "--name",
+        "Seran",
+        "--sex",
+        "L",
+        "--village",
+        "53.02.01.1001",
+        "--service",
+        "DUK-KK",
+        "--officer",
+        "P-07",
+    ]);
+    let other = today.lines.iter().find_map(|row| row["slip"].as_str()).expect("a number").to_owned();
+    assert!(!reserved.contains(&other));
+    let from_paper = |van: &Van, number: &str| {
+        van.call(&[
+            "record",
+            "--json",
+            "--name",
+            "Bria",
+            "--sex",
+            "L",
+            "--village",
+            "53.02.01.1001",
+            "--service",
+            "DUK-KK",
+            "--officer",
+            "P-07",
+            "--sheet",
+            number,
+            "--started",
+            "2026-11-19T10:30:00+08:00",
+        ])
+    };
+    let refused = from_paper(&two, &reserved[0]).run().exited(1);
+    assert!(refused.to_string().contains("on no emergency sheet of this laptop"), "{refused}");
+    from_paper(&one, &reserved[0]).run().done();
+    let shown = verified(one.run(&["case", "show", &reserved[0]]));
+    assert_eq!(
+        (&shown["channel"], &shown["started"]),
+        (&json!("paper"), &json!("2026-11-19T10:30:00+08:00"))
+    );
+    assert_eq!(unprinted(&one), std::slice::from_ref(&other), "whoever brought the sheet has its number");
+    let again = from_paper(&one, &reserved[0]).run().exited(1);
+    assert!(again.to_string().contains("was entered already"), "{again}");
+    let never = from_paper(&one, &other).run().exited(1);
+    assert!(never.to_string().contains("on no emergency sheet"), "{never}");
+    one.call(&["record", "--name", "Bria", "--sheet", &reserved[1]]).run().exited(2);
+    let states: Vec<Value> = one
+        .run(&["sheet", "list"])
+        .lines
+        .iter()
+        .filter(|row| row["sheet"].is_string())
+        .map(|row| row["state"].clone())
+        .collect();
+    assert_eq!(states, ["entered", "open", "open"]);
+    one.call(&["sheet", "print", "0"]).run().exited(2);
 }

@@ -10,6 +10,7 @@ mod queue;
 mod record;
 mod run;
 mod settings;
+mod sheet;
 mod slip;
 mod state;
 mod sync;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Settings(_)
         | Command::Queue(_)
         | Command::Slip(_)
+        | Command::Sheet(_)
         | Command::Day(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
@@ -90,6 +92,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Settings(options) => settings::settings(&mut desk, options),
         Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Slip(options) => slip::slip(&mut desk, options),
+        Command::Sheet(options) => sheet::sheet(&mut desk, &options),
         Command::Day(options) => day::day(&mut desk, options),
         Command::Person(options) => people::person(&mut desk, options),
         Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),

@@ -282,6 +282,7 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
         ("ref", options.reference),
         ("blank", options.blank),
         ("encounter", options.encounter),
+        ("sheet", options.sheet),
     ];
     for (field, text) in texts {
         if let Some(text) = text {

@@ -14,7 +14,11 @@ use crate::{
 
 pub(super) fn slip(desk: &mut Desk, options: Slip) -> anyhow::Result<()> {
     match options {
-        Slip::Show { case } => show(desk, case),
+        Slip::Show { case, family: false } => show(desk, case),
+        Slip::Show { case, family: true } => {
+            desk.list(Request::Slip { act: SlipAct::Sitting(case) }, said)?;
+            Ok(())
+        }
         Slip::Verify(options) => {
             let act = SlipAct::Verify { typed: options.typed()?, name: options.name };
             let verified = desk.ask(Request::Slip { act })?;
@@ -42,8 +46,14 @@ pub(super) fn slip(desk: &mut Desk, options: Slip) -> anyhow::Result<()> {
 fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     let paper = desk.ask(Request::Slip { act: SlipAct::Show(case) })?;
     desk.printer.value(&paper)?;
-    let stamp = field(&paper, "stamp");
-    let picture = if io::stdout().is_terminal() { qr::terminal(stamp) } else { None };
+    let picture = if io::stdout().is_terminal() { qr::terminal(field(&paper, "stamp")) } else { None };
+    let picture = picture.map_or_else(String::new, |picture| picture + "\n");
+    desk.printer.text(format_args!("{picture}{}", said(&paper)))?;
+    Ok(())
+}
+
+/// A slip in words.
+fn said(paper: &Value) -> String {
     let marks = [
         paper["replaces"].as_u64().map(|earlier| format!(", PENGGANTI {earlier}")),
         paper["copies"]
@@ -51,18 +61,17 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
             .filter(|copies| *copies > 0)
             .map(|copies| format!(", on paper {copies} times")),
     ];
-    desk.printer.text(format_args!(
-        "{}{}  {}  {}  {}\n{}: slip {}{}\n{stamp}",
-        picture.map_or_else(String::new, |picture| picture + "\n"),
-        field(&paper, "slip"),
-        field(&paper, "service"),
-        field(&paper, "name"),
-        field(&paper, "recorded"),
+    format!(
+        "{}  {}  {}  {}\n{}: slip {}{}\n{}",
+        field(paper, "slip"),
+        field(paper, "service"),
+        field(paper, "name"),
+        field(paper, "recorded"),
         if paper["state"] == "registered" { "TERDAFTAR" } else { "TERCATAT, belum TERDAFTAR" },
         paper["revision"],
         marks.into_iter().flatten().collect::<String>(),
-    ))?;
-    Ok(())
+        field(paper, "stamp"),
+    )
 }
 
 fn line(row: &Value) -> String {

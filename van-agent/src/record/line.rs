@@ -13,6 +13,7 @@ use shared::{
     geo::Position,
     id::VillageCode,
     nik::{Nik, Sex},
+    slip::SlipNumber,
     time::Timestamp,
 };
 
@@ -155,6 +156,8 @@ pub struct Line {
     pub ticks: Vec<String>,
     /// Key that lines of one sitting share.
     pub encounter: Option<String>,
+    /// The number on the emergency sheet from which it is entered.
+    pub sheet: Option<SlipNumber>,
     /// What tells a repeated line.
     pub digest: [u8; 16],
 }
@@ -214,6 +217,7 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
         again: fields.text("again")?,
         ticks: fields.texts("ticks")?,
         encounter: fields.text("encounter")?,
+        sheet: fields.text("sheet")?.map(|text| parsed(&text, "sheet")).transpose()?,
         digest,
     };
     fields.end()?;

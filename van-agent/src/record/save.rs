@@ -10,18 +10,18 @@ use shared::{
     id::{DocumentId, Kind, UnitId, VillageCode, hex},
     nik::Nik,
     registry::row::{OfflineMode, Service},
-    slip::{DeviceLetter, SlipNumber},
+    slip::SlipNumber,
     store::{
-        self, StoreError,
+        StoreError,
         forms::{self, Form},
-        lines, read_model, slips,
+        lines, read_model, sheets, slips,
     },
     sync::{
         Replica,
         station::Place,
         writing::{SaveError, Writing},
     },
-    time::{Now, Timestamp, Zone},
+    time::{Now, Zone},
 };
 
 use super::{
@@ -32,10 +32,13 @@ use crate::{
     agent::{not_enrolled, said},
     host::output::Failure,
     request::RawLine,
+    sheets::next_slip,
 };
 
 /// Lines in one transaction.
 pub const GROUP_LINES_MAX: usize = 200;
+/// The channel of what is entered from an emergency sheet.
+const FROM_PAPER: &str = "paper";
 /// How far back lines of one sitting are looked for, in milliseconds.
 const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
@@ -63,6 +66,14 @@ pub(super) enum RefusedError {
     Service(String),
     #[error("ref {reference} was used for other content, by case {slip}; give it another ref")]
     ReferenceUsed { reference: String, slip: String },
+    #[error("number {0} is on no emergency sheet of this laptop; enter it on the laptop that printed it")]
+    NoSheet(SlipNumber),
+    #[error(
+        "number {0} was reserved before this laptop's data began anew, and may be used elsewhere; record it with a new number"
+    )]
+    SheetExpired(SlipNumber),
+    #[error("the sheet with number {0} was entered already; see `case show`")]
+    SheetEntered(SlipNumber),
     #[error("visit {0} is not on this laptop")]
     Visit(DocumentId),
     #[error("person {0} is not on this laptop")]
@@ -92,6 +103,7 @@ impl RefusedError {
             Self::Village(_) => Some("village"),
             Self::Service(_) => Some("service"),
             Self::ReferenceUsed { .. } => Some("ref"),
+            Self::NoSheet(_) | Self::SheetExpired(_) | Self::SheetEntered(_) => Some("sheet"),
             Self::Visit(_) => Some("visit"),
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
             Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
@@ -260,7 +272,7 @@ impl<'a> Group<'a> {
             collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
         self.duplicates(writing, subject, line, &mut warnings)?;
         let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
-        let slip = self.slip(writing, line.started)?;
+        let slip = self.slip(writing, line)?;
         let catalogue = writing.registries.catalogue().to_string();
         let unit = self.unit();
         let (document, mut edit) = writing.create(Kind::Case);
@@ -288,7 +300,7 @@ impl<'a> Group<'a> {
             confirmed: line.confirmed,
             notes: line.notes.as_deref(),
             reference: line.reference.as_deref(),
-            channel: line.channel.as_deref(),
+            channel: line.sheet.as_ref().map_or(line.channel.as_deref(), |_| Some(FROM_PAPER)),
             blank: line.blank.as_deref(),
             priority: line.priority.as_deref(),
             companion: line.companion.as_deref(),
@@ -300,7 +312,11 @@ impl<'a> Group<'a> {
         .write(&mut edit)?;
         writing.save(document, edit)?;
         lines::put(writing.tx, &line.digest, document)?;
-        slips::want(writing.tx, document, 1, writing.now.wall)?;
+        match &line.sheet {
+            // Whoever brought the sheet has its number already.
+            Some(number) => sheets::set_entered(writing.tx, number, document)?,
+            None => slips::want(writing.tx, document, 1, writing.now.wall)?,
+        }
         let slip = slip.to_string();
         self.made.note_case(line, document, subject, &slip);
         let warnings = confirmed.into_iter().map(|(_, words)| words).collect();
@@ -496,14 +512,22 @@ impl<'a> Group<'a> {
         Ok(document)
     }
 
-    /// The next slip number of the day.
-    fn slip(&self, writing: &Writing<'_>, started: Timestamp) -> Result<SlipNumber, RefusedError> {
-        let date = started.day(self.zone.offset_minutes());
-        let letter: DeviceLetter =
-            self.place.letter.parse().map_err(|_| StoreError::Damaged { place: "fact.place" })?;
-        let counter = store::next(writing.tx, &format!("slip/{letter}/{date}"))?;
-        let counter = u32::try_from(counter).unwrap_or(u32::MAX);
-        Ok(SlipNumber::new(self.place.district.clone(), &self.unit(), &letter, date, counter))
+    /// The number on the sheet that is entered, or else the next slip number of the day.
+    fn slip(&self, writing: &Writing<'_>, line: &Line) -> Result<SlipNumber, RefusedError> {
+        let Some(number) = line.sheet.clone() else {
+            let date = line.started.day(self.zone.offset_minutes());
+            return Ok(next_slip(writing.tx, self.place, date)?);
+        };
+        let Some(sheet) = sheets::find(writing.tx, &number)? else {
+            return Err(RefusedError::NoSheet(number));
+        };
+        if sheet.case.is_some() || !read_model::cases_of_slip(writing.tx, &number.to_string())?.is_empty() {
+            return Err(RefusedError::SheetEntered(number));
+        }
+        if sheet.epoch != writing.station.epoch {
+            return Err(RefusedError::SheetExpired(number));
+        }
+        Ok(number)
     }
 }
 

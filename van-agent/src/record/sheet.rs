@@ -19,12 +19,14 @@ use crate::request::RawLine;
 pub const PERSON: [&str; 10] =
     ["nik", "name", "sex", "born", "mother", "father", "kk", "phone", "address", "domicile"];
 /// What a sitting has beside its person and its services.
-const SITTING: [&str; 18] = [
+const SITTING: [&str; 20] = [
     "person",
     "stranger",
     "applicant",
     "collector",
     "encounter",
+    "sheet",
+    "started",
     "village",
     "visit",
     "officer",
@@ -224,7 +226,8 @@ impl Sheet {
     pub fn lines(&self, registries: &Registries, clock: Clock, form: &str) -> Vec<RawLine> {
         let codes = self.services();
         let text = |at: Timestamp| json!(at.to_rfc3339(clock.offset_minutes));
-        let lines = codes.iter().map(|code| {
+        let number = self.text("sheet");
+        let lines = codes.iter().enumerate().map(|(index, code)| {
             let service = registries.service(code);
             let mut line = self.person(form, codes.len() > 1);
             self.sitting(&mut line, code);
@@ -238,8 +241,18 @@ impl Sheet {
                 json!(service.map_or("received", |service| self.status(service))),
             );
             line.insert("ticks".to_owned(), json!(service.map_or(Vec::new(), |service| self.ticks(service))));
-            line.insert("started".to_owned(), text(clock.began));
-            line.insert("ended".to_owned(), text(clock.now));
+            if number.is_empty() {
+                line.insert("started".to_owned(), text(clock.began));
+                line.insert("ended".to_owned(), text(clock.now));
+            } else {
+                line.insert("started".to_owned(), json!(self.started_on_paper(clock)));
+            }
+            // A sheet has one number: the first case bears it.
+            if index == 0 && !number.is_empty() {
+                line.insert("sheet".to_owned(), json!(number));
+            } else if !number.is_empty() {
+                line.insert("channel".to_owned(), json!("paper"));
+            }
             Value::Object(line).to_string()
         });
         lines.zip(1..).map(|(text, line)| RawLine { line, text }).collect()
@@ -287,6 +300,13 @@ impl Sheet {
         line
     }
 
+    /// The time on an emergency sheet as RFC 3339; what was typed where it is no time of a form.
+    fn started_on_paper(&self, clock: Clock) -> String {
+        let typed = self.text("started");
+        let zone = text_of_offset(clock.offset_minutes);
+        if typed.len() == "2026-11-20T10:30".len() { format!("{typed}:00{zone}") } else { typed.to_owned() }
+    }
+
     fn put(&self, line: &mut Map<String, Value>, field: &str) {
         let text = self.text(field);
         if !text.is_empty() {
@@ -298,6 +318,13 @@ impl Sheet {
         let there = service.requirements.iter().filter(|text| self.has(service.code.as_str(), text));
         there.map(String::as_str).collect()
     }
+}
+
+/// `+08:00`.
+fn text_of_offset(offset_minutes: i16) -> String {
+    let sign = if offset_minutes < 0 { '-' } else { '+' };
+    let minutes = offset_minutes.unsigned_abs();
+    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
 #[cfg(test)]
@@ -347,6 +374,18 @@ mod tests {
         }
         let one = lines(&[("name", "Nahak"), ("service", "A")]);
         assert!(one[0].get("person_ref").is_none() && one[0].get("encounter").is_none());
+        let paper = lines(&[
+            ("name", "Nahak"),
+            ("sheet", "53.02/V01A/20261121/0042-E"),
+            ("started", "2026-11-20T10:30"),
+            ("service", "A"),
+            ("service", "B"),
+        ]);
+        assert_eq!((&paper[0]["sheet"], paper[1].get("sheet")), (&json!("53.02/V01A/20261121/0042-E"), None));
+        for line in &paper {
+            assert_eq!((&line["started"], line.get("ended")), (&json!("2026-11-20T10:30:00+08:00"), None));
+        }
+        assert_eq!(paper[1]["channel"], "paper");
         let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
         assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&json!(false), &Value::Null));
         assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));

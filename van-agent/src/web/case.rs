@@ -25,7 +25,7 @@ use crate::{
     request::Request,
 };
 
-const CASE_FIELDS: [&str; 13] = [
+const CASE_FIELDS: [&str; 14] = [
     "nik",
     "sex",
     "born",
@@ -38,6 +38,7 @@ const CASE_FIELDS: [&str; 13] = [
     "priority",
     "companion",
     "notes",
+    "channel",
     "custody",
 ];
 
@@ -224,6 +225,7 @@ fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
         "born" => words.born(text, shown["born_estimated"] == true),
         "priority" => words.part("priority", text),
         "started" => words.moment(text),
+        "channel" => words.find(&format!("channel-{text}")).unwrap_or_else(|| text.to_owned()),
         _ => text.to_owned(),
     };
     Some((words.get(&format!("field-{name}")), text))

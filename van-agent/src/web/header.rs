@@ -1,4 +1,5 @@
-//! What stands at the top of every page and how it looks: who works at this laptop, its language, its colours. Read
+//! What stands at the top of every page and how it looks: who works at this laptop, its language, its
+//! colours, and how many slips wait for paper. Read
 //! once a request, before its page.
 
 use std::any::Any;
@@ -11,8 +12,14 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 
+use shared::store::slips;
+
 use super::Site;
-use crate::{agent::Agent, host::output::Failure, settings::Setting};
+use crate::{
+    agent::{Agent, said},
+    host::output::Failure,
+    settings::Setting,
+};
 
 tokio::task_local! {
     /// The header of the page that is being answered.
@@ -27,19 +34,23 @@ const CONTRAST: &str = include_str!("../../templates/contrast.css");
 struct Header {
     officer: String,
     language: String,
+    /// Slips that are not on paper yet.
+    unprinted: u64,
 }
 
 impl Values for Header {
     fn get_value<'a>(&'a self, key: &str) -> Option<&'a dyn Any> {
         match key {
             "officer" => Some(&self.officer),
+            "unprinted" => Some(&self.unprinted),
             _ => None,
         }
     }
 }
 
 fn of(agent: &mut Agent) -> Result<Header, Failure> {
-    Ok(Header { officer: agent.officer()?, language: agent.setting(Setting::Language)? })
+    let unprinted = slips::open_count(agent.read()?).map_err(said)?;
+    Ok(Header { officer: agent.officer()?, language: agent.setting(Setting::Language)?, unprinted })
 }
 
 /// Reads the header, and answers with it at hand.

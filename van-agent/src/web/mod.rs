@@ -18,8 +18,12 @@ mod queue;
 mod record;
 mod settings;
 mod sheet;
+mod sheets;
 mod sitting;
+mod slips;
 mod today;
+mod uploaded;
+mod verify;
 
 use axum::{
     Router,
@@ -84,7 +88,14 @@ pub async fn serve(
         .route("/record", get(record::begin).post(record::act))
         .route("/record/keep", post(record::keep))
         .route("/record/aloud/{form}", get(aloud::aloud))
-        .route("/saved/{cases}", get(record::saved))
+        .route("/saved/{cases}", get(slips::saved))
+        .route("/slips", get(slips::begin).post(slips::act))
+        .route(
+            "/verify",
+            get(verify::begin).post(verify::photo).layer(DefaultBodyLimit::max(uploaded::FORM_BYTES_MAX)),
+        )
+        .route("/sheets", get(sheets::begin).post(sheets::act))
+        .route("/sheets/{batch}", get(sheets::paper))
         .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/handover", get(handover::begin).post(handover::act))
         .route("/queue", get(queue::begin).post(queue::act))

@@ -1,21 +1,18 @@
-//! The page on which an officer records a sitting: who it is, which services, what is missing; and what was saved.
+//! The page on which an officer records a sitting: who it is, which services, what is missing.
 
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use serde_json::Value;
-use shared::{document::Confirmation, registry::row::Service, time::Now};
+use shared::{document::Confirmation, time::Now};
 
 use super::{
     Site,
     acts::see,
-    case::{shown, ticks},
-    pages::{failed, in_language, show, text, words},
-    papers::Sources,
+    pages::{failed, show, words},
     posted::Posted,
     sheet::View,
     sitting::{self, Kept, Step},
@@ -38,42 +35,13 @@ struct Record {
     wrong: Option<(String, Option<String>)>,
 }
 
-#[derive(Template)]
-#[template(path = "saved.html")]
-struct SavedPage {
-    words: &'static Words,
-    token: String,
-    sources: Sources,
-    cases: Vec<Slip>,
-    /// Whether the hub has all of it, by stored proof.
-    arrived: bool,
-    /// The last case, with which a family goes on.
-    with: String,
-}
-
-/// A slip as it is shown and printed.
-struct Slip {
-    case: String,
-    number: String,
-    service: String,
-    agency: String,
-    tariff: String,
-    at: String,
-    status: String,
-    waits: bool,
-    missing: Vec<String>,
-    warnings: Vec<String>,
-    name: String,
-    unit: String,
-    /// Whether it was corrected, so that this slip takes the place of an earlier one.
-    replaces: bool,
-}
-
 #[derive(Deserialize)]
 pub(super) struct Begin {
     form: Option<String>,
     with: Option<String>,
     at: Option<String>,
+    /// The number of the emergency sheet that is entered.
+    sheet: Option<String>,
 }
 
 pub(super) async fn begin(
@@ -91,7 +59,7 @@ pub(super) async fn begin(
         let (kept, fresh) = match kept {
             Some(found) => found,
             None => {
-                let sheet = agent.fresh_sheet(now, asked.with.as_deref())?;
+                let sheet = agent.fresh_sheet(now, asked.with.as_deref(), asked.sheet.as_deref())?;
                 (Kept { id: agent.new_sheet_id(), began: now.wall, sheet }, true)
             }
         };
@@ -223,59 +191,5 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
         }
         _ if Agent::seek(sheet) => Ok(Step::Next("seek")),
         _ => agent.next(now, sheet),
-    }
-}
-
-/// The page after saving: where it is, and the numbers, to be written on paper or printed.
-pub(super) async fn saved(
-    State(site): State<Site>,
-    Path(cases): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let words = words(&headers);
-    let mut slips = Vec::new();
-    let (mut with, mut arrived) = (String::new(), true);
-    for case in cases.split(',').take(24) {
-        let (shown, service) = match shown(&site, case).await {
-            Ok(found) => found,
-            Err(failure) if failure.missing => return super::pages::nowhere(headers).await,
-            Err(failure) => return failed(words, &failure),
-        };
-        with = text(&shown, "case");
-        arrived &= matches!(shown["custody"].as_str(), Some("at_hub" | "accepted"));
-        slips.push(slip(words, &shown, service.as_ref()));
-    }
-    let sources = match Sources::of(&site).await {
-        Ok(sources) => sources,
-        Err(failure) => return failed(words, &failure),
-    };
-    show(SavedPage { words, token: site.sign_in.token(), sources, cases: slips, arrived, with })
-}
-
-fn slip(words: &Words, shown: &Value, service: Option<&Service>) -> Slip {
-    let missing = service.into_iter().flat_map(|service| &service.requirements);
-    let warnings = shown["warnings"].as_object().into_iter().flatten();
-    let warning = |(code, said): (&String, &Value)| {
-        let short = words.find(&format!("warning-{code}"));
-        short.unwrap_or_else(|| said.as_str().unwrap_or_default().to_owned())
-    };
-    let status = text(shown, "status");
-    Slip {
-        case: text(shown, "case"),
-        number: text(shown, "slip"),
-        service: service.map_or_else(|| text(shown, "service"), |service| in_language(words, service)),
-        agency: service.map_or_else(String::new, |service| service.agency.clone()),
-        tariff: service.map_or_else(String::new, |service| service.tariff.clone()),
-        at: words.moment(&text(shown, "started")),
-        waits: status == "waiting_for_network",
-        missing: match status.as_str() {
-            "incomplete" => missing.filter(|text| !ticks(shown).any(|tick| tick == *text)).cloned().collect(),
-            _ => Vec::new(),
-        },
-        status: words.get(&format!("state-{status}")),
-        warnings: warnings.map(warning).collect(),
-        name: text(shown, "name"),
-        unit: text(shown, "unit"),
-        replaces: shown["reasons"].as_object().is_some_and(|reasons| !reasons.is_empty()),
     }
 }

@@ -125,10 +125,18 @@ impl Agent {
     }
 
     /// A new sheet, with what is known beforehand: the officer, the open visit and its village; and of a family,
-    /// whose last case is `with`, what its members share.
-    pub(super) fn fresh_sheet(&mut self, now: Now, with: Option<&str>) -> Result<Sheet, Failure> {
+    /// whose last case is `with`, what its members share; of an emergency sheet its number.
+    pub(super) fn fresh_sheet(
+        &mut self,
+        now: Now,
+        with: Option<&str>,
+        number: Option<&str>,
+    ) -> Result<Sheet, Failure> {
         let mut sheet = Sheet::default();
         sheet.set("officer", &self.officer()?);
+        if let Some(number) = number {
+            sheet.set("sheet", number);
+        }
         let today = now.wall.day(self.offset_minutes()).to_string();
         let visits = read_model::visits(self.read()?).map_err(said)?;
         let unit = self.unit();
@@ -296,6 +304,9 @@ impl Agent {
             if sheet.text("person").is_empty() && sheet.nik().is_empty() && sheet.text(field).is_empty() {
                 return wrong(field);
             }
+        }
+        if !sheet.text("sheet").is_empty() && sheet.text("started").is_empty() {
+            return wrong("started");
         }
         if sheet.services().is_empty() {
             return wrong("add");

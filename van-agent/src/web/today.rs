@@ -8,6 +8,7 @@ use shared::desk::files;
 use super::{
     Exchange, Site,
     pages::{Row, ask, failed, name_codes, rows, show, text, words},
+    sheets::battery,
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -42,6 +43,8 @@ struct Today {
     limits: Vec<Limit>,
     /// When the hub is likely to be reached, in words.
     coverage: Option<String>,
+    /// How full the battery is, where that is known, and whether to print emergency sheets now.
+    battery: Option<(String, bool)>,
 }
 
 /// A case of which the legal time runs out.
@@ -109,6 +112,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         attention: each("attention").iter().map(|found| attention(words, found)).collect(),
         limits: limits.iter().map(|limit| running(words, limit)).collect(),
         coverage: glance["coverage"]["hour"].as_u64().map(|hour| words.count("coverage", hour)),
+        battery: battery(words),
     })
 }
 

@@ -179,6 +179,18 @@ pub fn applicant_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result
         .optional()?)
 }
 
+/// The cases of a sitting that began at `since` (milliseconds) or later, by the encounter's id; by their numbers.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.started >= ?2 AND case_row.detail ->> 'encounter' = ?1 ORDER BY case_row.slip"
+    ))?;
+    let rows = statement.query_map(params![encounter, since], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Slip numbers that more than one case bears.
 ///
 /// # Errors
