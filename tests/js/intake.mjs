@@ -296,6 +296,32 @@ async function journey(programs, browser, pictures) {
     await press("Hapus isian", "**/record");
     assert.equal(cases(programs).length, before);
   });
+  await check("without scripts a sheet is read aloud and saved, and a paper attached, as well", async () => {
+    const context = await browser.newContext({ javaScriptEnabled: false });
+    const plain = await context.newPage();
+    await plain.goto(van.ready.url);
+    await plain.goto(`${site}/record`);
+    await plain.locator("#name").fill("Tanpa Skrip");
+    await plain.locator("#sex").selectOption("P");
+    await plain.locator("#village").fill(VILLAGE);
+    await plain.locator("#add").fill("DUK-KK");
+    await plain.getByRole("button", { name: "Bacakan keras" }).press("Enter");
+    await plain.waitForURL("**/record/aloud/*");
+    await plain.locator("input[value=thumb]").press("Space");
+    await plain.getByRole("button", { name: "Simpan kurang berkas" }).press("Enter");
+    await plain.waitForURL("**/saved/*");
+    const [row] = cases(programs).filter(({ name }) => name === "Tanpa Skrip");
+    assert.equal(row.confirmed, "thumb");
+    await plain.locator(".attach summary").press("Enter");
+    assert.equal(await plain.locator(".camera").isVisible(), false);
+    await plain.locator("input[type=file]").setInputFiles({ name: "KK.png", mimeType: "image/png", buffer: PICTURE });
+    const arrives = plain.waitForEvent("load");
+    await plain.getByRole("button", { name: "Lampirkan" }).press("Enter");
+    await arrives;
+    assert.match(plain.url(), /\/saved\//);
+    assert.deepEqual(show(programs, row.slip).attachments.map(({ name }) => name), ["KK.png"]);
+    await context.close();
+  });
   await check("the pages are whole in English", async () => {
     await reader.go(`${site}/language/en`);
     await begin({ nik: MOTHER.nik });

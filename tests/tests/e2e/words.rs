@@ -201,6 +201,7 @@ fn every_command_speaks_json() {
         (&["case", "export", &slip, "--format", "automerge", "--out", &file], 0),
         (&["case", "attach", &slip, &paper], 0),
         (&["case", "attachment", &slip, &id, "--out", &given], 0),
+        (&["case", "scans"], 1),
         (&["find", "bete"], 0),
         (&["custody"], 0),
         (&["custody", "--safe-to-wipe"], 1),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
-    document::consent,
+    document::{Confirmation, consent},
     registry::{Registries, row::OfflineMode, row::Service},
     store::{forms::FORM_BYTES_MAX, read_model::PersonRow},
     time::Timestamp,
@@ -193,8 +193,11 @@ impl Sheet {
         self.text(&format!("{BLANK}{service}"))
     }
 
-    /// Names of the witnesses, as far as they were typed.
+    /// Names of the witnesses who confirm, as far as they were typed; none where nobody has to.
     pub fn witnesses(&self) -> Vec<&str> {
+        if self.text("confirmed") != Confirmation::Witnesses.as_str() {
+            return Vec::new();
+        }
         ["witness-1", "witness-2"]
             .map(|name| self.text(name))
             .into_iter()
@@ -422,6 +425,8 @@ mod tests {
             );
         }
         assert_eq!((&lines[0]["blank"], &lines[1]["blank"]), (&json!(""), &json!("000123")));
+        let thumb = posted(&[("confirmed", "thumb"), ("witness-1", "Bria")]);
+        assert!(thumb.witnesses().is_empty(), "typed before another way was chosen");
         let old = posted(&[("consent", "true"), ("name", "x")]);
         assert!(old.consent().is_none(), "nobody was shown a text of that version");
         let mut whole = sheet;
