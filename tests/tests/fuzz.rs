@@ -111,6 +111,7 @@ fn streams() -> [(&'static str, Vec<Frame>); 2] {
         reconcile: false,
         unit: "V01".parse().unwrap(),
         packs: Some(1),
+        couriers: Some(true),
     };
     let up = vec![
         Frame::Enrol(Enrol { ticket: [1; 8], proof: [2; 32], epoch: log.epoch }),

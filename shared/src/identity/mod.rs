@@ -45,6 +45,8 @@ pub enum Context {
     Slip,
     /// A device's statement that it carries another's changes.
     Custody,
+    /// All that a bundle holds.
+    Bundle,
 }
 
 impl Context {
@@ -60,6 +62,7 @@ impl Context {
             Self::Seal => "seal",
             Self::Slip => "slip",
             Self::Custody => "custody",
+            Self::Bundle => "bundle",
         }
     }
 

@@ -8,7 +8,7 @@ use super::{
     AgencyCode, ApplyError, Difference, Kind, OfficerId, PointId, Row, ServiceCode, Table, Version,
     row::{Address, Device, Holiday, Officer, Service, ServicePoint, Unit, Village},
 };
-use crate::id::{UnitId, VillageCode};
+use crate::id::{DeviceId, UnitId, VillageCode};
 
 /// The newest table of each kind, and every catalogue that a case may have been opened under.
 #[derive(Clone, Debug, Default)]
@@ -202,6 +202,12 @@ impl Registries {
     /// All lives of laptops, by [`Device::life_of`].
     pub fn devices(&self) -> impl ExactSizeIterator<Item = &Device> {
         self.devices.values()
+    }
+
+    /// A laptop by its number, in any of its lives: the key is the same in all.
+    pub fn device(&self, device: DeviceId) -> Option<&Device> {
+        let (from, until) = (format!("{device}/"), format!("{device}0"));
+        self.devices.range(from..until).next().map(|(_, row)| row)
     }
 
     /// All officers by id.

@@ -6,6 +6,7 @@
 //! and left as it is.
 
 pub mod attachment;
+pub mod carried;
 pub mod changes;
 pub mod devices;
 pub mod feeds;
@@ -40,7 +41,7 @@ use crate::wire::batch::Rows;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -50,6 +51,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_tickets.sql"),
     include_str!("migrations/0008_slips.sql"),
     include_str!("migrations/0009_sheets.sql"),
+    include_str!("migrations/0010_carrying.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -47,6 +47,7 @@ impl Replica {
             Role::Parent => {
                 log.author == session.device
                     || log.reader.is_some_and(|reader| reader.device == session.device)
+                    || (session.carries(&log) && log.author != DeviceId::HUB)
             }
             Role::Child => log.author == DeviceId::HUB && log.reader.is_some(),
         };
@@ -86,6 +87,10 @@ impl Replica {
         if (half.bytes.len() as u64) < half.total {
             if before / HALF_BYTES != half.bytes.len() / HALF_BYTES {
                 let (name, half) = (*name, half.clone());
+                // What is carried is begun anew after a cut.
+                if session.role == Role::Parent && session.carries(&name) {
+                    return Ok(());
+                }
                 self.store.commit(|tx| {
                     let log = log::find_or_begin(tx, &name)?;
                     log::set_half(tx, log.row, Some(&half))
@@ -136,9 +141,7 @@ impl Replica {
         bytes: u64,
         tally: &Tally,
     ) -> Result<(), Fault> {
-        for (device, rule) in &tally.refused {
-            self.event(Event::Quarantined { device: *device, rule: rule.clone() });
-        }
+        self.let_in(now, tally);
         if tally.own_refused {
             self.life.renew();
         }
@@ -163,12 +166,19 @@ impl Replica {
             self.end_if_left_behind(peer)?;
             self.want_feed(now, peer, Holdings::AsTold);
         }
-        if tally.new > 0 {
+        self.pump(peer);
+        Ok(())
+    }
+
+    /// What follows once something was stored: what was refused is told, and the hub's read model and feeds follow.
+    pub(super) fn let_in(&mut self, now: Now, tally: &Tally) {
+        for (device, rule) in &tally.refused {
+            self.event(Event::Quarantined { device: *device, rule: rule.clone() });
+        }
+        if tally.new > 0 && self.station.hub {
             self.behind_due.get_or_insert(now.tick);
             self.news(now);
         }
-        self.pump(peer);
-        Ok(())
     }
 
     /// Parent: gives credit back, unless too much of the device waits.
@@ -254,6 +264,9 @@ impl Replica {
             let log = log::find(tx, &name)?;
             let batch = log.map(|log| log::batch_with(tx, &log, next)).transpose()?.flatten();
             let Some(batch) = batch.filter(|batch| batch.first == next && !batch.signature.is_empty()) else {
+                if self.send_carried(peer)? {
+                    continue;
+                }
                 break;
             };
             let changes = if name.reader.is_some() {

@@ -122,13 +122,20 @@ impl Replica {
                 self.take_welcome(now, peer, &welcome)
             }
             (Role::Child, Phase::Linked, _, Frame::Receipt(receipt)) => self.take_receipt(peer, &receipt),
+            (Role::Child, Phase::Linked, _, Frame::Delivered(delivered)) => {
+                self.take_delivered(peer, &delivered)
+            }
             (Role::Parent, Phase::Linked, _, Frame::FeedAck { cursor }) => self.take_feed_ack(peer, cursor),
             // Said to an earlier life of this laptop, before the hub knew of the new one.
             (
                 Role::Child,
                 Phase::Asking,
                 Channel::Control,
-                Frame::Receipt(_) | Frame::Credit(_) | Frame::CaughtUp { .. } | Frame::Reconcile(_),
+                Frame::Receipt(_)
+                | Frame::Credit(_)
+                | Frame::CaughtUp { .. }
+                | Frame::Reconcile(_)
+                | Frame::Delivered(_),
             ) => Ok(()),
             (_, Phase::Linked, _, Frame::Credit(bytes)) => {
                 self.take_credit(peer, bytes);

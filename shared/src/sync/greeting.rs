@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Changes that a revoked or lost laptop may leave behind: a thief shall not fill the hub's disk.
-const LEFT_BEHIND_MAX: u64 = 20_000;
+pub(super) const LEFT_BEHIND_MAX: u64 = 20_000;
 
 impl Replica {
     /// The child's first words on a connection.
@@ -122,6 +122,7 @@ impl Replica {
         session.receipted = receipted;
         session.reconciler = None;
         session.caught_up = None;
+        session.undelivered = 0;
         session.incoming = feed_name.zip(half);
         session.sending = super::session::Sending::default();
         session.files = super::carrying::Carrying::default();
@@ -193,6 +194,7 @@ impl Replica {
         self.check_own_past(peer, device.device, hello)?;
         let (mut welcome, log_name) = self.welcome(now, &device, hello)?;
         welcome.reconcile &= shut_out.is_none();
+        welcome.couriers = Some(shut_out.is_none());
         self.journal_device(device.device);
         let (reconcile, verdict) = (welcome.reconcile, welcome.verdict);
         let continues = verdict == LogVerdict::Continues;
@@ -401,6 +403,7 @@ impl Replica {
                 reconcile,
                 unit: device.unit.clone(),
                 packs: Some(pack::NEWEST),
+                couriers: None,
             };
             Ok::<_, StoreError>(((welcome, name), enrolment::tell_letters(tx, station, registries)?))
         })?;
@@ -446,6 +449,9 @@ impl Replica {
         self.event(Event::Linked { peer, device });
         if welcome.reconcile {
             self.begin_reconcile(peer)?;
+        }
+        if welcome.couriers == Some(true) {
+            self.begin_delivery(peer)?;
         }
         self.pump(peer);
         Ok(())

@@ -49,6 +49,9 @@ pub(super) enum IntakeError {
     /// Its sender may not connect any more.
     #[error("this laptop may not connect")]
     ShutOut,
+    /// Its author is in no registry row.
+    #[error("its author is not known here")]
+    Author,
     /// It is not the batch that comes next.
     #[error("the batch does not continue the log")]
     Discontinuous,
@@ -650,6 +653,12 @@ fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result
     let signature = Signature::try_from(batch.signature.as_slice()).map_err(|_| IntakeError::Signature)?;
     let message = Batch::signed_message(&batch.log, batch.last, batch.chain);
     identity::verify(*key, context, &message, &signature).map_err(|_| IntakeError::Signature)
+}
+
+/// Verifies that a batch, which reads alone, is as its author signed it; how many changes it holds.
+pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, IntakeError> {
+    verify(batch, key, Context::LogHead)?;
+    Ok(hashed(batch)?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
 }
 
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.

@@ -18,7 +18,9 @@
 
 mod attachments;
 mod batches;
+pub mod bundle;
 mod carrying;
+mod courier;
 pub mod custody;
 pub mod enrolment;
 pub mod examine;

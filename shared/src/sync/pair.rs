@@ -1,5 +1,6 @@
 //! A hub and laptops in one thread, joined by queues: what a conversation must come to.
 
+mod bundles;
 #[path = "pair/files/tests.rs"]
 mod files;
 mod tests;

@@ -7,11 +7,14 @@ use super::{
 use crate::{
     id::PublicKey,
     identity::{self, Context, Signature},
-    store::{self, StoreError, changes, devices, feeds, log},
+    store::{
+        self, StoreError, Tx, changes, devices, feeds,
+        log::{self, Log},
+    },
     time::Now,
     wire::{
         Frame,
-        batch::LogName,
+        batch::{Batch, LogName},
         frame::{Cursor, Receipt},
     },
 };
@@ -29,23 +32,11 @@ impl Replica {
         let name = LogName { author: session.device, epoch: session.epoch, reader: None };
         let tx = self.store.reader();
         let Some(log) = log::find(tx, &name)? else { return Ok(()) };
-        let backed_up = store::fact(tx, &format!("backed_up/{}", log.row))?;
-        let backed_up_through =
-            backed_up.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+        let backed_up_through = backed_up(tx, &log)?;
         if log.head.index <= session.receipted && backed_up_through <= session.backed_up {
             return Ok(());
         }
-        let mut receipt = Receipt {
-            hub_epoch: self.station.epoch,
-            device: name.author,
-            epoch: name.epoch,
-            cursor: log.head,
-            backed_up_through,
-            at: now.wall,
-            signature: Vec::new(),
-        };
-        let signature = self.station.key.sign(Context::Receipt, &receipt.signed_message());
-        receipt.signature = signature.0.to_vec();
+        let receipt = self.signed_receipt(&log, now)?;
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.receipted = log.head.index;
             session.backed_up = backed_up_through;
@@ -54,16 +45,58 @@ impl Replica {
         Ok(())
     }
 
+    /// The hub's receipt for all of a device's log that it holds.
+    pub(super) fn signed_receipt(&self, log: &Log, now: Now) -> Result<Receipt, StoreError> {
+        let mut receipt = Receipt {
+            hub_epoch: self.station.epoch,
+            device: log.name.author,
+            epoch: log.name.epoch,
+            cursor: log.head,
+            backed_up_through: backed_up(self.store.reader(), log)?,
+            at: now.wall,
+            signature: Vec::new(),
+        };
+        let signature = self.station.key.sign(Context::Receipt, &receipt.signed_message());
+        receipt.signature = signature.0.to_vec();
+        Ok(receipt)
+    }
+
+    /// The hub's receipt for the author of a batch, where it covers the batch: one that contradicts what was held
+    /// stands beside the log, and no receipt speaks of it.
+    pub(super) fn receipt_over(&self, now: Now, batch: &Batch) -> Result<Option<Receipt>, StoreError> {
+        let tx = self.store.reader();
+        let Some(log) = log::find(tx, &batch.log)? else { return Ok(None) };
+        let covers = log::chain_at(tx, &log, batch.last)? == Some(batch.chain);
+        if covers { self.signed_receipt(&log, now).map(Some) } else { Ok(None) }
+    }
+
     pub(super) fn take_receipt(&mut self, peer: PeerId, receipt: &Receipt) -> Result<(), Fault> {
-        let Some(place) = &self.station.place else { return Ok(()) };
+        let covered = self.keep_receipt(receipt)?.map_err(protocol)?;
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.receipted = session.receipted.max(receipt.cursor.index);
+            session.covered += covered;
+            let output = session.progress();
+            self.outputs.push_back(output);
+        }
+        self.pump(peer);
+        self.settle(peer)
+    }
+
+    /// Keeps a receipt of the hub for this life of this laptop. Returns how many changes it newly covers, or why it
+    /// is not kept.
+    pub(super) fn keep_receipt(
+        &mut self,
+        receipt: &Receipt,
+    ) -> Result<Result<u64, &'static str>, StoreError> {
+        let Some(place) = &self.station.place else { return Ok(Err("this laptop is not enrolled")) };
         if receipt.device != place.device || receipt.epoch != self.station.epoch {
-            return Err(protocol("a receipt for another laptop"));
+            return Ok(Err("a receipt for another laptop"));
         }
         if !receipt_is_sound(receipt, &place.hub_key) {
-            return Err(protocol("a receipt that the hub did not sign"));
+            return Ok(Err("a receipt that the hub did not sign"));
         }
         if self.station.feed_epoch != Some(receipt.hub_epoch) {
-            return Err(protocol("a receipt of another life of the hub"));
+            return Ok(Err("a receipt of another life of the hub"));
         }
         let own = self.station.log();
         let covered = self.store.commit(|tx| {
@@ -78,15 +111,7 @@ impl Replica {
             }
             Ok(Some(changes::count_between(tx, own.author, own.epoch, before, receipt.cursor.index)?))
         })?;
-        let Some(covered) = covered else { return Err(protocol("a receipt for another log")) };
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.receipted = session.receipted.max(receipt.cursor.index);
-            session.covered += covered;
-            let output = session.progress();
-            self.outputs.push_back(output);
-        }
-        self.pump(peer);
-        self.settle(peer)
+        Ok(covered.ok_or("a receipt for another log"))
     }
 
     pub(super) fn take_feed_ack(&mut self, peer: PeerId, cursor: Cursor) -> Result<(), Fault> {
@@ -138,7 +163,8 @@ impl Replica {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         let whole = session.caught_up == Some((feed, own))
             && session.receipted >= own
-            && session.reconciler.is_none();
+            && session.reconciler.is_none()
+            && session.undelivered == 0;
         if whole && session.settled != Some((feed, own)) {
             session.settled = Some((feed, own));
             let (files, file_bytes) = self.begin_carrying(peer)?;
@@ -161,6 +187,12 @@ impl Replica {
     pub fn bye(&mut self, peer: PeerId) {
         self.say(peer, &Frame::Bye);
     }
+}
+
+/// Up to which entry of a log the hub's backups hold it.
+fn backed_up(tx: Tx<'_>, log: &Log) -> Result<u64, StoreError> {
+    let through = store::fact(tx, &format!("backed_up/{}", log.row))?;
+    Ok(through.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
 }
 
 pub(super) fn receipt_is_sound(receipt: &Receipt, hub: &PublicKey) -> bool {

@@ -347,7 +347,11 @@ impl Replica {
         }
         let Some(mut session) = self.sessions.remove(&peer) else { return };
         self.keep_parts(&mut session.files, session.device);
-        let Some((name, half)) = session.incoming else { return };
+        let Some((name, half)) = session.incoming.take() else { return };
+        // What is carried is begun anew.
+        if session.role == Role::Parent && session.carries(&name) {
+            return;
+        }
         let kept = self.store.commit(|tx| {
             let log = log::find_or_begin(tx, &name)?;
             log::set_half(tx, log.row, Some(&half))

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
-    store::{devices::Standing, log::Half},
+    store::{carried::Carried, devices::Standing, log::Half},
     time::Tick,
     wire::{
         batch::{Batch, LogName},
@@ -89,6 +89,8 @@ pub(super) struct Session {
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
+    /// Child: batches of others' logs that the parent has not answered yet.
+    pub(super) undelivered: usize,
     /// Entries that were left to send when the last batch was begun.
     pub(super) left: u64,
     pub(super) received: u64,
@@ -104,6 +106,8 @@ pub(super) struct Sending {
     pub(super) log: Option<(LogName, u64)>,
     /// Batches of other logs that go first.
     pub(super) returns: VecDeque<Batch>,
+    /// Batches that are carried for others, which go last.
+    pub(super) carried: VecDeque<Carried>,
     current: Option<Current>,
     pub(super) credit: u64,
     /// Changes, of a feed entries, in batches that are sent whole.
@@ -151,6 +155,7 @@ impl Session {
             expiry: None,
             owed: 0,
             settled: None,
+            undelivered: 0,
             left: 0,
             received: 0,
             covered: 0,

@@ -2,7 +2,7 @@
 //! only then acknowledged. A batch that cannot be taken stops no other: each is tried by itself then.
 
 use super::{
-    CloseCode, PeerId, Replica, Role,
+    CloseCode, PeerId, Replica, Role, courier,
     exchange::{Fault, fault, protocol},
     intake::{Intake, IntakeError, Tally},
     session::Session,
@@ -60,6 +60,9 @@ impl Replica {
         let Arrived { peer, now, batch, bytes } = arrived;
         let Some(session) = self.sessions.get(peer) else { return Ok(()) };
         let (role, device) = (session.role, session.device);
+        if role == Role::Parent && session.carries(&batch.log) {
+            return self.delivered(*now, *peer, (batch, bytes), outcome);
+        }
         match outcome {
             Ok(Some(tally)) => self.taken(*now, *peer, batch, bytes.len() as u64, &tally),
             Ok(None) => Ok(()),
@@ -113,6 +116,9 @@ fn take_in(
 ) -> Result<Tally, IntakeError> {
     let (key, epoch) = (&session.key, session.epoch);
     let hub_key = station.place.as_ref().map(|place| place.hub_key);
+    if session.role == Role::Parent && session.carries(&batch.log) {
+        return courier::take_in(tx, station, registries, *now, batch);
+    }
     let mut intake = Intake::new(tx, station, registries, *now)?;
     intake.shut_out = session.shut_out;
     match (session.role, batch.log.reader, &session.unit, hub_key) {

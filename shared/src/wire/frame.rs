@@ -79,6 +79,63 @@ impl Receipt {
     }
 }
 
+/// A laptop's signed statement that it durably holds entries of another's log, and will hand them over.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Note {
+    /// Who holds them.
+    #[n(0)]
+    pub carrier: DeviceId,
+    /// Whose log.
+    #[n(1)]
+    pub author: DeviceId,
+    /// The author's life.
+    #[n(2)]
+    pub epoch: Epoch,
+    /// The entry behind which they begin.
+    #[n(3)]
+    pub after: u64,
+    /// Up to where, and the chain there.
+    #[n(4)]
+    pub cursor: Cursor,
+    /// The carrier's clock when it signed.
+    #[n(5)]
+    pub at: Timestamp,
+    /// The carrier's signature over all of the above.
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
+}
+
+impl Note {
+    /// What the carrier signs.
+    pub fn signed_message(&self) -> Vec<u8> {
+        let unsigned = Self { signature: Vec::new(), ..self.clone() };
+        minicbor::to_vec(&unsigned).expect("encoding into memory cannot fail")
+    }
+}
+
+/// What became of a batch of another laptop's log that the child carried.
+#[derive(Clone, PartialEq, Debug, Encode, Decode)]
+pub struct Delivered {
+    /// The log.
+    #[n(0)]
+    pub log: LogName,
+    /// Index of the batch's first entry.
+    #[n(1)]
+    pub first: u64,
+    /// The chain after its last entry.
+    #[n(2)]
+    pub chain: Chain,
+    /// Whether the parent durably holds it.
+    #[n(3)]
+    pub taken: bool,
+    /// The receipt for the log's author, to be brought home.
+    #[n(4)]
+    pub receipt: Option<Receipt>,
+    /// Why it was not taken, in words; empty where it was.
+    #[n(5)]
+    pub reason: String,
+}
+
 /// The child's first words.
 #[derive(Clone, PartialEq, Debug, Encode, Decode)]
 pub struct Hello {
@@ -183,6 +240,9 @@ pub struct Welcome {
     /// The newest dictionary of packed batches that the parent knows, 0 of none; `None` where it reads rows alone.
     #[n(11)]
     pub packs: Option<u8>,
+    /// Whether the parent takes what the child carries of others' logs; `None` of one that does not know of it.
+    #[n(12)]
+    pub couriers: Option<bool>,
 }
 
 /// A laptop's proof that it holds a ticket.
@@ -275,6 +335,8 @@ pub enum Frame {
     },
     /// The next bytes of the batch.
     BatchData(Vec<u8>),
+    /// Parent: what became of a batch that the child carried for another.
+    Delivered(Delivered),
     /// A word about files.
     Attachment(attachment::Message),
     /// A frame of a newer version that may be skipped.
@@ -301,6 +363,7 @@ impl Frame {
                 (25, cbor((log, minicbor::bytes::ByteArray::from(*digest), total, offset)))
             }
             Self::BatchData(bytes) => (27, bytes.clone()),
+            Self::Delivered(body) => (29, cbor(body)),
             Self::Attachment(message) => message.to_parts(),
             Self::Skipped(kind) => (*kind, Vec::new()),
         };
@@ -345,6 +408,7 @@ impl Frame {
                 Self::BatchStart { log, digest: digest.into(), total, offset }
             }
             27 if body.len() <= DATA_BYTES_MAX => Self::BatchData(body.to_vec()),
+            29 => Self::Delivered(minicbor::decode(body).map_err(malformed)?),
             unknown => match attachment::Message::of_parts(unknown, body) {
                 Some(message) => Self::Attachment(message.map_err(|_| FrameError::Malformed { kind })?),
                 None if unknown % 2 == 0 => Self::Skipped(unknown),

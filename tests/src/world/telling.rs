@@ -141,6 +141,7 @@ fn described(frame: &Frame) -> String {
         | Frame::GoAway { .. }
         | Frame::CaughtUp { .. }
         | Frame::Bye
+        | Frame::Delivered(_)
         | Frame::Skipped(_) => format!("{frame:?}"),
     }
 }

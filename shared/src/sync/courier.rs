@@ -1,0 +1,166 @@
+//! Couriers: a laptop hands over what it carries of other laptops' logs, under their authors' signatures.
+//!
+//! It goes behind the carrier's own log, a batch at a time, and each is answered: the hub holds it, with its
+//! receipt for the author to be brought home, or does not take it, with the reason. What is not taken stays with
+//! the carrier, and stops neither the carrier's own hand-over nor anything else that it carries.
+
+use super::{
+    PeerId, Replica,
+    exchange::{Fault, protocol},
+    greeting::LEFT_BEHIND_MAX,
+    intake::{Intake, IntakeError, Tally},
+    receipts::receipt_is_sound,
+    session::Session,
+    station::Station,
+};
+use crate::{
+    registry::Registries,
+    store::{
+        StoreError, Tx, carried,
+        devices::{self, Standing},
+        log, quarantine,
+    },
+    sync::gate::Refusal,
+    time::Now,
+    wire::{
+        Frame,
+        batch::{Batch, LogName},
+        frame::Delivered,
+    },
+};
+
+impl Session {
+    /// Parent: whether a log is another laptop's own, which this one may only carry.
+    pub(super) fn carries(&self, log: &LogName) -> bool {
+        log.reader.is_none() && log.author != self.device
+    }
+}
+
+impl Replica {
+    /// Child: what it carries is due on this connection.
+    pub(super) fn begin_delivery(&mut self, peer: PeerId) -> Result<(), StoreError> {
+        let all = carried::all(self.store.reader())?;
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.undelivered = all.len();
+            session.sending.carried = all.into();
+        }
+        Ok(())
+    }
+
+    /// Child: begins to send the next batch that it carries; whether there was one.
+    pub(super) fn send_carried(&mut self, peer: PeerId) -> Result<bool, StoreError> {
+        let Some(session) = self.sessions.get_mut(&peer) else { return Ok(false) };
+        let Some(next) = session.sending.carried.pop_front() else { return Ok(false) };
+        let bytes = carried::bytes(self.store.reader(), &next)?;
+        let batch = Batch::of_bytes(&bytes).map_err(|_| crate::store::damaged("carried.bytes"))?;
+        session.sending.begin(&batch, 0, None);
+        Ok(true)
+    }
+
+    /// Child: what became of a batch that it carried.
+    pub(super) fn take_delivered(&mut self, peer: PeerId, delivered: &Delivered) -> Result<(), Fault> {
+        let Some(place) = &self.station.place else { return Ok(()) };
+        let receipt = delivered.receipt.as_ref();
+        if receipt.is_some_and(|receipt| !receipt_is_sound(receipt, &place.hub_key)) {
+            return Err(protocol("a receipt that the hub did not sign"));
+        }
+        let Delivered { log, first, chain, taken, reason, .. } = delivered;
+        self.store.commit(|tx| {
+            if let Some(receipt) = receipt {
+                carried::put_homeward(tx, receipt)?;
+            }
+            match taken {
+                true => carried::forget(tx, *log, *first, *chain),
+                false => carried::set_refused(tx, *log, *first, *chain, reason),
+            }
+        })?;
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.undelivered = session.undelivered.saturating_sub(1);
+        }
+        self.settle(peer)
+    }
+
+    /// Parent: says what became of a batch that a laptop carried here.
+    pub(super) fn delivered(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        (batch, bytes): (&Batch, &[u8]),
+        outcome: Result<Option<Tally>, IntakeError>,
+    ) -> Result<(), Fault> {
+        let reason = match outcome {
+            Ok(None) => return Ok(()),
+            Ok(Some(tally)) => {
+                self.let_in(now, &tally);
+                None
+            }
+            Err(IntakeError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                let carrier = self.sessions.get(&peer).map(|session| session.device);
+                if let Some(carrier) = carrier.filter(|_| error.is_breach()) {
+                    self.keep_debris(now, carrier, &error.to_string(), bytes);
+                }
+                Some(error.to_string())
+            }
+        };
+        let receipt = match reason {
+            None => self.receipt_over(now, batch)?,
+            Some(_) => None,
+        };
+        self.say(
+            peer,
+            &Frame::Delivered(Delivered {
+                log: batch.log,
+                first: batch.first,
+                chain: batch.chain,
+                taken: reason.is_none(),
+                receipt,
+                reason: reason.unwrap_or_default(),
+            }),
+        );
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.owed += bytes.len() as u64;
+        }
+        Ok(self.pay(peer)?)
+    }
+}
+
+/// The hub takes a batch of a laptop's log from somebody else's hands.
+pub(super) fn take_in(
+    tx: Tx<'_>,
+    station: &Station,
+    registries: &mut Registries,
+    now: Now,
+    batch: &Batch,
+) -> Result<Tally, IntakeError> {
+    let author = devices::by_number(tx, batch.log.author)?.ok_or(IntakeError::Author)?;
+    let log = log::find(tx, &batch.log)?;
+    let mut intake = Intake::new(tx, station, registries, now)?;
+    if let Some(log) = &log
+        && log::chain_at(tx, log, batch.last)? == Some(batch.chain)
+    {
+        return Ok(intake.tally);
+    }
+    match author.standing {
+        Standing::Active => {}
+        Standing::Suspended => return Err(IntakeError::ShutOut),
+        standing @ (Standing::Revoked | Standing::Lost) => {
+            if quarantine::count_of(tx, author.device, Refusal::SHUT_OUT)? >= LEFT_BEHIND_MAX {
+                return Err(IntakeError::ShutOut);
+            }
+            intake.shut_out = Some(standing);
+        }
+    }
+    let head = log.map_or_else(Default::default, |log| log.head);
+    if batch.first > head.index + 1 {
+        return Err(IntakeError::Discontinuous);
+    }
+    if batch.first == head.index + 1 && batch.before == head.chain {
+        let feed = log::find(tx, &station.feed_for(author.device, batch.log.epoch))?.map(|feed| feed.row);
+        intake.log_batch(batch, &author.key, &author.unit, feed)?;
+    } else {
+        // Two machines wrote this log: what contradicts it is kept beside it.
+        intake.returned_batch(batch, &author.key, &author.unit)?;
+    }
+    Ok(intake.tally)
+}
