@@ -78,6 +78,12 @@ pub enum Command {
     /// Slips that citizens bring.
     #[command(subcommand, after_help = "Example:\n  hub-server slip verify --image photo.jpg")]
     Slip(Slip),
+    /// Bundles: take in what a stick brought, write receipts for its way home.
+    #[command(
+        subcommand,
+        after_help = "A bundle holds citizens' data and is NOT encrypted: keep the stick as you keep the forms.\n\nExample:\n  hub-server bundle import /media/usb/keliling-V01A-20261122-081500.bundle\n  hub-server bundle export --unit V01 /media/usb/hub.bundle"
+    )]
+    Bundle(Bundle),
     /// What was refused, and why.
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),
@@ -145,6 +151,28 @@ pub struct Invite {
     /// The unit that the laptop will work in.
     #[arg(long, value_name = "UNIT")]
     pub unit: UnitId,
+}
+
+/// What to do with bundles.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Bundle {
+    /// Take in what laptops wrote, from a stick.
+    #[command(
+        after_help = "Example:\n  hub-server bundle import /media/usb/keliling-V01A-20261122-081500.bundle"
+    )]
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Write the hub's receipts for laptops, to be brought home by a stick.
+    #[command(after_help = "Example:\n  hub-server bundle export --unit V01 /media/usb/hub.bundle")]
+    Export {
+        /// For the laptops of this unit; of all units, unless given.
+        #[arg(long, value_name = "UNIT")]
+        unit: Option<UnitId>,
+        /// A file that is not there yet.
+        file: PathBuf,
+    },
 }
 
 /// What to do with laptops.

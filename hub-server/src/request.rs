@@ -100,6 +100,18 @@ pub enum Request {
         /// The name on the paper.
         name: Option<String>,
     },
+    /// Take in a bundle.
+    BundleImport {
+        /// The file, absolute.
+        file: PathBuf,
+    },
+    /// Write receipts into a bundle.
+    BundleExport {
+        /// For the laptops of this unit, or of all.
+        unit: Option<UnitId>,
+        /// The file, absolute.
+        file: PathBuf,
+    },
     /// What is held, each an event.
     Quarantine,
     /// One thing that is held.

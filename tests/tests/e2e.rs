@@ -6,6 +6,8 @@ mod alike;
 mod attachments;
 #[path = "e2e/bad_input.rs"]
 mod bad_input;
+#[path = "e2e/carrying.rs"]
+mod carrying;
 #[path = "e2e/edits.rs"]
 mod edits;
 #[path = "e2e/full_disk.rs"]

@@ -502,3 +502,80 @@ battery = Battery { $count } %
 battery-low = Print emergency sheets now.
 field-channel = Way in
 channel-paper = from paper
+
+# Carrying
+carry = Carry
+carry-what = Another laptop, or a stick, can take what this laptop wrote to the hub, and bring receipts back. Whoever carries can change nothing.
+carry-open = A bundle holds citizens' data and is not encrypted: keep the stick as you keep the forms. Scans are not in it.
+carry-stick = By stick
+carry-folder = Folder of the stick
+carry-choose = Open the folder
+carry-export = Write a bundle
+carry-found = Bundles in this folder
+carry-import = Take in
+carry-peers = Other laptops of the fleet
+carry-address = Address, such as 192.168.1.20:4434
+carry-meet = Exchange now
+carry-seen = Last met
+carry-barred = may not connect
+carry-loads = What is carried
+carry-for = Carried for
+carry-by = carries for this laptop
+carry-since = since
+carry-home = Receipt on its way home to
+carry-refused = the hub did not take it yet
+carry-exported = Written:
+carry-imported = Taken in from
+carry-met = Exchanged with
+carry-failed = That did not work.
+carry-partly = Not everything was taken.
+carry-no-folder = There is no such folder.
+carried-changes = { $count ->
+    [one] { $count } change carried for others
+   *[other] { $count } changes carried for others
+}
+changes = { $count ->
+    [one] { $count } change
+   *[other] { $count } changes
+}
+entries = { $count ->
+    [one] { $count } entry
+   *[other] { $count } entries
+}
+laptop = Laptop
+open-under_way = { $count ->
+    [one] { $count } change is carried by another laptop, not at the hub yet.
+   *[other] { $count } changes are carried by another laptop, not at the hub yet.
+}
+open-for_others = { $count ->
+    [one] { $count } change is carried here for others.
+   *[other] { $count } changes are carried here for others.
+}
+custody-why = Only what is signed counts: by the hub's receipt, or by another laptop's note.
+custody-scans = Scans only here
+custody-receipt = Newest receipt of the hub
+custody-backed_up = in the hub's backup
+custody-note = Note of
+custody-lost = What a wipe would lose, oldest first
+lost-unsent = only on this laptop
+lost-carried = carried, not at the hub yet
+lost-draft = draft of this laptop
+lost-attachment = a scan is only here
+sync-stopped = The exchange was stopped, with everything sent kept, at
+sync-stop = Stop
+sync-budget = At most
+sync-unlimited = no limit
+sync-waiting = Not at the hub yet
+sync-bytes = Last exchange
+sync-sent = { $count ->
+    [one] { $count } change sent.
+   *[other] { $count } changes sent.
+}
+sync-received = { $count ->
+    [one] { $count } change received.
+   *[other] { $count } changes received.
+}
+sync-left = { $count ->
+    [one] { $count } change left.
+   *[other] { $count } changes left.
+}

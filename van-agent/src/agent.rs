@@ -1,5 +1,7 @@
 //! The holder of the laptop's store: drives the replica and answers what commands and pages ask, on one thread.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::{
     desk::{
@@ -12,7 +14,7 @@ use shared::{
     store::{
         StoreError,
         attachment::{self, Look},
-        changes, needs, quarantine, read_model,
+        changes, devices, log, needs, quarantine, read_model,
     },
     sync::{
         Input, Output, Replica,
@@ -25,6 +27,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     attachment::Given,
+    budget::{BYTES_MIN, Budget},
     host::{
         cases,
         control::{Call, Reply},
@@ -45,10 +48,24 @@ const LOST_MAX: usize = 100;
 /// A wish to reconcile now, for whoever keeps the link.
 #[derive(Debug)]
 pub struct SyncCall {
-    /// Milliseconds without a packet after which to give up.
-    pub patience: u64,
+    /// What is wished.
+    pub wish: Wish,
     /// Who wants to hear of it.
     pub reply: Reply,
+}
+
+/// What is wished of whoever keeps the link.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// To reconcile now.
+    Now {
+        /// So long without a packet it goes on.
+        patience: Duration,
+        /// What it may cost.
+        budget: Budget,
+    },
+    /// To stop, and to begin nothing until asked.
+    Stop,
 }
 
 /// The holder of the store.
@@ -60,12 +77,23 @@ pub struct Agent {
     witness: Witness,
     /// Where wishes to reconcile go, while this process keeps a link.
     link: Option<mpsc::UnboundedSender<SyncCall>>,
+    /// Where wishes to exchange with another laptop go, while this process runs on.
+    peers: Option<mpsc::UnboundedSender<PeerCall>>,
+}
+
+/// A wish to exchange with another laptop now.
+#[derive(Debug)]
+pub struct PeerCall {
+    /// Where it listens, `HOST:PORT`.
+    pub address: String,
+    /// Who wants to hear of it.
+    pub reply: Reply,
 }
 
 impl Agent {
     /// Holds the store of `home`, whose lock the caller holds.
     pub fn new(replica: Replica, home: Home) -> Self {
-        Self { replica, home, head: None, witness: Witness::of_system(), link: None }
+        Self { replica, home, head: None, witness: Witness::of_system(), link: None, peers: None }
     }
 
     /// The replica.
@@ -81,6 +109,11 @@ impl Agent {
     /// Sets where wishes to reconcile go.
     pub fn set_link(&mut self, link: mpsc::UnboundedSender<SyncCall>) {
         self.link = Some(link);
+    }
+
+    /// Sets where wishes to exchange with another laptop go.
+    pub fn set_peers(&mut self, peers: mpsc::UnboundedSender<PeerCall>) {
+        self.peers = Some(peers);
     }
 
     /// The unit that this laptop works in; empty before it is enrolled.
@@ -127,7 +160,7 @@ impl Agent {
             Request::Find { text, limit } => {
                 cases::tell_found(self.read()?, &text, limit, each).map_err(said)
             }
-            Request::Sync { .. } => {
+            Request::Sync { .. } | Request::SyncStop => {
                 Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
             }
             Request::Custody => self.custody(),
@@ -151,6 +184,10 @@ impl Agent {
             Request::Queue { act } => self.queue(now, &act, each),
             Request::Slip { act } => self.slip(now, &act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
+            Request::Carry { act } => self.carry(now, &act, each),
+            Request::PeerSync { .. } => {
+                Err(Failure::new(NO_LINK).next("give `van-agent peer sync` again when it is done"))
+            }
             Request::DayShow => self.day(now),
             Request::DayClose { leader } => self.close_day(now, &leader),
             Request::PersonList { text, limit } => self.people(&text, limit, each),
@@ -220,12 +257,23 @@ impl Agent {
 
     pub(crate) fn custody(&mut self) -> Result<Value, Failure> {
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
+        let own = self.replica.station().log();
         let tx = self.read()?;
         let counted: Custody = custody::count(tx, device).map_err(said)?;
         let oldest_unsent =
             counted.oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
         let needs_you =
             quarantine::count(tx).map_err(said)? + read_model::conflict_count(tx).map_err(said)?;
+        let receipt = devices::receipt(tx, own.epoch).map_err(said)?;
+        let of = log::find(tx, &own).map_err(said)?.map_or(0, |log| log.head.index);
+        let receipt = receipt.map(|receipt| {
+            json!({
+                "entries": receipt.cursor.index,
+                "of": of,
+                "backed_up": receipt.backed_up_through,
+                "at": receipt.at.to_rfc3339(offset_minutes),
+            })
+        });
         let mut lost = Vec::new();
         if !counted.safe_to_wipe {
             for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
@@ -243,12 +291,15 @@ impl Agent {
             "oldest_unsent": oldest_unsent,
             "safe_to_wipe": counted.safe_to_wipe,
             "unsent": counted.unsent,
+            "under_way": counted.under_way,
+            "for_others": counted.for_others,
             "drafts": counted.drafts,
             "forms": counted.forms,
             "attachments": counted.attachments,
             "attachment_bytes": counted.attachment_bytes,
             "needs_you": needs_you,
             "lost": lost,
+            "receipt": receipt,
         }))
     }
 
@@ -512,6 +563,13 @@ pub fn not_enrolled() -> Failure {
         .next("ask the hub operator for a ticket and give `van-agent enroll TICKET`")
 }
 
+/// What a request wishes of whoever keeps the link.
+fn wish(request: &Request) -> Wish {
+    let Request::Sync { patience, budget } = request else { return Wish::Stop };
+    let budget = Budget { bytes: budget.map(|bytes| bytes.max(BYTES_MIN)), time: None };
+    Wish::Now { patience: Duration::from_millis(*patience), budget }
+}
+
 impl Owned for Agent {
     fn handle(&mut self, now: Now, input: Input) {
         let epoch = self.replica.station().epoch;
@@ -532,10 +590,15 @@ impl Owned for Agent {
     fn call(&mut self, now: Now, call: Call) {
         let Call { request, mut reply } = call;
         let request = match serde_json::from_value(request) {
-            Ok(Request::Sync { patience }) if self.link.is_some() => {
-                let call = SyncCall { patience, reply };
+            Ok(wished @ (Request::Sync { .. } | Request::SyncStop)) if self.link.is_some() => {
+                let call = SyncCall { wish: wish(&wished), reply };
                 // Where the keeper of the link has gone, the dropped reply says so.
                 drop(self.link.as_ref().map(|link| link.send(call)));
+                return;
+            }
+            Ok(Request::PeerSync { address }) if self.peers.is_some() => {
+                let call = PeerCall { address, reply };
+                drop(self.peers.as_ref().map(|peers| peers.send(call)));
                 return;
             }
             Ok(request) => request,

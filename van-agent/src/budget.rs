@@ -51,6 +51,8 @@ pub enum Stopped {
     Budget,
     /// The time is over.
     Time,
+    /// Somebody stopped it.
+    Asked,
 }
 
 /// Returns when `meter` has counted what the budget allows, or all that fits into it has arrived.

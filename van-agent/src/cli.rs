@@ -82,6 +82,9 @@ pub enum Command {
         /// Where to show the page; only this machine can open it.
         #[arg(long, value_name = "IP:PORT", default_value = WEB)]
         web: SocketAddr,
+        /// Listen there for other laptops of the fleet, to carry for each other.
+        #[arg(long, value_name = "IP:PORT")]
+        peers: Option<SocketAddr>,
     },
     /// Tell what has arrived at the hub and what has not, by stored receipts alone.
     #[command(after_help = "Example:\n  van-agent custody --safe-to-wipe && echo may be wiped")]
@@ -123,6 +126,15 @@ pub enum Command {
         after_help = "Example:\n  van-agent day show\n  van-agent day close --leader \"Maria Taek\""
     )]
     Day(Day),
+    /// Bundles: what this laptop has for others, as a file on a stick; what it carries.
+    #[command(
+        subcommand,
+        after_help = "A bundle holds citizens' data and is NOT encrypted: keep the stick as you keep the forms.\nScans and photos are not in it: they follow by themselves.\n\nExample:\n  van-agent bundle export /media/usb\n  van-agent bundle import /media/usb/keliling-V02A-20261122-081500.bundle"
+    )]
+    Bundle(Bundle),
+    /// Other laptops of the fleet: list them, exchange with one that listens.
+    #[command(subcommand, after_help = "Example:\n  van-agent peer sync 192.168.1.20:4434")]
+    Peer(Peer),
     /// Persons: list, or say which documents are of the same person.
     #[command(
         subcommand,
@@ -532,6 +544,55 @@ pub enum Day {
         /// The team leader's name.
         #[arg(long, value_name = "NAME")]
         leader: Option<String>,
+    },
+}
+
+/// What to do with bundles.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Bundle {
+    /// Write what no receipt covers yet, of this laptop and of those that it carries for, with receipts and notes on
+    /// their way home.
+    #[command(after_help = "Example:\n  van-agent bundle export /media/usb")]
+    Export {
+        /// A folder, or a file that is not there yet.
+        #[arg(value_name = "FILE|FOLDER")]
+        to: PathBuf,
+    },
+    /// Carry from now on what stands in a bundle; keep the receipts and notes in it.
+    #[command(
+        after_help = "Example:\n  van-agent bundle import /media/usb/keliling-V02A-20261122-081500.bundle"
+    )]
+    Import {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Verify every byte and every signature of a bundle; take nothing in.
+    #[command(
+        after_help = "Example:\n  van-agent bundle verify /media/usb/keliling-V02A-20261122-081500.bundle"
+    )]
+    Verify {
+        /// The file.
+        file: PathBuf,
+    },
+    /// What this laptop carries, for whom and since when; who carries for it.
+    #[command(after_help = "Example:\n  van-agent bundle list --json")]
+    List,
+}
+
+/// What to do with other laptops.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Peer {
+    /// The laptops of the fleet, and where those were found that this one has met.
+    #[command(after_help = "Example:\n  van-agent peer list")]
+    List,
+    /// Hand over to each other what no receipt covers, and sign for it.
+    #[command(
+        after_help = "The other laptop listens with `van-agent run --peers IP:PORT`.\n\nExample:\n  van-agent peer sync 192.168.1.20:4434"
+    )]
+    Sync {
+        /// Where the other laptop listens.
+        #[arg(value_name = "HOST:PORT")]
+        address: String,
     },
 }
 

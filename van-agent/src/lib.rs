@@ -4,6 +4,7 @@
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
 //! closes it with a seal; [`slips`] is what citizens take home, [`sheets`] is paper for when the `battery` is empty;
+//! [`carry`] is what laptops carry for each other, by bundles and [`peers`];
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
 
@@ -12,12 +13,14 @@ pub mod agent;
 pub mod attachment;
 mod battery;
 pub mod budget;
+pub mod carry;
 pub mod cli;
 pub mod commands;
 mod day;
 pub mod host;
 mod interfaces;
 pub mod link;
+pub mod peers;
 pub mod queue;
 pub mod record;
 pub mod request;

@@ -16,7 +16,7 @@ use shared::{
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    agent::{Agent, SyncCall},
+    agent::{Agent, SyncCall, Wish},
     budget::{self, Budget, Stopped},
     host::{
         control::Reply,
@@ -250,6 +250,8 @@ pub struct Keeper {
     budget: Budget,
     /// Whether those who wait have been told of this link.
     is_told: bool,
+    /// Whether nothing is begun until somebody asks.
+    rests: bool,
 }
 
 impl std::fmt::Debug for Keeper {
@@ -315,6 +317,7 @@ impl Keeper {
             enrolled: false,
             budget: Budget::default(),
             is_told: false,
+            rests: false,
         }
     }
 
@@ -327,8 +330,6 @@ impl Keeper {
     pub async fn once(&mut self, target: Target, patience: Duration, budget: Budget) -> Report {
         self.patience = Some(patience);
         self.budget = budget;
-        let allowance = budget.allowance();
-        said(self.owner.run(move |agent, _| agent.replica_mut().set_allowance(allowance)).await);
         self.attempt(target, Stay::Leave).await
     }
 
@@ -338,6 +339,17 @@ impl Keeper {
         loop {
             let Ok(Some(target)) = self.owner.run(|agent, _| Target::of(agent)).await else { return };
             let report = self.attempt(target, Stay::Stay).await;
+            self.rests |= report.stopped.is_some();
+            if self.has_call() {
+                continue;
+            }
+            self.budget = Budget::default();
+            while self.rests {
+                match self.calls.recv().await {
+                    Some(call) => self.take(call),
+                    None => return,
+                }
+            }
             if self.has_call() {
                 continue;
             }
@@ -356,7 +368,12 @@ impl Keeper {
     }
 
     fn take(&mut self, call: SyncCall) {
-        let patience = Duration::from_millis(call.patience);
+        let Wish::Now { patience, budget } = call.wish else {
+            self.rests = true;
+            return call.reply.done(json!({"stopped": true}));
+        };
+        self.rests = false;
+        self.budget = budget;
         self.patience = Some(self.patience.map_or(patience, |known| known.min(patience)));
         self.waiting.push(call.reply);
     }
@@ -378,10 +395,17 @@ impl Keeper {
         self.patience = None;
     }
 
+    /// Tells the core what the next exchange may cost.
+    async fn allow(&mut self) {
+        let allowance = self.budget.allowance();
+        said(self.owner.run(move |agent, _| agent.replica_mut().set_allowance(allowance)).await);
+    }
+
     /// Dials, and speaks until the link ends.
     async fn attempt(&mut self, target: Target, stay: Stay) -> Report {
         let started = Instant::now();
         self.is_told = false;
+        self.allow().await;
         while self.events.try_recv().is_ok() {}
         let mut report = Report::default();
         let meter = Meter::default();
@@ -441,7 +465,7 @@ impl Keeper {
             }
         }
         measure(&caller.meter, &mut report, started);
-        let told_before = report.ok && stay == Stay::Stay && self.is_told;
+        let told_before = report.ok && report.stopped.is_none() && stay == Stay::Stay && self.is_told;
         if !told_before {
             self.tell(&report);
         }
@@ -555,8 +579,7 @@ impl Keeper {
                 }
                 stopped = &mut spent, if !self.budget.is_unlimited() => {
                     // What is not on its way yet stays here; what has arrived is kept there.
-                    said(self.owner.close_links(CloseCode::Limit, "the budget is spent").await);
-                    finish(drive).await;
+                    hang_up(&owner, drive, CloseCode::Limit, "the budget is spent").await;
                     return Cut::Spent(stopped);
                 }
                 () = self.interfaces.up() => {
@@ -569,7 +592,11 @@ impl Keeper {
                 call = self.calls.recv() => {
                     let Some(call) = call else { continue };
                     self.take(call);
-                    if report.ok && report.attachments_left == 0 {
+                    if self.rests {
+                        hang_up(&owner, drive, CloseCode::Done, "stopped").await;
+                        return Cut::Spent(Stopped::Asked);
+                    }
+                    if !self.budget.is_unlimited() || (report.ok && report.attachments_left == 0) {
                         said(self.owner.close_links(CloseCode::Done, "a fresh exchange").await);
                         finish_within(GOODBYE_SHORT, drive).await;
                         return Cut::Asked;
@@ -630,6 +657,16 @@ pub(crate) fn said(result: Result<(), owner::Stopped>) {
     if let Err(stopped) = result {
         tracing::debug!(%stopped, "tell the owner's thread");
     }
+}
+
+async fn hang_up(
+    owner: &Handle<Agent>,
+    drive: impl Future<Output = Ended>,
+    code: CloseCode,
+    reason: &str,
+) -> Cut {
+    said(owner.close_links(code, reason).await);
+    finish(drive).await
 }
 
 async fn finish(drive: impl Future<Output = Ended>) -> Cut {

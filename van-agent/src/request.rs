@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
-use crate::{queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct};
+use crate::{carry::CarryAct, queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -84,7 +84,12 @@ pub enum Request {
     Sync {
         /// Milliseconds without a packet after which to give up.
         patience: u64,
+        /// Bytes that it may cost, whole IP packets both ways.
+        #[serde(default)]
+        budget: Option<u64>,
     },
+    /// Stop the exchange that is under way, and begin none until asked.
+    SyncStop,
     /// Count custody.
     Custody,
     /// What to know at a glance.
@@ -146,6 +151,16 @@ pub enum Request {
     Sheet {
         /// What.
         act: SheetAct,
+    },
+    /// Do something with bundles, and with what is carried.
+    Carry {
+        /// What.
+        act: CarryAct,
+    },
+    /// Exchange with another laptop of the fleet now.
+    PeerSync {
+        /// Where it listens, `HOST:PORT`.
+        address: String,
     },
     /// What was written since the last seal, and what must be decided before the day is closed.
     DayShow,

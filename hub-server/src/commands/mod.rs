@@ -1,6 +1,7 @@
 //! Does what was typed: most by asking whoever holds the store, and saying the answer to a person or a program.
 
 mod ask;
+mod bundle;
 mod case;
 mod device;
 mod init;
@@ -44,6 +45,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Case(case) => case::case(desk(folder)?, case),
         Command::Find(find) => case::find(desk(folder)?, &find),
         Command::Person(person) => person::person(desk(folder)?, person),
+        Command::Bundle(bundle) => bundle::bundle(desk(folder)?, bundle),
         Command::Seal(seal) => seal::seal(desk(folder)?, seal),
         Command::Slip(slip) => slip::slip(desk(folder)?, slip),
         Command::Quarantine(quarantine) => quarantine::quarantine(desk(folder)?, quarantine),

@@ -2,6 +2,7 @@
 //! thread.
 
 mod backup;
+mod bundles;
 mod cases;
 mod devices;
 mod doctor;
@@ -174,6 +175,8 @@ impl Hub {
                 let tx = self.replica.store().reader();
                 Ok(slips::verify(tx, station, registries, typed, name.as_deref())?)
             }
+            Request::BundleImport { file } => self.import_bundle(now, file),
+            Request::BundleExport { unit, file } => self.export_bundle(now, unit.as_ref(), file),
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Release { what } => self.release(now, what),

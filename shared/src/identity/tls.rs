@@ -2,7 +2,8 @@
 //!
 //! TLS 1.3 with raw public keys (RFC 7250) on both sides. There are no certificates: no dates that a laptop
 //! with a wrong clock could trip over, no names, no issuers, and one 44-byte form to parse. A laptop takes
-//! exactly the hub's key that it pinned at enrolment. A hub takes any Ed25519 key whose secret half the peer
+//! exactly the hub's key that it pinned at enrolment, or dials another laptop whose key the hub has told it. A hub
+//! takes any Ed25519 key whose secret half the peer
 //! proves to hold; what that key may do is decided by its row in the registry, on every connection and batch.
 //!
 //! **Invariant:** no early data, no session tickets, no resumption: every connection proves both keys anew.
@@ -73,8 +74,13 @@ pub struct NoPeerKey;
 
 /// How `key`'s holder reaches the hub whose key is `hub`, and nobody else.
 pub fn client_config(key: &Key, hub: PublicKey) -> Pinned {
+    fleet_config(key, vec![hub])
+}
+
+/// How `key`'s holder reaches whoever holds one of the keys `known`, and nobody else: another laptop of its fleet.
+pub fn fleet_config(key: &Key, known: Vec<PublicKey>) -> Pinned {
     let stranger = Stranger(Arc::default());
-    let verifier = PinnedHub { hub, stranger: stranger.clone() };
+    let verifier = PinnedKeys { known, stranger: stranger.clone() };
     let mut config = ClientConfig::builder_with_details(crypto(), Arc::new(NoClock))
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has TLS 1.3")
@@ -144,14 +150,14 @@ fn verify_handshake(
         .map_err(|_| CertificateError::BadSignature.into())
 }
 
-/// Takes the pinned hub and nobody else.
+/// Takes whoever holds a pinned key and nobody else.
 #[derive(Debug)]
-struct PinnedHub {
-    hub: PublicKey,
+struct PinnedKeys {
+    known: Vec<PublicKey>,
     stranger: Stranger,
 }
 
-impl ServerCertVerifier for PinnedHub {
+impl ServerCertVerifier for PinnedKeys {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -161,7 +167,7 @@ impl ServerCertVerifier for PinnedHub {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let key = only_key(end_entity, intermediates)?;
-        if key == self.hub {
+        if self.known.contains(&key) {
             return Ok(ServerCertVerified::assertion());
         }
         self.stranger.0.get_or_init(|| key);

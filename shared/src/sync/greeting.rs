@@ -207,8 +207,7 @@ impl Replica {
         session.phase = Phase::Linked;
         session.deadline = None;
         session.repair = reconcile.then(Repair::default);
-        session.wants = None;
-        session.expiry = None;
+        (session.wants, session.expiry) = (None, None);
         session.owed = 0;
         let receipt = hello.receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
         session.common = receipt.min(durable);

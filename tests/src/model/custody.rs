@@ -89,9 +89,9 @@ fn check_numbers(replica: &mut Replica, arrived: &BTreeSet<ChangeHash>) -> anyho
     }
     let counted = custody::count(tx, device)?;
     ensure!(
-        counted.on_laptop == here
+        counted.on_laptop + counted.carried == here
             && counted.on_laptop + counted.carried + counted.at_hub + counted.accepted == all,
-        "custody counts {counted:?} where {here} of {all} cases are only here"
+        "custody counts {counted:?} where {here} of {all} cases are not at the hub"
     );
     Ok(())
 }
@@ -104,7 +104,8 @@ pub(super) fn check_all_arrived(machines: &mut [Machine], welcome: &[usize]) -> 
         let (device, epoch) = (replica.station().device(), replica.station().epoch);
         let counted = custody::count(replica.read()?, device)?;
         ensure!(
-            counted.unsent == 0 && counted.on_laptop == 0 && counted.attachments == 0,
+            [counted.unsent, counted.under_way, counted.on_laptop, counted.carried, counted.attachments]
+                == [0; 5],
             "{} shows {counted:?} after everything was said",
             machine.name
         );

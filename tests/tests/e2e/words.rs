@@ -173,6 +173,7 @@ fn every_command_speaks_json() {
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
     let nobody = "53.02/V01A/20261120/0999-X";
+    let (bundle, receipts) = (stage.text("there.bundle"), stage.text("home.bundle"));
     for (arguments, code) in [
         (
             &[
@@ -233,6 +234,12 @@ fn every_command_speaks_json() {
         (&["person", "list"], 0),
         (&["person", "different", &one, &other], 0),
         (&["person", "same", &one, &other], 0),
+        (&["bundle", "export", &bundle], 0),
+        (&["bundle", "verify", &bundle], 0),
+        (&["bundle", "import", &bundle], 0),
+        (&["bundle", "list"], 0),
+        (&["peer", "list"], 0),
+        (&["peer", "sync", "127.0.0.1:9"], 1),
         (&["doctor"], 0),
         (&["enroll", "KLG1-x"], 1),
     ] {
@@ -260,6 +267,8 @@ fn every_command_speaks_json() {
         (&["slip", "verify", "nonsense"], 2),
         (&["seal", "list"], 0),
         (&["seal", "add", "04000003A4N0000"], 1),
+        (&["bundle", "import", &bundle], 0),
+        (&["bundle", "export", &receipts], 0),
         (&["quarantine", "list"], 0),
         (&["quarantine", "show", "0000"], 1),
         (&["registry", "list"], 0),

@@ -1,9 +1,11 @@
 //! Does what was typed: most by asking whoever holds the store, and saying the answer to a person or a program.
 
 mod attachment;
+mod bundle;
 mod case;
 mod day;
 mod enroll;
+mod peer;
 mod people;
 mod progress;
 mod queue;
@@ -25,7 +27,7 @@ use serde_json::Value;
 use crate::{
     access::Access,
     budget::Budget,
-    cli::{Cli, Command},
+    cli::{Cli, Command, Peer},
     host::{
         home::Home,
         log,
@@ -46,7 +48,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     if let Command::Completions { shell } = cli.command {
         return completions(shell, printer);
     }
-    if let Command::Run { web } = &cli.command {
+    if let Command::Run { web, .. } = &cli.command {
         run::check(*web)?;
     }
     if let Command::Record(options) = &cli.command {
@@ -61,7 +63,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sync { patience, budget, time } => {
             sync::sync(&home, patience, Budget { bytes: budget, time }, printer)
         }
-        Command::Run { web } => run::run(&home, web, printer),
+        Command::Run { web, peers } => run::run(&home, web, peers, printer),
+        Command::Peer(Peer::Sync { address }) => peer::sync(&home, &address, printer),
         Command::Completions { shell } => completions(shell, printer),
         command @ (Command::Amend(_)
         | Command::Case(_)
@@ -74,6 +77,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Slip(_)
         | Command::Sheet(_)
         | Command::Day(_)
+        | Command::Bundle(_)
+        | Command::Peer(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
     }
@@ -94,6 +99,8 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Slip(options) => slip::slip(&mut desk, options),
         Command::Sheet(options) => sheet::sheet(&mut desk, &options),
         Command::Day(options) => day::day(&mut desk, options),
+        Command::Bundle(options) => bundle::bundle(&mut desk, options),
+        Command::Peer(_) => peer::list(&mut desk),
         Command::Person(options) => people::person(&mut desk, options),
         Command::Doctor { rebuild } => state::doctor(&mut desk, rebuild),
         Command::Enroll(_)

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     access::Serving,
-    agent::{Agent, SyncCall},
+    agent::{Agent, PeerCall, SyncCall},
     host::{
         control::Client,
         home::{Home, LOCK_PATIENCE, Lock},
@@ -17,8 +17,8 @@ use crate::{
         owner::Handle,
         web::SignIn,
     },
-    link::{Keeper, Report, said},
-    start, today,
+    link::{Keeper, Progress, Report, said},
+    peers, start, today,
     web::{self, Exchange},
 };
 
@@ -34,10 +34,16 @@ pub(super) fn check(at: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::Result<()> {
+pub(super) fn run(
+    home: &Home,
+    at: SocketAddr,
+    peers: Option<SocketAddr>,
+    mut printer: Printer,
+) -> anyhow::Result<()> {
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
+    let (peer_sender, peer_calls) = mpsc::unbounded_channel();
     let mut offset_minutes = 0;
     let serving = Serving::begin(
         home,
@@ -46,13 +52,14 @@ pub(super) fn run(home: &Home, at: SocketAddr, mut printer: Printer) -> anyhow::
         |agent| {
             offset_minutes = agent.offset_minutes();
             agent.set_link(call_sender);
+            agent.set_peers(peer_sender);
         },
         // Where nobody listens any more the program is ending.
         move |event| drop(event_sender.send(event)),
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = serving.owner.handle().clone();
-    let link = Link { home: home.clone(), events, calls, offset_minutes };
+    let link = Link { home: home.clone(), events, calls, peers, peer_calls, offset_minutes };
     let died = runtime.block_on(serve(at, handle, link, &mut printer));
     runtime.shutdown_timeout(Duration::from_secs(1));
     serving.end();
@@ -69,6 +76,9 @@ struct Link {
     home: Home,
     events: mpsc::UnboundedReceiver<Event>,
     calls: mpsc::UnboundedReceiver<SyncCall>,
+    /// Where to listen for other laptops.
+    peers: Option<SocketAddr>,
+    peer_calls: mpsc::UnboundedReceiver<PeerCall>,
     /// Minutes east of UTC in the district.
     offset_minutes: i16,
 }
@@ -97,17 +107,36 @@ async fn serve(
         // The page may have gone; the log has it.
         drop(reports.send(Some(Exchange { report: report.clone(), at })));
     };
-    let mut keeper = Keeper::new(handle.clone(), link.home, link.events, link.calls, |_| {}, report);
+    let (moved, progress) = tokio::sync::watch::channel(Progress::default());
+    let show = move |progress| {
+        moved.send_replace(progress);
+    };
+    let mut keeper = Keeper::new(handle.clone(), link.home, link.events, link.calls, show, report);
     let keeping = tokio::spawn(async move { keeper.stay().await });
-    let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest));
-    printer.value(&json!({"ready": true, "url": url}))?;
-    printer.text(format_args!("Ready: {url}\nCtrl-C stops."))?;
+    let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest, progress));
+    let visited = match link.peers {
+        Some(listen) => Some(peers::open(&handle, listen).await?),
+        None => None,
+    };
+    let door = visited.as_ref().map(quinn::Endpoint::local_addr).transpose()?;
+    let obliging = tokio::spawn(peers::oblige(handle.clone(), link.peer_calls));
+    let receiving = visited.map(|endpoint| tokio::spawn(peers::receive(endpoint, handle.clone())));
+    printer.value(&json!({"ready": true, "url": url, "peers": door}))?;
+    printer.text(format_args!("Ready: {url}"))?;
+    if let Some(door) = door {
+        printer.text(format_args!("Other laptops of the fleet: van-agent peer sync {door}"))?;
+    }
+    printer.text("Ctrl-C stops.")?;
     let died = tokio::select! {
         stopped = asked_to_stop() => { stopped?; false }
         () = pulse(&handle) => true,
     };
     tracing::info!("stopping");
     pages.abort();
+    obliging.abort();
+    if let Some(receiving) = receiving {
+        receiving.abort();
+    }
     said(handle.close_links(CloseCode::Done, "the program stops").await);
     keeping.abort();
     Ok(died)

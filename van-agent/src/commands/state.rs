@@ -27,12 +27,17 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
     if let Some(oldest) = custody["oldest_unsent"].as_str() {
         desk.printer.text(format_args!("{:<24}{oldest}", "Oldest not handed over"))?;
     }
+    let for_others = custody["for_others"].as_u64().unwrap_or(0);
+    if for_others > 0 {
+        desk.printer.text(format_args!("{:<24}{for_others} changes", "Carried for others"))?;
+    }
     let verdict = if safe { "Safe to wipe: yes" } else { "Safe to wipe: NO" };
     desk.printer.text(verdict)?;
     if !safe {
         for case in custody["lost"].as_array().into_iter().flatten() {
             let (slip, name) = (field(case, "slip"), field(case, "name"));
             let why = match case["why"].as_str() {
+                Some("carried") => "another laptop carries it: not at the hub yet",
                 Some("draft") => "a draft, at the hub: nobody else will finish it",
                 _ => "would be lost: not at the hub yet",
             };

@@ -92,7 +92,7 @@ fn reach_link(home: &Home, patience: Duration, budget: Budget) -> anyhow::Result
 /// Asks the process that keeps the store to reconcile now.
 fn ask(mut client: Client, patience: Duration) -> Result<Value, Failure> {
     let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    call(&mut client, &Request::Sync { patience }, &mut |_| true)
+    call(&mut client, &Request::Sync { patience, budget: None }, &mut |_| true)
 }
 
 fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
@@ -103,6 +103,7 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
         let head = match stopped {
             None => "Handed over",
             Some("time") => "Stopped when the time was over",
+            Some("asked") => "Stopped",
             Some(_) => "Stopped at the budget",
         };
         printer.text(format_args!(

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, ErrorKind},
+    io::{self, ErrorKind, Read as _, Write as _},
     path::{Path, absolute},
 };
 
@@ -19,6 +19,58 @@ pub fn open(file: &Path) -> Result<File, Failure> {
         return Err(failed(ErrorKind::IsADirectory.into()));
     }
     Ok(open)
+}
+
+/// Reads a whole file of at most `bytes_max` bytes.
+///
+/// # Errors
+/// It cannot be opened or read, or is larger.
+pub fn read(file: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    let read = open(file)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(file, &error))?;
+    if bytes.len() <= bytes_max {
+        return Ok(bytes);
+    }
+    Err(Failure::new(format!("{} is larger than {bytes_max} bytes", file.display()))
+        .next("name another file"))
+}
+
+/// Writes a new file whole or not at all: under another name first, forced to the disk, and read again.
+///
+/// # Errors
+/// There is such a file already, it cannot be written, or the disk gives back other bytes.
+pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if file.exists() {
+        return Err(Failure::new(format!("{} is there already", file.display()))
+            .next("name another file; nothing was changed"));
+    }
+    let mut half = file.as_os_str().to_owned();
+    half.push(".part");
+    let half = Path::new(&half);
+    let written = write_synced(half, bytes).and_then(|()| std::fs::rename(half, file));
+    if let Err(error) = written {
+        // What is left of it is of no use; the reason is told already.
+        drop(std::fs::remove_file(half));
+        return Err(unwritable(file, &error));
+    }
+    match std::fs::read(file) {
+        Ok(found) if found == bytes => Ok(()),
+        Ok(_) => Err(Failure::new(format!("{} does not hold what was written", file.display()))
+            .next("take another stick")),
+        Err(error) => Err(unreadable(file, &error)),
+    }
+}
+
+fn write_synced(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut open = File::create(file)?;
+    open.write_all(bytes)?;
+    open.sync_all()?;
+    match file.parent().filter(|folder| cfg!(unix) && !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 /// Why a file cannot be read, and what to do next.

@@ -131,7 +131,7 @@ pub fn client_config(pinned: rustls::ClientConfig, transport: Arc<TransportConfi
     config
 }
 
-/// The endpoint of a hub on `listen`. With the same `reset_key` as before a restart it tells vans at once that
+/// The endpoint of a hub, or of a laptop that others visit, on `listen`. With the same `reset_key` as before a restart it tells vans at once that
 /// their old connections are no more.
 ///
 /// # Errors

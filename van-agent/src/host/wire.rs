@@ -116,7 +116,7 @@ pub fn traffic(connection: &quinn::Connection) -> Traffic {
 ///
 /// # Errors
 /// It has proven none.
-pub(super) fn proven(connection: &quinn::Connection) -> Result<(PublicKey, [u8; 32]), NoPeerKey> {
+pub(crate) fn proven(connection: &quinn::Connection) -> Result<(PublicKey, [u8; 32]), NoPeerKey> {
     let identity = connection.peer_identity().ok_or(NoPeerKey)?;
     let certificates = identity.downcast::<Vec<CertificateDer<'static>>>().map_err(|_| NoPeerKey)?;
     let mut exporter = [0; 32];

@@ -6,8 +6,10 @@
 mod acts;
 mod aloud;
 mod card;
+mod carry;
 mod case;
 mod correct;
+mod custody;
 mod day;
 mod handover;
 mod header;
@@ -21,6 +23,7 @@ mod sheet;
 mod sheets;
 mod sitting;
 mod slips;
+mod sync;
 mod today;
 mod uploaded;
 mod verify;
@@ -40,7 +43,7 @@ use crate::{
         owner::Handle,
         web::{SignIn, assets, guard},
     },
-    link::Report,
+    link::{Progress, Report},
 };
 
 const INDONESIAN: &str = include_str!("../../locales/id.ftl");
@@ -50,6 +53,7 @@ const KEYS: &str = include_str!("../../templates/keys.mjs");
 const SHEET: &str = include_str!("../../templates/sheet.mjs");
 const CAMERA: &str = include_str!("../../templates/camera.mjs");
 const PRINT: &str = include_str!("../../templates/print.mjs");
+const LIVE: &str = include_str!("../../templates/live.mjs");
 
 /// An exchange that ended.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,6 +71,8 @@ struct Site {
     sign_in: SignIn,
     /// How the newest exchange went.
     newest: watch::Receiver<Option<Exchange>>,
+    /// How far the exchange under way is.
+    progress: watch::Receiver<Progress>,
 }
 
 impl FromRef<Site> for SignIn {
@@ -81,8 +87,9 @@ pub async fn serve(
     agent: Handle<Agent>,
     sign_in: SignIn,
     newest: watch::Receiver<Option<Exchange>>,
+    progress: watch::Receiver<Progress>,
 ) {
-    let site = Site { agent, sign_in: sign_in.clone(), newest };
+    let site = Site { agent, sign_in: sign_in.clone(), newest, progress };
     let signed_in = Router::new()
         .route("/", get(today::today))
         .route("/record", get(record::begin).post(record::act))
@@ -102,7 +109,10 @@ pub async fn serve(
         .route("/officer", get(settings::officers).post(settings::take_over))
         .route("/settings", get(settings::begin).post(settings::act))
         .route("/theme.css", get(header::theme))
-        .route("/sync", post(acts::sync))
+        .route("/carry", get(carry::begin).post(carry::act))
+        .route("/custody", get(custody::page))
+        .route("/sync", get(sync::page).post(sync::act))
+        .route("/sync/news", get(sync::news))
         .route("/visit", post(acts::visit))
         .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
@@ -134,6 +144,7 @@ fn scripts() -> Router<Site> {
         .route("/sheet.mjs", script(SHEET))
         .route("/print.mjs", script(PRINT))
         .route("/camera.mjs", script(CAMERA))
+        .route("/live.mjs", script(LIVE))
 }
 
 #[cfg(test)]

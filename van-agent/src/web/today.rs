@@ -90,7 +90,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         accepted: count("accepted"),
         needs_you: count("needs_you"),
         oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        open: open(words, [count("unsent"), count("drafts"), count("forms"), count("attachments")]),
+        open: open(words, &custody),
     };
     let counts = |of: &Value, names: &[&'static str]| -> Vec<_> {
         names.iter().map(|name| (*name, of[name].as_u64().unwrap_or(0))).collect()
@@ -180,20 +180,19 @@ async fn today_of(
 }
 
 /// What a wipe would lose, by the numbers of custody alone.
-fn open(words: &Words, [unsent, drafts, forms, attachments]: [u64; 4]) -> Vec<String> {
-    let counts = [
-        ("open-unsent", unsent),
-        ("open-drafts", drafts),
-        ("open-forms", forms),
-        ("open-attachments", attachments),
-    ];
+pub(super) fn open(words: &Words, custody: &Value) -> Vec<String> {
+    const OPEN: [&str; 6] = ["unsent", "under_way", "for_others", "drafts", "forms", "attachments"];
+    let counts = OPEN.map(|name| (name, custody[name].as_u64().unwrap_or(0)));
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    some.map(|(name, count)| words.count(name, count)).collect()
+    some.map(|(name, count)| words.count(&format!("open-{name}"), count)).collect()
 }
 
 /// How an exchange went: that it ended, never where anything is, which only custody knows.
-fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
+pub(super) fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
     let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
+    if exchange.report.stopped.is_some() {
+        return (true, format!("{} {time}", words.get("sync-stopped")));
+    }
     let why = match (exchange.report.ok, exchange.report.why) {
         (true, _) => return (true, format!("{} {time}", words.get("sync-ok"))),
         (false, Some(why)) => why.as_str(),

@@ -51,6 +51,32 @@ pub struct Held {
     pub index: u64,
 }
 
+/// What laptops that meet say first.
+#[derive(Clone, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Greeting {
+    /// The version of their conversation.
+    #[n(0)]
+    pub version: u32,
+    /// What the speaker needs nothing more of.
+    #[n(1)]
+    pub held: Vec<Held>,
+}
+
+impl Greeting {
+    /// Bytes that a greeting may have.
+    pub const BYTES_MAX: usize = 64 << 10;
+
+    /// Encodes the greeting.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec(self).expect("encoding into memory cannot fail")
+    }
+
+    /// Reads a greeting; `None` of what is none.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        minicbor::decode(bytes).ok()
+    }
+}
+
 #[derive(Default)]
 struct Making {
     parts: Vec<Part>,
@@ -81,12 +107,15 @@ impl Making {
 
 impl Replica {
     /// Makes a bundle of what no receipt covers: of this laptop, and of what it carries for others; with it go
-    /// receipts and notes on their way home. Nothing that `held` says the receiver holds already goes.
+    /// receipts and notes on their way home. Nothing that `held` says the receiver holds already goes; of `None`
+    /// receipts and notes alone.
     ///
     /// # Errors
     /// The store fails, or this laptop is not enrolled.
-    pub fn export_bundle(&mut self, now: Now, held: &[Held]) -> Result<Exported> {
-        let held: BTreeMap<_, _> = held.iter().map(|held| ((held.author, held.epoch), held.index)).collect();
+    pub fn export_bundle(&mut self, now: Now, held: Option<&[Held]>) -> Result<Exported> {
+        let is_whole = held.is_some();
+        let held: BTreeMap<_, _> =
+            held.unwrap_or_default().iter().map(|held| ((held.author, held.epoch), held.index)).collect();
         let held = |log: &LogName| held.get(&(log.author, log.epoch)).copied().unwrap_or(0);
         let Self { store, station, .. } = self;
         let own = store.commit(|tx| {
@@ -104,6 +133,9 @@ impl Replica {
         let notes = notes(tx, station, now.wall)?;
         making.notes = notes.len() as u64;
         making.parts.extend(notes.into_iter().map(Part::Note));
+        if !is_whole {
+            return Ok(self.wrapped(now, making));
+        }
         let mut next = devices::receipted(tx, station.epoch)?.max(held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
             let (first, last) = (batch.first, batch.last);
@@ -148,7 +180,9 @@ impl Replica {
     /// The store fails.
     pub fn holds(&self) -> Result<Vec<Held>> {
         let tx = self.store.reader();
-        let mut held = Vec::new();
+        let own = self.station.log();
+        let head = log::find(tx, &own)?.map_or(0, |log| log.head.index);
+        let mut held = vec![Held { author: own.author, epoch: own.epoch, index: head }];
         for run in carried::runs(tx)? {
             if let Some(last) = run.last() {
                 held.push(Held { author: last.log.author, epoch: last.log.epoch, index: last.end.index });

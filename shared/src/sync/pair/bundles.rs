@@ -20,7 +20,7 @@ impl Pair {
 
     /// Gives a bundle of one laptop to another.
     fn give(&mut self, from: usize, to: usize) -> Imported {
-        let bundle = self.vans[from].export_bundle(self.now, &[]).expect("exports").bytes;
+        let bundle = self.vans[from].export_bundle(self.now, Some(&[])).expect("exports").bytes;
         self.vans[to].import_bundle(self.now, &bundle).expect("imports")
     }
 
@@ -77,7 +77,7 @@ fn a_stick_works_at_the_hub_too_and_again_and_again() {
         record(&mut pair.vans[author], pair.now, "Nahak", n);
     }
     pair.give(author, carrier);
-    let stick = pair.vans[author].export_bundle(pair.now, &[]).expect("exports").bytes;
+    let stick = pair.vans[author].export_bundle(pair.now, Some(&[])).expect("exports").bytes;
     let first = pair.hub.import_bundle(pair.now, &stick).expect("imports");
     let again = pair.hub.import_bundle(pair.now, &stick).expect("imports");
     assert_eq!((first.changes, again.changes, again.known), (4, 0, 1), "{again:?}");
@@ -143,7 +143,7 @@ fn what_was_carried_for_a_revoked_laptop_is_for_a_person_to_judge() {
     assert_eq!(pair.cases_at_hub(), 0);
     assert_eq!(quarantine::count(pair.hub.store().reader()).expect("counts"), 2);
     assert!(pair.custody(carrier).safe_to_wipe);
-    let bundle = pair.vans[author].export_bundle(pair.now, &[]).expect("exports").bytes;
+    let bundle = pair.vans[author].export_bundle(pair.now, Some(&[])).expect("exports").bytes;
     assert!(pair.vans[carrier].import_bundle(pair.now, &bundle).is_err(), "the carrier has heard of it");
 }
 
@@ -153,7 +153,7 @@ fn parts_that_others_signed_for_themselves_are_not_believed() {
     let (author, liar) = (pair.enrol(), pair.enrol());
     pair.told(2);
     record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    let bundle = pair.vans[author].export_bundle(pair.now, &[]).expect("exports").bytes;
+    let bundle = pair.vans[author].export_bundle(pair.now, Some(&[])).expect("exports").bytes;
     pair.vans[liar].import_bundle(pair.now, &bundle).expect("imports");
     let key = Key::from_seed(*pair.vans[liar].station().key.seed());
     let wrap = |pair: &Pair, parts: Vec<Part>| {
@@ -167,7 +167,7 @@ fn parts_that_others_signed_for_themselves_are_not_believed() {
         Bundle { head, parts }.to_bytes(&key)
     };
     // A note over more than there is, one of another carrier, a receipt of its own, a batch with another's name.
-    let made = pair.vans[liar].export_bundle(pair.now, &[]).expect("exports").bytes;
+    let made = pair.vans[liar].export_bundle(pair.now, Some(&[])).expect("exports").bytes;
     let parts = Bundle::of_bytes(&made).expect("reads").parts;
     let Some(Part::Note(note)) = parts.iter().find(|part| matches!(part, Part::Note(_))).cloned() else {
         panic!("it carries something")
@@ -220,7 +220,7 @@ fn a_bundle_of_real_records_with_any_byte_changed_is_refused() {
     let mut pair = Pair::new();
     let author = pair.enrol();
     record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    let bytes = pair.vans[author].export_bundle(pair.now, &[]).expect("exports").bytes;
+    let bytes = pair.vans[author].export_bundle(pair.now, Some(&[])).expect("exports").bytes;
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;

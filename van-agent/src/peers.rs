@@ -1,0 +1,281 @@
+//! Meeting another laptop of the fleet on the same network: over QUIC with both keys proven, each hands the other
+//! what no receipt covers, and signs for what it took.
+//!
+//! The one that dials speaks first. Both say what they need nothing more of; then bundles go there, back, and the
+//! last one, with the caller's notes, there. A bundle that comes over the wire is taken in as one from a stick.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use serde_json::{Value, json};
+use shared::{
+    id::{DeviceId, PublicKey},
+    identity::{Key, tls},
+    sync::{
+        CloseCode,
+        bundle::{BUNDLE_BYTES_MAX, Greeting, Held, Imported},
+    },
+};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
+
+use crate::{
+    agent::{Agent, PeerCall},
+    host::{
+        machine,
+        meter::Meter,
+        output::Failure,
+        owner::{Handle, Stopped},
+        quic::{self, Side},
+        wire,
+    },
+};
+
+/// Laptops that are served at the same time.
+const GUESTS_MAX: usize = 4;
+/// How long a handshake may take.
+const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a whole meeting may take.
+const MEETING_PATIENCE: Duration = Duration::from_secs(600);
+/// Logs that a greeting names.
+const HELD_MAX: usize = 1_000;
+/// The version of this conversation.
+const VERSION: u32 = 1;
+
+/// Who takes part, and with which key.
+struct Own {
+    key: Key,
+    fleet: Vec<PublicKey>,
+}
+
+async fn own(owner: &Handle<Agent>) -> Result<Own, Failure> {
+    let own = owner.run(|agent, _| {
+        let key = Key::from_seed(*agent.replica().station().key.seed());
+        Own { key, fleet: agent.fleet_keys() }
+    });
+    own.await.map_err(stopped)
+}
+
+/// Meets the laptop that listens at `address`; what it gave.
+///
+/// # Errors
+/// Nobody answers there, or nobody of this fleet; what was taken by then is kept.
+pub async fn meet(owner: &Handle<Agent>, address: &str) -> Result<Value, Failure> {
+    let own = own(owner).await?;
+    let socket = tokio::net::lookup_host(address).await.ok().and_then(|mut found| found.next());
+    let socket = socket.ok_or_else(|| {
+        Failure::usage(format!("`{address}` is not where a laptop listens"))
+            .next("give the address that the other laptop shows, such as 192.168.1.20:4434")
+    })?;
+    let silent = || {
+        Failure::new(format!("no laptop answers at {address}"))
+            .next("see that both are on one network and that the other runs `van-agent run --peers IP:PORT`")
+    };
+    let endpoint = quic::van_endpoint(&Meter::default()).map_err(|_| silent())?;
+    let pinned = tls::fleet_config(&own.key, own.fleet);
+    let transport = Arc::new(quic::transport(Side::Van { keep_alive: None }));
+    let config = quic::client_config(pinned.config, transport);
+    let connecting = endpoint.connect_with(config, socket, tls::SERVER_NAME).map_err(|_| silent())?;
+    let connection = match timeout(HANDSHAKE_PATIENCE, connecting).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(_)) if pinned.stranger.key().is_some() => return Err(stranger()),
+        Ok(Err(_)) | Err(_) => return Err(silent()),
+    };
+    let peer = known(owner, &connection).await?;
+    let meeting = async {
+        let (send, receive) = connection.open_bi().await.map_err(broken)?;
+        Meeting { owner, peer, send, receive }.call().await
+    };
+    let met = timeout(MEETING_PATIENCE, meeting).await.unwrap_or_else(|_| Err(silent()));
+    connection.close(VarInt::from_u32(CloseCode::Done.value()), b"");
+    quic::leave(&endpoint).await;
+    let imported = met?;
+    let address = address.to_owned();
+    let told = owner.run(move |agent, now| {
+        agent.note_met(now, peer, &address)?;
+        Ok::<_, Failure>(agent.told(&imported))
+    });
+    let mut told = told.await.map_err(stopped)??;
+    told["met"] = json!(peer);
+    Ok(told)
+}
+
+/// Opens `listen` for other laptops.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub async fn open(owner: &Handle<Agent>, listen: SocketAddr) -> Result<Endpoint, Failure> {
+    let own = own(owner).await?;
+    let mut reset_key = [0; 64];
+    machine::entropy(&mut reset_key);
+    quic::hub_endpoint(listen, &own.key, &reset_key).map_err(|error| {
+        Failure::new(format!("cannot listen for other laptops on {listen}: {error}"))
+            .next("choose another address with --peers IP:PORT")
+    })
+}
+
+/// Receives laptops at `endpoint` until it is dropped.
+pub async fn receive(endpoint: Endpoint, owner: Handle<Agent>) {
+    let room = Arc::new(Semaphore::new(GUESTS_MAX));
+    while let Some(incoming) = endpoint.accept().await {
+        let Ok(place) = Arc::clone(&room).try_acquire_owned() else {
+            incoming.refuse();
+            continue;
+        };
+        let owner = owner.clone();
+        tokio::spawn(async move {
+            let _place = place;
+            let shaken = async { incoming.accept()?.await };
+            let Ok(Ok(connection)) = timeout(HANDSHAKE_PATIENCE, shaken).await else {
+                return tracing::debug!("a handshake of another laptop failed");
+            };
+            match timeout(MEETING_PATIENCE, host(&owner, &connection)).await {
+                Ok(Ok(imported)) => tracing::info!(
+                    peer = imported.maker.0,
+                    changes = imported.changes,
+                    notes = imported.notes,
+                    "met a laptop"
+                ),
+                Ok(Err(failure)) => tracing::info!(reason = failure.message, "a meeting came to nothing"),
+                Err(_) => tracing::info!("a meeting took too long"),
+            }
+        });
+    }
+}
+
+/// Carries out wishes to meet other laptops, one after the other.
+pub async fn oblige(owner: Handle<Agent>, mut calls: mpsc::UnboundedReceiver<PeerCall>) {
+    while let Some(PeerCall { address, reply }) = calls.recv().await {
+        match meet(&owner, &address).await {
+            Ok(met) => reply.done(met),
+            Err(failure) => reply.fail(failure),
+        }
+    }
+}
+
+async fn host(owner: &Handle<Agent>, connection: &Connection) -> Result<Imported, Failure> {
+    let peer = match known(owner, connection).await {
+        Ok(peer) => peer,
+        Err(failure) => {
+            let code = VarInt::from_u32(CloseCode::UnknownDevice.value());
+            connection.close(code, failure.message.as_bytes());
+            return Err(failure);
+        }
+    };
+    let (send, receive) = connection.accept_bi().await.map_err(broken)?;
+    let imported = Meeting { owner, peer, send, receive }.answer().await?;
+    owner.run(move |agent, now| agent.note_met(now, peer, "")).await.map_err(stopped)??;
+    // The caller closes once it has heard.
+    connection.closed().await;
+    Ok(imported)
+}
+
+/// Which laptop of the fleet the other end is.
+async fn known(owner: &Handle<Agent>, connection: &Connection) -> Result<DeviceId, Failure> {
+    let (key, _) = wire::proven(connection).map_err(|error| Failure::new(error.to_string()))?;
+    let peer = owner.run(move |agent, _| agent.peer_of(key)).await.map_err(stopped)?;
+    peer.ok_or_else(stranger)
+}
+
+/// One meeting.
+struct Meeting<'a> {
+    owner: &'a Handle<Agent>,
+    peer: DeviceId,
+    send: SendStream,
+    receive: RecvStream,
+}
+
+impl Meeting<'_> {
+    async fn call(mut self) -> Result<Imported, Failure> {
+        self.greet().await?;
+        let held = self.greeting().await?;
+        self.give(Some(held)).await?;
+        let imported = self.take().await?;
+        self.give(None).await?;
+        // The other has stored it once it ends its side.
+        self.send.finish().map_err(broken)?;
+        self.receive.read_to_end(0).await.map_err(broken)?;
+        Ok(imported)
+    }
+
+    async fn answer(mut self) -> Result<Imported, Failure> {
+        let held = self.greeting().await?;
+        self.greet().await?;
+        let mut imported = self.take().await?;
+        self.give(Some(held)).await?;
+        let last = self.take().await?;
+        imported.notes += last.notes;
+        self.send.finish().map_err(broken)?;
+        Ok(imported)
+    }
+
+    async fn greet(&mut self) -> Result<(), Failure> {
+        let held = self.owner.run(|agent, _| agent.replica().holds().map_err(crate::agent::said));
+        let mut held = held.await.map_err(stopped)??;
+        held.truncate(HELD_MAX);
+        self.write(&Greeting { version: VERSION, held }.to_bytes()).await
+    }
+
+    async fn greeting(&mut self) -> Result<Vec<Held>, Failure> {
+        let bytes = self.read(Greeting::BYTES_MAX).await?;
+        match Greeting::of_bytes(&bytes) {
+            Some(greeting) if greeting.version == VERSION => Ok(greeting.held),
+            Some(_) => Err(Failure::new("the other laptop's program is of another version")
+                .next("update the programs of both")),
+            None => Err(Failure::new("the other laptop said something that makes no sense")),
+        }
+    }
+
+    /// Hands over what the other lacks; of `None` receipts and notes alone.
+    async fn give(&mut self, held: Option<Vec<Held>>) -> Result<(), Failure> {
+        let bundle = self.owner.run(move |agent, now| agent.bundle_for(now, held.as_deref()));
+        let bundle = bundle.await.map_err(stopped)??;
+        self.write(&bundle.bytes).await
+    }
+
+    async fn take(&mut self) -> Result<Imported, Failure> {
+        let bytes = self.read(BUNDLE_BYTES_MAX).await?;
+        let taken = self.owner.run(move |agent, now| agent.take_bundle(now, &bytes));
+        let imported = taken.await.map_err(stopped)??;
+        if imported.maker == self.peer { Ok(imported) } else { Err(stranger()) }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let length = u32::try_from(bytes.len()).map_err(|_| Failure::new("a message is too long"))?;
+        self.send.write_all(&length.to_be_bytes()).await.map_err(broken)?;
+        self.send.write_all(bytes).await.map_err(broken)
+    }
+
+    async fn read(&mut self, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+        let mut length = [0; 4];
+        self.receive.read_exact(&mut length).await.map_err(broken)?;
+        let length = u32::from_be_bytes(length) as usize;
+        if length > bytes_max {
+            return Err(Failure::new("the other laptop sends more than allowed"));
+        }
+        // Room is made as bytes come, not as they are announced.
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            let chunk = self.receive.read_chunk(length - bytes.len(), true).await.map_err(broken)?;
+            let chunk = chunk.ok_or_else(|| broken("the stream ended"))?;
+            bytes.extend_from_slice(&chunk.bytes);
+        }
+        Ok(bytes)
+    }
+}
+
+fn stranger() -> Failure {
+    Failure::new("the machine that answers is not known here as a laptop of this fleet that may connect")
+        .next("sync both laptops with the hub, which tells their keys, then try again")
+}
+
+fn broken(error: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("the meeting broke off: {error}"))
+        .next("give the command again; what was taken by then is kept on both laptops")
+}
+
+fn stopped(error: Stopped) -> Failure {
+    Failure::new(error.to_string())
+}

@@ -1,0 +1,211 @@
+//! The page of what laptops carry for each other: bundles, other laptops, what is carried for whom.
+
+use std::path::{Path, PathBuf};
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{desk::files, sync::bundle::BUNDLE_EXTENSION};
+
+use super::{
+    Site,
+    pages::{ask, detail, failed, show, text, words},
+    posted::Posted,
+};
+use crate::{
+    carry::CarryAct,
+    host::{output::Failure, web::Words},
+    peers,
+    request::Request,
+};
+
+/// Where systems put sticks.
+const STICKS: [&str; 4] = ["/media", "/run/media", "/mnt", "/Volumes"];
+/// Sticks and bundles that are shown, each.
+const SHOWN_MAX: usize = 30;
+
+#[derive(Template)]
+#[template(path = "carry.html")]
+struct Carry {
+    words: &'static Words,
+    token: String,
+    /// The folder that was chosen.
+    folder: String,
+    sticks: Vec<String>,
+    /// The bundles in the folder: the file, and its name.
+    bundles: Vec<(String, String)>,
+    carrying: Vec<Load>,
+    carried_by: Vec<Load>,
+    homeward: Vec<Load>,
+    peers: Vec<Peer>,
+    /// What was done, in words.
+    done: Option<String>,
+    /// Why it was not done, in words, and in the program's own.
+    wrong: Option<(String, Option<String>)>,
+}
+
+/// What is carried, by or for one laptop.
+struct Load {
+    laptop: String,
+    /// How many, in words.
+    count: String,
+    size: String,
+    at: String,
+    refused: bool,
+}
+
+/// Another laptop of the fleet.
+struct Peer {
+    laptop: String,
+    address: String,
+    met: String,
+    barred: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Chosen {
+    #[serde(default)]
+    folder: String,
+}
+
+/// What was done with a button.
+type Outcome = Option<Result<String, (String, Option<String>)>>;
+
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(Chosen { folder }): Query<Chosen>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, words(&headers), folder, None).await
+}
+
+async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outcome) -> Response {
+    let peers = ask(site, words, Request::Carry { act: CarryAct::Peers }).await;
+    let (listed, peers) = match (asked(site, words, CarryAct::List).await, peers) {
+        (Ok(listed), Ok((_, peers))) => (listed, peers),
+        (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
+    };
+    let loads = |name: &str, count: &'static str, at: &'static str| {
+        let load = |row: &Value| Load {
+            laptop: text(row, "laptop"),
+            count: words.count(count, row[count].as_u64().unwrap_or(0)),
+            size: files::in_bytes(row["bytes"].as_u64().unwrap_or(0)),
+            at: text(row, at),
+            refused: row["refused"].is_string(),
+        };
+        listed[name].as_array().into_iter().flatten().map(load).collect()
+    };
+    let peer = |row: &Value| Peer {
+        laptop: text(row, "laptop"),
+        address: text(row, "address"),
+        met: text(row, "met"),
+        barred: row["barred"] == true,
+    };
+    let (done, wrong) = match outcome {
+        None => (None, None),
+        Some(Ok(done)) => (Some(done), None),
+        Some(Err(wrong)) => (None, Some(wrong)),
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = Carry {
+        words,
+        token: site.sign_in.token(),
+        sticks: sticks(),
+        bundles: bundles(Path::new(&folder)),
+        folder,
+        carrying: loads("carrying", "changes", "since"),
+        carried_by: loads("carried_by", "entries", "at"),
+        homeward: loads("homeward", "entries", "at"),
+        peers: peers.iter().map(peer).collect(),
+        done,
+        wrong,
+    };
+    (status, show(page)).into_response()
+}
+
+/// Writes a bundle, takes one in, or meets another laptop.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let field = |name: &str| posted.text(name).to_owned();
+    let (file, folder, address) = (field("import"), field("folder"), field("address"));
+    let (answer, said) = if !file.is_empty() {
+        (asked(&site, words, CarryAct::Import(file.into())).await, "carry-imported")
+    } else if !address.is_empty() {
+        (peers::meet(&site.agent, &address).await, "carry-met")
+    } else if Path::new(&folder).is_dir() {
+        (asked(&site, words, CarryAct::Export(PathBuf::from(&folder))).await, "carry-exported")
+    } else {
+        let wrong = (words.get("carry-no-folder"), None);
+        return page(&site, words, folder, Some(Err(wrong))).await;
+    };
+    let outcome = match answer {
+        Ok(answer) => done(words, said, &answer),
+        Err(failure) => Err((words.get("carry-failed"), detail(words, &failure.message))),
+    };
+    page(&site, words, folder, Some(outcome)).await
+}
+
+async fn asked(site: &Site, words: &'static Words, act: CarryAct) -> Result<Value, Failure> {
+    ask(site, words, Request::Carry { act }).await.map(|(answer, _)| answer)
+}
+
+fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Option<String>)> {
+    let refused: Vec<_> =
+        answer["refused"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if !refused.is_empty() {
+        return Err((words.get("carry-partly"), detail(words, &refused.join("; "))));
+    }
+    let what = match answer["file"].as_str() {
+        Some(file) => file.to_owned(),
+        None => text(answer, "maker"),
+    };
+    Ok(format!("{} {what}", words.get(said)))
+}
+
+/// Folders that look like sticks.
+fn sticks() -> Vec<String> {
+    let folders = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).take(SHOWN_MAX).collect()
+    };
+    let mut found = Vec::new();
+    for place in STICKS {
+        for folder in folders(Path::new(place)) {
+            let below = folders(&folder);
+            let user = std::env::var("USER").unwrap_or_default();
+            // Some systems put a user's sticks one folder deeper.
+            match folder.file_name().is_some_and(|name| name == user.as_str()) {
+                true => found.extend(below),
+                false => found.push(folder),
+            }
+        }
+    }
+    let mut found: Vec<_> = found.into_iter().map(|path| path.display().to_string()).collect();
+    found.sort();
+    found.truncate(SHOWN_MAX);
+    found
+}
+
+/// The bundles in a folder, newest names first.
+fn bundles(folder: &Path) -> Vec<(String, String)> {
+    if !folder.is_absolute() {
+        return Vec::new();
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let files = entries.map(|entry| entry.path());
+    let bundle =
+        |path: &PathBuf| path.extension().is_some_and(|end| end == BUNDLE_EXTENSION) && path.is_file();
+    let mut found: Vec<_> = files
+        .filter(bundle)
+        .filter_map(|path| Some((path.display().to_string(), path.file_name()?.to_str()?.to_owned())))
+        .collect();
+    found.sort();
+    found.reverse();
+    found.truncate(SHOWN_MAX);
+    found
+}
