@@ -143,7 +143,6 @@ fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
     assert_eq!(reserved.len(), 3);
     let today = one.run(&[
         "record",
-        "--json",
         "--name",
         "Seran",
         "--sex",
