@@ -168,7 +168,8 @@ fn every_command_speaks_json() {
         let output = call.run().exited(code);
         all_json(&output);
         assert!(code != 0 || output.stdout.lines().count() > 0 || arguments[0] == "quarantine", "{output}");
-        let groups = "case visit day queue settings slip sheet bundle peer person device seal quarantine registry";
+        let groups =
+            "case visit day queue settings slip sheet bundle peer person device seal quarantine registry";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
