@@ -54,6 +54,26 @@ export class Programs {
     return { ready: JSON.parse(line), stop, kill };
   }
 
+  /** A link of the test's own between the laptops and the hub: where it listens, and a way to command it. */
+  async link() {
+    const child = spawn(join(this.folder, "relay"), ["--target", "127.0.0.1:9"], { stdio: ["pipe", "pipe", "inherit"] });
+    this.running.add(child);
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    const answer = async (what) => JSON.parse((await within(READY_MS_MAX, what, lines.next())).value);
+    const { addr } = await answer("the link is ready");
+    const say = async (command) => {
+      child.stdin.write(`${command}\n`);
+      const said = await answer(command);
+      if (said.ok !== true) throw new Error(`the link does not ${command}: ${said.error}`);
+      return said;
+    };
+    const close = () => {
+      this.running.delete(child);
+      child.kill("SIGTERM");
+    };
+    return { at: addr, say, close };
+  }
+
   /** Ends what still runs and removes the homes. */
   close() {
     for (const child of this.running) child.kill("SIGKILL");

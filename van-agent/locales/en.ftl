@@ -422,6 +422,7 @@ left-workday = {$count ->
    *[other] {$count} working days left
 }
 left-over = time limit passed
+offline-works = Work goes on without network; everything is kept on this laptop.
 going-on = Going on
 tickets-waiting_list = Waiting list
 products-ready = Ready to load

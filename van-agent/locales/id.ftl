@@ -380,6 +380,7 @@ left-hour = sisa {$count} jam
 left-day = sisa {$count} hari
 left-workday = sisa {$count} hari kerja
 left-over = lewat batas waktu
+offline-works = Pekerjaan jalan terus tanpa jaringan; semua tersimpan di laptop ini.
 going-on = Sedang berjalan
 tickets-waiting_list = Daftar tunggu
 products-ready = Siap dimuat
