@@ -371,12 +371,13 @@ pub enum Registry {
     /// List the registries in force.
     #[command(after_help = "Example:\n  hub-server registry list")]
     List,
-    /// Take rows from a file; nothing is taken where one row is wrong.
+    /// Take rows from a file; nothing is taken where one row is wrong. Of a pre-list the sound rows are taken; they
+    /// take the place of the list before, so a file with the heading alone empties it.
     #[command(
         after_help = "Example:\n  hub-server registry import --kind service_points points.geojson --replace"
     )]
     Import {
-        /// Which: villages, service_points, services, holidays, units, officers.
+        /// Which: villages, service_points, services, holidays, units, officers, prelist.
         #[arg(long, value_name = "KIND")]
         kind: registry::Kind,
         /// The file: .csv, .json or .geojson.

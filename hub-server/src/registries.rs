@@ -24,7 +24,12 @@ pub fn put(tx: Tx<'_>, station: &Station, table: &Table) -> store::Result<()> {
     let place = station.place.as_ref().expect("a hub has its place from the first transaction");
     let message = registry::signed_message(&place.district, table.kind(), &table.version());
     let signature = station.key.sign(Context::Registry, &message);
-    store::registries::put(tx, table, &signature.0)
+    let before = store::registries::version(tx, table.kind())?;
+    store::registries::put(tx, table, &signature.0)?;
+    match before.filter(|_| !table.kind().keeps_versions()) {
+        Some(before) => store::registries::forget_untold(tx, table.kind(), before),
+        None => Ok(()),
+    }
 }
 
 /// The table that tells where the hub is reached, best first.
@@ -68,8 +73,10 @@ pub fn take_in(
         Failure::new(error.lines(&name).join("\n"))
             .next("correct the file and import it again; nothing was taken")
     })?;
-    let ignored = imported.ignored.clone();
-    let mode = if replace { Mode::Replace } else { Mode::Merge };
+    let (ignored, wrong) = (imported.ignored.clone(), imported.wrong.clone());
+    let told: Vec<_> = wrong.rows.iter().map(|row| format!("{name} {row}")).collect();
+    // Whoever is no longer on the list of a village is not to stay in the registry.
+    let mode = if replace || kind == Kind::Prelist { Mode::Replace } else { Mode::Merge };
     let current = replica.registries().table(&kind).cloned();
     let table = imported.onto(current.as_ref(), mode);
     let changed = current.as_ref() != Some(&table);
@@ -84,6 +91,8 @@ pub fn take_in(
         "version": table.version(),
         "changed": changed,
         "ignored": ignored,
+        "wrong": told,
+        "wrong_total": wrong.total,
     }))
 }
 

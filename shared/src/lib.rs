@@ -2,12 +2,14 @@
 //!
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`born`] is a birth as far as it is
 //! known, [`name`] tells when two names may be one, [`nik`] is the national identity number, [`phone`] a
-//! telephone in one writing, [`slip`] the number that the citizen takes home, [`symbols`] are bytes as people type them; [`change`] is one edit as
+//! telephone in one writing, [`slip`] the number that the citizen takes home, [`symbols`] are bytes as people type them,
+//! [`blank`] is the number of a printed blank, [`survey`] what citizens say of the service; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
 //! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`seal`] states a day's work, [`stamp`] what a slip says;
 //! [`store`] keeps everything on disk; [`sync`] brings two machines to the same; [`desk`] is what both
 //! programs do on a person's word.
 
+pub mod blank;
 pub mod born;
 pub mod change;
 pub mod desk;
@@ -23,6 +25,7 @@ pub mod seal;
 pub mod slip;
 pub mod stamp;
 pub mod store;
+pub mod survey;
 pub mod symbols;
 pub mod sync;
 pub mod time;

@@ -492,7 +492,12 @@ impl Agent {
             value["candidates"] = json!(candidates);
             each(value);
         }
-        Ok(json!({"persons": count}))
+        let listed = self.listed(text, limit.saturating_sub(count))?;
+        let announced = listed.len();
+        for row in listed {
+            each(json!(row));
+        }
+        Ok(json!({"persons": count, "listed": announced}))
     }
 
     fn judge(

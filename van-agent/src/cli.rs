@@ -171,7 +171,7 @@ pub struct Enroll {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Record {
     /// A file of one JSON object a line; `-` for standard input.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["nik", "name", "person_ref", "village", "service", "officer"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["nik", "name", "person_ref", "listed", "village", "service", "officer"])]
     pub file: Option<PathBuf>,
     /// National identity number; leave it out where there is none.
     #[arg(long)]
@@ -206,6 +206,9 @@ pub struct Record {
     /// A known person: the document's id, or your own name for the person.
     #[arg(long, value_name = "ID")]
     pub person_ref: Option<String>,
+    /// Somebody on the pre-list, as `person list` names the row; what it says need not be typed.
+    #[arg(long, value_name = "ROW")]
+    pub listed: Option<String>,
     /// Code of the village.
     #[arg(long)]
     pub village: Option<String>,

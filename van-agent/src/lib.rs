@@ -21,6 +21,7 @@ pub mod host;
 mod interfaces;
 pub mod link;
 pub mod peers;
+mod prelist;
 pub mod queue;
 pub mod record;
 pub mod request;

@@ -32,7 +32,19 @@ pub(super) fn registry(mut desk: Desk, registry: Registry) -> anyhow::Result<()>
                     format!(" Columns left out: {}.", ignored.join(", "))
                 };
                 let changed = if answer["changed"] == true { "now has" } else { "is as it was, with" };
-                format!("Registry {} {changed} {} rows.{ignored}", text(answer, "kind"), answer["rows"])
+                let mut told =
+                    format!("Registry {} {changed} {} rows.{ignored}", text(answer, "kind"), answer["rows"]);
+                if answer["wrong_total"].as_u64() > Some(0) {
+                    told += &format!(
+                        "\nLeft out, with {} wrong cells; correct them and import the whole file again:",
+                        answer["wrong_total"]
+                    );
+                }
+                for line in answer["wrong"].as_array().into_iter().flatten().filter_map(|line| line.as_str())
+                {
+                    told += &format!("\n  {line}");
+                }
+                told
             })
         }
     }

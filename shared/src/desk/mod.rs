@@ -1,7 +1,8 @@
 //! What both programs do with documents on a person's word.
 //!
 //! [`resolve`] finds what a person names; [`rows`] lists; [`show`] tells everything of one case; [`amend`]
-//! changes fields; [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing.
+//! changes fields; [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing;
+//! [`survey`] adds up what citizens answered, [`blanks`] what became of numbered blanks and leases.
 //!
 //! **Invariant:** nothing here goes around the gate: an edit that the hub would refuse is refused at once,
 //! with the same reason.
@@ -9,10 +10,12 @@
 pub mod amend;
 pub mod author;
 pub mod duplicates;
+pub mod blanks;
 pub mod files;
 pub mod people;
 pub mod resolve;
 pub mod rows;
 pub mod show;
 pub mod slips;
+pub mod survey;
 pub mod warnings;

@@ -4,7 +4,8 @@
 //! past; [`schema`] says which keys there are; [`View`] reads and [`Edit`] makes the next change, both
 //! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms,
 //! [`attachment`] is what a case says of a file, [`consent`] what citizens agree to and how they confirm it,
-//! [`correction`] says which changes a slip does not know, [`field`] is what a
+//! [`correction`] says which changes a slip does not know, [`survey`] what a visit says of citizens' answers, [`blanks`]
+//! what a unit's book says of numbered blanks, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
@@ -13,6 +14,7 @@
 
 pub mod attachment;
 pub mod authority;
+pub mod blanks;
 mod build;
 pub mod case;
 pub mod conflict;
@@ -31,6 +33,7 @@ pub mod schema;
 pub mod seen;
 pub mod state;
 pub mod status;
+pub mod survey;
 #[cfg(test)]
 mod trial;
 pub mod view;

@@ -15,7 +15,7 @@ pub struct Moment {
 
 impl Moment {
     /// The instant as read at an offset kept beside it; UTC where that is missing or out of range.
-    pub(super) fn new(at: Timestamp, offset_minutes: Option<i64>) -> Self {
+    pub(crate) fn new(at: Timestamp, offset_minutes: Option<i64>) -> Self {
         Self { at, offset_minutes: offset_minutes.and_then(|minutes| minutes.try_into().ok()).unwrap_or(0) }
     }
 

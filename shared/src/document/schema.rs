@@ -5,7 +5,7 @@
 //! additive; every container of the root is made by the first change and never replaced, because
 //! two replicas that each make one would hide one another's content.
 
-use crate::id::Kind;
+use crate::{id::Kind, survey::ELEMENTS};
 
 /// Bytes of a person's name.
 pub const NAME_BYTES_MAX: usize = 200;
@@ -142,17 +142,17 @@ pub mod key {
     macro_rules! keys { ($($name:ident = $text:literal),* $(,)?) => { $(pub const $name: &str = $text;)* } }
     keys! {
         ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", APPLICANT = "applicant", AT = "at",
-        ATTACHMENTS = "attachments", BLANK = "blank", BORN = "born", BORN_ESTIMATED = "born_estimated",
+        ATTACHMENTS = "attachments", BLANK = "blank", BLANKS = "blanks", BORN = "born", BORN_ESTIMATED = "born_estimated",
         CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTOR = "collector",
         COMPANION = "companion", CONFIRM = "confirm", CONFIRMED = "confirmed", CONSENT = "consent",
         CONSENT_TEXT = "consent_text", DATE = "date", DISTRICT = "district",
-        ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", ID = "id", KIND = "kind", KK = "kk", LABEL = "label",
+        ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", FROM = "from", ID = "id", KIND = "kind", KK = "kk", LABEL = "label",
         LATITUDE = "latitude", LEAD = "lead", LONGITUDE = "longitude", MOTHER = "mother", NAME = "name",
         NIK = "nik", NOT_SAME = "not_same", NOTES = "notes", OFFICER = "officer", OFFSET = "offset",
         OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", REASON = "reason",
         REASONS = "reasons", REF = "ref", REFERENCE = "reference", SAME_AS = "same_as", SERVICE = "service",
         SEX = "sex", SIZE = "size", SLIP = "slip", STARTED = "started", STATE = "state", STATUS = "status",
-        SUBJECT = "subject", THUMBNAIL = "thumbnail", TICKS = "ticks", TYPE = "type", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
+        SUBJECT = "subject", SURVEY = "survey", THUMBNAIL = "thumbnail", TICKS = "ticks", TO = "to", TYPE = "type", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
         WARNINGS = "warnings", WITH = "with", WITNESSES = "witnesses",
     }
 }
@@ -255,7 +255,34 @@ static VISIT: MapShape = MapShape {
         (key::OPENED, free(Shape::Timestamp)),
         (key::CLOSED, free(Shape::Timestamp)),
         (key::OFFSET, free(OFFSET)),
+        (key::SURVEY, first(Shape::Map(&ANSWERS))),
+        (key::BLANKS, first(Shape::Map(&BLANKS))),
         (key::ID, first(NUMBER)),
+    ]),
+};
+
+/// Drawn key to a citizen's nine scores, and nothing else.
+static ANSWERS: MapShape = MapShape {
+    whole: false,
+    keys: Keys::Any { key_bytes_max: EVENT_KEY_BYTES_MAX, entry: grow(Shape::Text { bytes_max: ELEMENTS }) },
+};
+
+/// Numbered blanks that came, were spoilt or went back, by entry key.
+static BLANKS: MapShape = MapShape {
+    whole: false,
+    keys: Keys::Any { key_bytes_max: EVENT_KEY_BYTES_MAX, entry: grow(Shape::Map(&BLANK_ENTRY)) },
+};
+
+static BLANK_ENTRY: MapShape = MapShape {
+    whole: true,
+    keys: Keys::Fixed(&[
+        (key::KIND, grow(CODE)),
+        (key::FROM, grow(CODE)),
+        (key::TO, grow(CODE)),
+        (key::STATE, grow(CODE)),
+        (key::AT, grow(Shape::Timestamp)),
+        (key::OFFICER, grow(NAME)),
+        (key::REASON, grow(TEXT)),
     ]),
 };
 

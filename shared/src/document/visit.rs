@@ -1,4 +1,5 @@
-//! A visit: a unit at a service point on a date, with the agencies aboard.
+//! A visit: a unit at a service point on a date, with the agencies aboard. A document of this kind without label and
+//! date is no visit: see [`super::blanks`].
 
 use std::collections::BTreeMap;
 
@@ -122,6 +123,7 @@ impl New<'_> {
         ];
         put_texts(edit, &texts)?;
         edit.make(&[key::AGENCIES])?;
+        edit.make(&[key::SURVEY])?;
         for agency in self.agencies {
             set_aboard(edit, agency, true)?;
         }

@@ -58,6 +58,10 @@ kinds! {
     Devices = "devices",
     /// Where the hub is reached.
     Addresses = "addresses",
+    /// People whom villages announced before a visit. The file is the list: a new one takes the place of the old.
+    Prelist = "prelist",
+    /// Numbers and serials of blanks that are lent to units and laptops.
+    Leases = "leases",
 }
 
 /// The name of a kind that this version does not know; never that of a known one.
@@ -76,6 +80,12 @@ impl Kind {
     /// Whether this version reads rows of the kind.
     pub fn is_known(&self) -> bool {
         !matches!(self, Self::Other(_))
+    }
+
+    /// Whether versions that are no longer in force stay: cases name the catalogue that they were opened under. Of
+    /// every other kind an earlier version goes as soon as no difference starts from it.
+    pub fn keeps_versions(&self) -> bool {
+        matches!(self, Self::Services)
     }
 }
 

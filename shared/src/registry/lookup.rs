@@ -6,7 +6,7 @@ use time::Date;
 
 use super::{
     AgencyCode, ApplyError, Difference, Kind, OfficerId, PointId, Row, ServiceCode, Table, Version,
-    row::{Address, Device, Holiday, Officer, Service, ServicePoint, Unit, Village},
+    row::{Address, Device, Holiday, Lease, Listed, Officer, Service, ServicePoint, Unit, Village},
 };
 use crate::id::{DeviceId, UnitId, VillageCode};
 
@@ -24,6 +24,8 @@ pub struct Registries {
     officers: BTreeMap<OfficerId, Officer>,
     devices: BTreeMap<String, Device>,
     addresses: BTreeSet<Address>,
+    listed: BTreeMap<String, Listed>,
+    leases: BTreeMap<String, Lease>,
 }
 
 /// A row that this version cannot read. It is kept and passed on, and no lookup finds it.
@@ -56,6 +58,8 @@ impl Registries {
                 self.addresses = rows.into_iter().collect();
                 unreadable
             }
+            Kind::Prelist => fill(&mut self.listed, &table, Row::key),
+            Kind::Leases => fill(&mut self.leases, &table, Row::key),
             Kind::Other(_) => BTreeSet::new(),
         };
         self.unreadable.insert(kind.clone(), unreadable);
@@ -218,6 +222,21 @@ impl Registries {
     /// The hub's addresses, the one to try first leading.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = &Address> {
         self.addresses.iter()
+    }
+
+    /// A person of the pre-list by the row's key.
+    pub fn listed(&self, key: &str) -> Option<&Listed> {
+        self.listed.get(key)
+    }
+
+    /// Everybody on the pre-list, by the rows' keys.
+    pub fn prelist(&self) -> impl ExactSizeIterator<Item = &Listed> {
+        self.listed.values()
+    }
+
+    /// All leases, those that are void included, by the rows' keys.
+    pub fn leases(&self) -> impl ExactSizeIterator<Item = &Lease> {
+        self.leases.values()
     }
 }
 

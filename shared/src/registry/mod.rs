@@ -7,14 +7,16 @@
 //! the signature over the version covers each row. Rows and kinds that this version cannot read are
 //! kept, hashed and passed on: they change nothing for those that it can read.
 //!
-//! In reading order: [`Kind`]; [`Table`] and [`Difference`]; the typed rows in [`row`]; the lookups
-//! of [`Registries`]; [`import`], which reads what people hand the hub.
+//! In reading order: [`Kind`]; [`Table`] and [`Difference`]; the typed rows in [`row`], [`lease`] among them; the
+//! lookups of [`Registries`]; [`import`], which reads what people hand the hub.
 
 mod code;
 mod difference;
 pub mod import;
 mod kind;
+pub mod lease;
 mod lookup;
+mod prelist;
 pub mod row;
 mod table;
 

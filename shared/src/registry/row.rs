@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use time::Date;
 
 use super::{AgencyCode, Kind, OfficerId, PointId, ServiceCode};
+pub use super::{lease::Lease, prelist::Listed};
 use crate::{
     geo::Position,
     id::{DeviceId, Epoch, PublicKey, UnitId, VillageCode},
@@ -318,6 +319,8 @@ row! {
     Officer in Officers by id,
     Device in Devices by life,
     Address in Addresses by address,
+    Listed in Prelist by listed,
+    Lease in Leases by lease,
 }
 
 /// A calendar day as `2026-11-20`.

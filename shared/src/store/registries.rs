@@ -1,4 +1,5 @@
-//! Registries in the store: every version that was ever in force, and the hub's signatures.
+//! Registries in the store: what is in force, every catalogue that ever was, versions from which a feed still leads
+//! on, and the hub's signatures.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -39,6 +40,17 @@ pub fn table(tx: Tx<'_>, kind: &Kind, version: Version) -> Result<Table> {
     let rows =
         statement.query_map(params![kind.as_str(), version.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Table::restore(kind.clone(), rows.collect::<Result<Vec<(String, String)>, _>>()?))
+}
+
+/// The version of `kind` in force.
+///
+/// # Errors
+/// The store fails.
+pub fn version(tx: Tx<'_>, kind: &Kind) -> Result<Option<Version>> {
+    Ok(tx
+        .prepare_cached("SELECT version FROM registry WHERE kind = ?1")?
+        .query_row([kind.as_str()], |row| id(row, 0))
+        .optional()?)
 }
 
 /// One row of the table in force, as canonical JSON.

@@ -213,7 +213,7 @@ impl<'a> Extension<'a> {
             };
             self.difference(place, &base, table, Stage::InForce)?;
             feeds::set_fed_registry(self.tx, self.log.row, &kind, &version.0)?;
-            if let (registry::Kind::Devices, Some(told)) = (table.kind(), told) {
+            if let Some(told) = told.filter(|_| !table.kind().keeps_versions()) {
                 registries::forget_untold(self.tx, table.kind(), told)?;
             }
             if *table.kind() == registry::Kind::Services {

@@ -612,7 +612,11 @@ impl<'a> Intake<'a> {
             }
             Stage::Past => return Err(IntakeError::Registry),
             Stage::InForce => {
+                let before = self.registries.version(&difference.kind);
                 registries::put(self.tx, &table, signature)?;
+                if let Some(before) = before.filter(|_| !difference.kind.keeps_versions()) {
+                    registries::forget_untold(self.tx, &difference.kind, before)?;
+                }
                 self.registries.put(table);
             }
         }

@@ -32,6 +32,14 @@ fn judge(desk: &mut Desk, two: Two, same: bool) -> anyhow::Result<()> {
 }
 
 fn line(person: &Value) -> String {
+    if let Some(row) = person["listed"].as_str() {
+        return format!(
+            "pre-list {row}  {}  {}  {}",
+            field(person, "nik"),
+            field(person, "born"),
+            field(person, "name")
+        );
+    }
     let mut text = format!(
         "{}  {}  {}  {}",
         field(person, "person"),

@@ -48,9 +48,9 @@ pub(super) fn check(options: &cli::Record) -> Result<(), Failure> {
     if options.file.is_some() {
         return Ok(());
     }
-    let cli::Record { nik, name, person_ref, village, service, officer, .. } = options;
-    if [nik, name, person_ref, village, service, officer].into_iter().all(Option::is_none) {
-        let message = "there is nothing to record: name (or nik, or person_ref), sex, village, service and officer are missing";
+    let cli::Record { nik, name, person_ref, listed, village, service, officer, .. } = options;
+    if [nik, name, person_ref, listed, village, service, officer].into_iter().all(Option::is_none) {
+        let message = "there is nothing to record: name (or nik, person_ref or listed), sex, village, service and officer are missing";
         return Err(
             Failure::usage(message).next("give them as flags, or --file FILE; see `van-agent record --help`")
         );
@@ -268,6 +268,7 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
         ("mother", options.mother),
         ("father", options.father),
         ("person_ref", options.person_ref),
+        ("listed", options.listed),
         ("village", options.village),
         ("service", options.service),
         ("status", Some(options.status)),

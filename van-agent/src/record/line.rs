@@ -79,6 +79,8 @@ impl LineError {
 pub struct Identity {
     /// A known person: an id, or the caller's own name.
     pub person_ref: Option<String>,
+    /// A row of the pre-list that says the rest.
+    pub listed: Option<String>,
     /// National identity number.
     pub nik: Option<Nik>,
     /// Name as typed.
@@ -225,7 +227,7 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
         let why = "two witnesses confirm, and both are named".to_owned();
         return Err(LineError::Value { field: "witnesses", why });
     }
-    if line.subject.person_ref.is_none() && line.subject.nik.is_none() {
+    if line.subject.person_ref.is_none() && line.subject.nik.is_none() && line.subject.listed.is_none() {
         let missing = if line.subject.name.is_none() { "name" } else { "sex" };
         if line.subject.name.is_none() || line.subject.sex.is_none() {
             return Err(LineError::Missing { field: missing });
@@ -237,7 +239,8 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
 fn whole_identity(mut fields: Fields, field: &'static str) -> Result<Identity, LineError> {
     let found = identity(&mut fields)?;
     fields.end()?;
-    if found.person_ref.is_none() && found.nik.is_none() && found.name.is_none() {
+    let Identity { person_ref, nik, name, listed, .. } = &found;
+    if [person_ref, name, listed].into_iter().all(Option::is_none) && nik.is_none() {
         return Err(LineError::Value { field, why: "name, nik or person_ref is missing".to_owned() });
     }
     Ok(found)
@@ -246,6 +249,7 @@ fn whole_identity(mut fields: Fields, field: &'static str) -> Result<Identity, L
 fn identity(fields: &mut Fields) -> Result<Identity, LineError> {
     Ok(Identity {
         person_ref: fields.text("person_ref")?,
+        listed: fields.text("listed")?,
         nik: fields.text("nik")?.map(|text| parsed(&text, "nik")).transpose()?,
         name: fields.checked("name", Field::Name)?,
         sex: fields.text("sex")?.map(|text| parsed(&text, "sex")).transpose()?,

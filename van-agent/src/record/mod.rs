@@ -3,6 +3,7 @@
 //!
 //! **Invariant:** each line is its own unit; a bad one is reported and the others are saved.
 
+mod announced;
 mod json;
 pub mod line;
 mod made;

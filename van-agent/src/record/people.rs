@@ -15,6 +15,7 @@ use shared::{
 };
 
 use super::{
+    announced,
     line::Identity,
     save::{Group, RefusedError},
 };
@@ -29,11 +30,15 @@ impl Group<'_> {
         village: Option<&VillageCode>,
         warnings: &mut Vec<Warning>,
     ) -> Result<DocumentId, RefusedError> {
+        let announced = announced::of(writing, identity)?;
+        let identity = announced.as_ref().unwrap_or(identity);
         let known = self.known_person(writing, identity, warnings)?;
         if let Some(document) = known {
             self.complete(writing, document, identity, warnings)?;
             return Ok(document);
         }
+        let announced = announced::of_nik(writing.registries, identity);
+        let identity = announced.as_ref().unwrap_or(identity);
         let missing = |missing| match &identity.nik {
             Some(nik) => RefusedError::Stranger { nik: nik.clone(), missing },
             None => RefusedError::Missing { missing },

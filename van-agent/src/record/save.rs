@@ -27,6 +27,7 @@ use shared::{
 use super::{
     line::{self, Line},
     made::Made,
+    number,
 };
 use crate::{
     agent::{not_enrolled, said},
@@ -47,6 +48,8 @@ const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 struct Saved {
     case: DocumentId,
     slip: String,
+    /// The number of an agency that numbers centrally.
+    number: Option<String>,
     person: Option<DocumentId>,
     warnings: Vec<String>,
     /// The case was here before, under the same `ref`.
@@ -66,6 +69,8 @@ pub(super) enum RefusedError {
     Service(String),
     #[error("ref {reference} was used for other content, by case {slip}; give it another ref")]
     ReferenceUsed { reference: String, slip: String },
+    #[error("`{0}` is not on the pre-list; see `van-agent person list NAME`")]
+    Listed(String),
     #[error("number {0} is on no emergency sheet of this laptop; enter it on the laptop that printed it")]
     NoSheet(SlipNumber),
     #[error(
@@ -103,6 +108,7 @@ impl RefusedError {
             Self::Village(_) => Some("village"),
             Self::Service(_) => Some("service"),
             Self::ReferenceUsed { .. } => Some("ref"),
+            Self::Listed(_) => Some("listed"),
             Self::NoSheet(_) | Self::SheetExpired(_) | Self::SheetEntered(_) => Some("sheet"),
             Self::Visit(_) => Some("visit"),
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
@@ -221,6 +227,9 @@ fn report(number: u64, saved: &Saved) -> Value {
         "person": saved.person,
         "warnings": saved.warnings,
     });
+    if let Some(number) = &saved.number {
+        report["number"] = number.as_str().into();
+    }
     if saved.known {
         report["known"] = true.into();
     }
@@ -273,6 +282,8 @@ impl<'a> Group<'a> {
         self.duplicates(writing, subject, line, &mut warnings)?;
         let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
         let slip = self.slip(writing, line)?;
+        let taken = number::take(writing, self.place, &service)?;
+        warnings.extend(taken.warning);
         let catalogue = writing.registries.catalogue().to_string();
         let unit = self.unit();
         let (document, mut edit) = writing.create(Kind::Case);
@@ -307,7 +318,11 @@ impl<'a> Group<'a> {
             witnesses: &line.witnesses,
             ticks: &line.ticks,
             warnings: &confirmed,
-            event: NewEvent { officer: line.officer.as_deref(), ..NewEvent::new(line.status, line.started) },
+            event: NewEvent {
+                officer: line.officer.as_deref(),
+                reference: taken.number.as_deref(),
+                ..NewEvent::new(line.status, line.started)
+            },
         }
         .write(&mut edit)?;
         writing.save(document, edit)?;
@@ -319,8 +334,15 @@ impl<'a> Group<'a> {
         }
         let slip = slip.to_string();
         self.made.note_case(line, document, subject, &slip);
-        let warnings = confirmed.into_iter().map(|(_, words)| words).collect();
-        Ok(Saved { case: document, slip, person: Some(subject), warnings, known: false })
+        let warnings = confirmed.into_iter().map(|(_, words)| words).chain(taken.told).collect();
+        Ok(Saved {
+            case: document,
+            slip,
+            number: taken.number,
+            person: Some(subject),
+            warnings,
+            known: false,
+        })
     }
 
     fn unit(&self) -> UnitId {
@@ -330,8 +352,9 @@ impl<'a> Group<'a> {
     /// The case that this laptop recorded before under the same `ref`; other content is refused.
     fn known(&self, writing: &Writing<'_>, line: &Line) -> Result<Option<Saved>, RefusedError> {
         let Some(reference) = &line.reference else { return Ok(None) };
-        let known =
-            |case, slip, person| Ok(Some(Saved { case, slip, person, warnings: Vec::new(), known: true }));
+        let known = |case, slip, person| {
+            Ok(Some(Saved { case, slip, number: None, person, warnings: Vec::new(), known: true }))
+        };
         let used = |slip: &str| RefusedError::ReferenceUsed {
             reference: reference.chars().take(64).collect(),
             slip: slip.to_owned(),

@@ -177,6 +177,15 @@ pub enum Problem {
     TooLong(#[source] TooLongError),
 }
 
+/// What is wrong with rows of a file whose other rows were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wrong {
+    /// The first of it, in the order of the file.
+    pub rows: Vec<RowError>,
+    /// How much there is in all.
+    pub total: usize,
+}
+
 /// Gathers what is wrong with rows, the first of it in full.
 #[derive(Debug, Default)]
 pub(super) struct RowErrors {
@@ -194,7 +203,15 @@ impl RowErrors {
     }
 
     /// Fails if anything was gathered.
-    pub(super) fn none(self) -> Result<(), ImportError> {
-        if self.total == 0 { Ok(()) } else { Err(ImportError::Rows { rows: self.rows, total: self.total }) }
+    pub(super) fn none(self) -> Result<Wrong, ImportError> {
+        match self.total {
+            0 => Ok(Wrong::default()),
+            total => Err(ImportError::Rows { rows: self.rows, total }),
+        }
+    }
+
+    /// What was gathered, for a file whose other rows are taken.
+    pub(super) fn told(self) -> Wrong {
+        Wrong { rows: self.rows, total: self.total }
     }
 }

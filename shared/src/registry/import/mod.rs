@@ -1,12 +1,14 @@
 //! Reads the files that people hand the hub: villages, service points, the catalogue, holidays,
-//! units, officers.
+//! units, officers, the pre-list.
 //!
 //! All or nothing: one wrong row and nothing is imported, and every wrong row is told with its
-//! line, column, what was found and what was expected. Rows of other districts are taken too: a citizen
+//! line, column, what was found and what was expected. Of a pre-list the sound rows are taken, and the wrong ones told:
+//! what a village wrote by hand is never right to the last line. Rows of other districts are taken too: a citizen
 //! may live in one. Columns that no row uses are left out and named to the operator.
 
 mod cells;
 mod error;
+mod listed;
 mod read;
 
 use std::{
@@ -14,11 +16,11 @@ use std::{
     fmt,
 };
 
-pub use error::{ImportError, Place, Problem, RowError};
+pub use error::{ImportError, Place, Problem, RowError, Wrong};
 
 use super::{
     Kind, Registries, Table,
-    row::{Holiday, Officer, Service, ServicePoint, Unit, Village},
+    row::{Holiday, Listed, Officer, Service, ServicePoint, Unit, Village},
 };
 use cells::Cells;
 use error::RowErrors;
@@ -61,6 +63,8 @@ pub struct Imported {
     pub table: Table,
     /// Columns that were left out.
     pub ignored: BTreeSet<String>,
+    /// What is wrong with rows that were left out, where sound ones are taken without them.
+    pub wrong: Wrong,
 }
 
 /// What becomes of rows that the file does not name.
@@ -91,7 +95,8 @@ pub fn import(source: &Source<'_>, bytes: &[u8]) -> Result<Imported, ImportError
         Kind::Holidays => rows::<Holiday>(source, text),
         Kind::Units => rows::<Unit>(source, text),
         Kind::Officers => rows::<Officer>(source, text),
-        Kind::Devices | Kind::Addresses | Kind::Other(_) => Err(source.not_imported()),
+        Kind::Prelist => rows::<Listed>(source, text),
+        Kind::Devices | Kind::Addresses | Kind::Leases | Kind::Other(_) => Err(source.not_imported()),
     }
 }
 
@@ -150,11 +155,11 @@ fn rows<R: FromCells>(source: &Source<'_>, text: &str) -> Result<Imported, Impor
         }
         Format::GeoJson => return Err(source.not_imported()),
     };
-    errors.none()?;
-    if gathered.table.is_empty() {
+    let wrong = if R::PARTLY && !gathered.table.is_empty() { errors.told() } else { errors.none()? };
+    if gathered.table.is_empty() && !R::PARTLY {
         return Err(ImportError::NoRows);
     }
-    Ok(Imported { table: gathered.table, ignored })
+    Ok(Imported { table: gathered.table, ignored, wrong })
 }
 
 /// The rows read so far, and where each stood.

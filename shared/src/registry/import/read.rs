@@ -22,9 +22,9 @@ use crate::{
 /// The longest text of one cell or of one part of a list.
 const TEXT_CHARS_MAX: usize = 500;
 
-const NAME: &str = "a name of at most 500 characters";
-const VILLAGE_CODE: &str = "a village code such as 53.02.01.1001";
-const SENTENCE: &str = "a text of at most 500 characters on one line";
+pub(super) const NAME: &str = "a name of at most 500 characters";
+pub(super) const VILLAGE_CODE: &str = "a village code such as 53.02.01.1001";
+pub(super) const SENTENCE: &str = "a text of at most 500 characters on one line";
 /// What Indonesia spans, with its sea: a lost minus sign falls outside.
 const LATITUDES: std::ops::RangeInclusive<f64> = -11.5..=6.5;
 const LONGITUDES: std::ops::RangeInclusive<f64> = 94.5..=141.5;
@@ -33,6 +33,8 @@ const LONGITUDES: std::ops::RangeInclusive<f64> = 94.5..=141.5;
 pub(super) trait FromCells: Row {
     /// What its files hold.
     const COLUMNS: Columns;
+    /// Whether sound rows are taken from a file with wrong ones; such a file may also be empty.
+    const PARTLY: bool = false;
 
     /// Reads one row; `None` after telling what is wrong.
     fn read(cells: &mut Reader<'_>) -> Option<Self>;
@@ -47,7 +49,7 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Tells what is wrong with a cell.
-    fn wrong<T>(&mut self, column: &'static str, problem: Problem) -> Option<T> {
+    pub(super) fn wrong<T>(&mut self, column: &'static str, problem: Problem) -> Option<T> {
         self.wrong_part(column, &self.cells.text(column), problem)
     }
 
@@ -57,7 +59,7 @@ impl Reader<'_> {
     }
 
     /// A cell that must not be empty.
-    fn required<T>(
+    pub(super) fn required<T>(
         &mut self,
         column: &'static str,
         expected: &'static str,
@@ -70,7 +72,7 @@ impl Reader<'_> {
     }
 
     /// A cell that may be empty.
-    fn optional<T>(
+    pub(super) fn optional<T>(
         &mut self,
         column: &'static str,
         expected: &'static str,
@@ -112,7 +114,7 @@ impl Reader<'_> {
     }
 
     /// The code of a village in the hub's registry.
-    fn registered_village(&mut self, column: &'static str) -> Option<VillageCode> {
+    pub(super) fn registered_village(&mut self, column: &'static str) -> Option<VillageCode> {
         let code = self.required(column, VILLAGE_CODE, parsed)?;
         self.is_registered(column, &code).then_some(code)
     }
@@ -137,16 +139,16 @@ impl Reader<'_> {
     }
 }
 
-fn parsed<T: FromStr>(text: &str) -> Option<T> {
+pub(super) fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-fn text(text: &str) -> Option<String> {
+pub(super) fn text(text: &str) -> Option<String> {
     let sound = text.chars().count() <= TEXT_CHARS_MAX && !text.chars().any(char::is_control);
     (sound && !text.is_empty()).then(|| text.to_owned())
 }
 
-fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&str) -> Option<T> {
+pub(super) fn one_of<T: Copy>(choices: &[(&str, T)]) -> impl Fn(&str) -> Option<T> {
     move |text| choices.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|(_, value)| *value)
 }
 

@@ -319,3 +319,38 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn sound_rows_of_a_pre_list_are_taken_and_wrong_ones_told() {
+    let text = "nik,name,sex,born,mother,father,kk,village,address,phone,service,priority,dusun\n\
+        5305016902009003,Ala'ang Nope,,2000-02-29,Yuliana Tefa,,5305010101200001,53.05.02.2023,RT 1,0812-3456-7890,DUK-LAHIR,lansia,I\n\
+        ,Bayi Nope,P,2026,,,5305010101200001,53.05.02.2023,,,,,\n\
+        0000,Tanpa,L,,,,12,53.05.99.2023,,12,XX-YY,raja,\n\
+        5305016902009003,Kembar,L,,,,,53.05.02.2023,,,,,\n\
+        ,Tanpa Kelamin,,,,,,53.05.02.2023,,,,,\n";
+    let imported = take(&Kind::Prelist, Format::Csv, &alor(), text).expect("two rows are sound");
+    assert_eq!(imported.ignored.iter().map(String::as_str).collect::<Vec<_>>(), ["dusun"]);
+    let wrong: Vec<_> = imported.wrong.rows.iter().map(|row| (row.place, row.column)).collect();
+    let fourth =
+        ["nik", "kk", "village", "phone", "service", "priority"].map(|column| (Place::Line(4), column));
+    assert_eq!(wrong, [&fourth[..], &[(Place::Line(5), "name"), (Place::Line(6), "sex")]].concat());
+    assert_eq!(imported.wrong.total, 8);
+    let mut known = alor();
+    known.put(imported.table);
+    let rows: BTreeMap<_, _> = known.prelist().map(|row| (row.name.as_str(), row)).collect();
+    assert_eq!(rows.keys().copied().collect::<Vec<_>>(), ["Ala'ang Nope", "Bayi Nope"]);
+    let nope = rows["Ala'ang Nope"];
+    assert_eq!((nope.sex.as_str(), nope.priority.as_deref()), ("P", Some("elderly")));
+    assert_eq!(nope.phone.as_deref(), Some("+6281234567890"));
+    assert_eq!(rows["Bayi Nope"].kk, nope.kk);
+}
+
+#[test]
+fn a_pre_list_is_emptied_by_a_file_without_rows_and_kept_where_no_row_is_sound() {
+    let empty = csv(&Kind::Prelist, "name,village\n").expect("an empty list is a list");
+    assert!(empty.table.is_empty());
+    assert_eq!(
+        lines(csv(&Kind::Prelist, "name,village,sex\nNope,53.05.02.2023,X\n")),
+        ["f.csv line 2: sex \"X\" is not L or P"]
+    );
+}

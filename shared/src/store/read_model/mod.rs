@@ -3,6 +3,7 @@
 //! A cache: rows follow the changes of their document. [`refresh`] brings every stale row up to date, and is
 //! called before anything is read.
 
+mod blanks;
 mod cases;
 mod collision;
 mod people;
@@ -17,6 +18,7 @@ use super::{Result, Tx};
 use crate::id::DocumentId;
 
 pub use self::{
+    blanks::{books, cases_with_blanks},
     cases::{
         CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, cases, cases_at,
         cases_of_encounter, cases_of_person, cases_of_slip, conflict_count, count_at, doubled_slips,

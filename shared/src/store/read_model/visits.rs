@@ -29,7 +29,7 @@ pub struct VisitRow {
     pub cases: u64,
 }
 
-/// All visits, newest first.
+/// All visits, newest first; a document without label is none.
 ///
 /// # Errors
 /// The store fails.
@@ -37,7 +37,7 @@ pub fn visits(tx: Tx<'_>) -> Result<Vec<VisitRow>> {
     let mut statement = tx.prepare_cached(
         "SELECT document, unit, label, day, village, opened, closed,
                 (SELECT count(*) FROM case_row WHERE case_row.visit = visit_row.document)
-         FROM visit_row ORDER BY day DESC, label, document",
+         FROM visit_row WHERE label <> '' ORDER BY day DESC, label, document",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(VisitRow {
