@@ -1,5 +1,7 @@
 //! What a person may type.
 
+mod lease;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -16,6 +18,8 @@ use van_agent::host::{
     log::LogArgs,
     slips::Verify,
 };
+
+pub use self::lease::{Blank, Grant, Lease, Survey};
 
 /// Where `run` listens for laptops unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 4433);
@@ -84,6 +88,18 @@ pub enum Command {
         after_help = "A bundle holds citizens' data and is NOT encrypted: keep the stick as you keep the forms.\n\nExample:\n  hub-server bundle import /media/usb/keliling-V01A-20261122-081500.bundle\n  hub-server bundle export --unit V01 /media/usb/hub.bundle"
     )]
     Bundle(Bundle),
+    /// Numbers and serials of blanks that are lent to units and laptops.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hub-server lease grant --unit V01 --kind KTP-EL --from 000001 --to 000100\n  hub-server lease list"
+    )]
+    Lease(Lease),
+    /// Numbered blanks by unit: what came aboard, what became of it, what is wrong.
+    #[command(subcommand, after_help = "Example:\n  hub-server blank list")]
+    Blank(Blank),
+    /// What citizens answered in the satisfaction survey: index and grade by visit, and by unit pooled.
+    #[command(subcommand, after_help = "Example:\n  hub-server survey show")]
+    Survey(Survey),
     /// What was refused, and why.
     #[command(subcommand, after_help = "Example:\n  hub-server quarantine list")]
     Quarantine(Quarantine),

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use shared::{desk::amend::Amendment, id::UnitId, store::devices::Standing};
+use shared::{
+    blank::Serial, desk::amend::Amendment, id::UnitId, registry::lease::LeaseKind, store::devices::Standing,
+};
 
 /// One question or order. Rows of lists come as events on the way; the result closes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -112,6 +114,34 @@ pub enum Request {
         /// The file, absolute.
         file: PathBuf,
     },
+    /// Lends numbers.
+    LeaseGrant {
+        /// The unit.
+        unit: UnitId,
+        /// Letter of the one laptop that takes them.
+        laptop: Option<String>,
+        /// What is numbered.
+        kind: LeaseKind,
+        /// The first.
+        from: Serial,
+        /// The last.
+        to: Serial,
+        /// The last day, as 2026-12-31.
+        until: Option<String>,
+    },
+    /// All leases, each an event.
+    Leases,
+    /// Takes a lease back.
+    LeaseVoid {
+        /// As listed.
+        lease: String,
+        /// Why.
+        reason: String,
+    },
+    /// Numbered blanks by unit and kind, each an event.
+    Blanks,
+    /// What citizens answered, by visit and by unit, each an event.
+    Survey,
     /// What is held, each an event.
     Quarantine,
     /// One thing that is held.

@@ -26,6 +26,8 @@ mod network;
 mod slips;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/stock.rs"]
+mod stock;
 #[path = "e2e/taken_in.rs"]
 mod taken_in;
 #[path = "e2e/tickets.rs"]

@@ -84,6 +84,7 @@ warning-age = Age.
 warning-born_ahead = Birth date.
 warning-consent = Consent.
 warning-ended = End of the sitting.
+warning-lease = Numbers lent to this laptop are used up or over
 warning-mode = State and service.
 warning-nik_birth_date = NIK and birth date.
 warning-nik_sex = NIK and sex.

@@ -84,6 +84,7 @@ warning-age = Umur tidak sesuai dengan layanan ini.
 warning-born_ahead = Tanggal lahir lebih baru dari tanggal pelayanan.
 warning-consent = Persetujuan belum diberikan.
 warning-ended = Waktu selesai tidak sesuai dengan waktu mulai.
+warning-lease = Jatah nomor laptop ini habis atau lewat waktu
 warning-mode = Keadaan ini tidak sesuai dengan cara layanan di luar jaringan.
 warning-nik_birth_date = Tanggal lahir berbeda dengan yang tertulis dalam NIK.
 warning-nik_sex = Jenis kelamin berbeda dengan yang tertulis dalam NIK.

@@ -183,6 +183,11 @@ impl Agent {
             }
             Request::Queue { act } => self.queue(now, &act, each),
             Request::Slip { act } => self.slip(now, &act, each),
+            Request::SurveyAdd { visit, sheets, batch } => {
+                self.add_sheets(now, visit.as_deref(), &sheets, batch.as_deref())
+            }
+            Request::SurveyShow { visit } => self.survey(visit.as_deref(), each),
+            Request::Blank { act } => self.blank(now, act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
             Request::Carry { act } => self.carry(now, &act, each),
             Request::PeerSync { .. } => {
@@ -530,7 +535,7 @@ struct OpenVisit {
     agencies: Vec<String>,
 }
 
-fn day(text: &str) -> Result<time::Date, Failure> {
+pub(crate) fn day(text: &str) -> Result<time::Date, Failure> {
     match text.parse() {
         Ok(shared::born::Born::Day(date)) => Ok(date),
         Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
@@ -539,7 +544,7 @@ fn day(text: &str) -> Result<time::Date, Failure> {
 
 /// Why a visit is not saved.
 #[derive(Debug, thiserror::Error)]
-enum VisitError {
+pub(crate) enum VisitError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

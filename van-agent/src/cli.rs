@@ -1,5 +1,8 @@
 //! What a person may type.
 
+mod blank;
+mod survey;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -13,6 +16,11 @@ use crate::{
         slips::Verify,
     },
     settings::Setting as LaptopSetting,
+};
+
+pub use self::{
+    blank::{Blank, BlankRange},
+    survey::Survey,
 };
 
 /// Where `run` shows its page unless told otherwise: a port of the system's choice.
@@ -117,6 +125,18 @@ pub enum Command {
         after_help = "Example:\n  van-agent slip verify --image photo.jpg\n  van-agent slip unprinted"
     )]
     Slip(Slip),
+    /// The satisfaction survey: citizens' sheets, and what they add up to.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent survey add --scores 4,4,3,4,3,3,4,3,4 --scores 4,4,,4,3,3,4,3,4\n  van-agent survey show"
+    )]
+    Survey(Survey),
+    /// Numbered blanks, and numbers that the hub has lent: what is aboard, what became of it.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent blank receive KTP-EL 000001 000100\n  van-agent blank use 53.02/V01A/20261121/0042-E 000017"
+    )]
+    Blank(Blank),
     /// Emergency sheets: slip numbers on paper, to be filled in by hand while the laptop cannot be used.
     #[command(subcommand, after_help = "Example:\n  van-agent sheet print 20\n  van-agent sheet list")]
     Sheet(SheetCommand),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use shared::{
+    desk::blanks::{self, Written},
     store::{
         forms, read_model,
         seals::{self, Kept},
@@ -15,6 +16,7 @@ use shared::{
 
 use crate::{
     agent::{Agent, not_enrolled, said},
+    blank::running_out,
     host::output::Failure,
     record::sheet::Sheet,
 };
@@ -27,6 +29,8 @@ impl Agent {
         let (drafts, forms) = (self.open_drafts()?, self.open_forms()?);
         let unsealed = self.unsealed()?;
         let services = self.written(&unsealed)?;
+        let blanks = self.blanks_written(&unsealed)?;
+        let leases: Vec<_> = self.running_out(now)?.iter().map(running_out).collect();
         let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
         let unit = self.unit();
         let visits = read_model::visits(self.read()?).map_err(said)?;
@@ -43,6 +47,8 @@ impl Agent {
             "changes": unsealed.changes,
             "cases": cases,
             "services": services,
+            "blanks": blanks,
+            "leases": leases,
             "drafts": drafts,
             "forms": forms,
             "visits": visits,
@@ -127,6 +133,14 @@ impl Agent {
             json!({"agency": agency, "service": service, "cases": cases, "states": states})
         };
         Ok(services.into_iter().map(row).collect())
+    }
+
+    /// Blanks that were used and spoilt since the last seal, by agency and kind.
+    fn blanks_written(&mut self, unsealed: &Unsealed) -> Result<Vec<Written>, Failure> {
+        self.read()?;
+        let own = self.replica().station().log();
+        let (tx, registries) = (self.replica().store().reader(), self.replica().registries());
+        blanks::written(tx, registries, (own.author, own.epoch), unsealed.first - 1).map_err(said)
     }
 
     fn open_drafts(&mut self) -> Result<Vec<Value>, Failure> {

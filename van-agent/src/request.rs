@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
-use crate::{carry::CarryAct, queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct};
+use crate::{
+    blank::BlankAct, carry::CarryAct, queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct,
+};
 
 /// A request. It travels between processes of one laptop only, all of one version.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -146,6 +148,25 @@ pub enum Request {
     Slip {
         /// What.
         act: SlipAct,
+    },
+    /// Take sheets of the survey in.
+    SurveyAdd {
+        /// Label or id of the visit; the open one of today where none is named.
+        visit: Option<String>,
+        /// Nine scores each, parted by commas.
+        sheets: Vec<String>,
+        /// A drawn name of the batch, 16 hexadecimal digits: the same batch again adds nothing.
+        batch: Option<String>,
+    },
+    /// The index of each visit, an event each; the unit's is the answer.
+    SurveyShow {
+        /// Label or id of one visit.
+        visit: Option<String>,
+    },
+    /// Do something with numbered blanks.
+    Blank {
+        /// What.
+        act: BlankAct,
     },
     /// Do something with emergency sheets.
     Sheet {

@@ -6,6 +6,7 @@ mod case;
 mod device;
 mod init;
 mod invite;
+mod lease;
 mod person;
 mod quarantine;
 mod registry;
@@ -13,6 +14,7 @@ mod run;
 mod seal;
 mod slip;
 mod store;
+mod survey;
 
 use std::path::PathBuf;
 
@@ -24,7 +26,7 @@ use van_agent::host::{
 };
 
 use self::ask::Desk;
-use crate::cli::{Cli, Command};
+use crate::cli::{Blank, Cli, Command, Survey};
 
 /// Does what was typed.
 ///
@@ -48,6 +50,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Bundle(bundle) => bundle::bundle(desk(folder)?, bundle),
         Command::Seal(seal) => seal::seal(desk(folder)?, seal),
         Command::Slip(slip) => slip::slip(desk(folder)?, slip),
+        Command::Lease(lease) => lease::lease(desk(folder)?, lease),
+        Command::Blank(Blank::List) => lease::blanks(desk(folder)?),
+        Command::Survey(Survey::Show) => survey::survey(desk(folder)?),
         Command::Quarantine(quarantine) => quarantine::quarantine(desk(folder)?, quarantine),
         Command::Registry(registry) => registry::registry(desk(folder)?, registry),
         Command::Status => store::status(desk(folder)?),

@@ -6,6 +6,7 @@ mod bundles;
 mod cases;
 mod devices;
 mod doctor;
+mod leases;
 mod quarantine;
 mod seals;
 mod status;
@@ -22,6 +23,7 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::{Value, json};
 use shared::{
+    desk::{blanks, survey},
     id::DistrictCode,
     identity::ticket::{Address, HUB_NAME_CHARACTERS_MAX},
     registry::{Kind, Table},
@@ -177,6 +179,27 @@ impl Hub {
             }
             Request::BundleImport { file } => self.import_bundle(now, file),
             Request::BundleExport { unit, file } => self.export_bundle(now, unit.as_ref(), file),
+            Request::LeaseGrant { unit, laptop, kind, from, to, until } => {
+                let wanted =
+                    leases::Wanted { unit, laptop: laptop.as_deref(), kind, until: until.as_deref() };
+                self.grant(now, &wanted, from, to)
+            }
+            Request::Leases => self.tell_leases(now, tell),
+            Request::LeaseVoid { lease, reason } => self.void_lease(now, lease, reason),
+            Request::Blanks => {
+                self.replica.read()?;
+                for stock in blanks::stocks(self.replica.store().reader(), self.replica.registries())? {
+                    tell(json!(stock));
+                }
+                Ok(Value::Null)
+            }
+            Request::Survey => {
+                let tx = self.replica.read()?;
+                for answers in survey::by_visit(tx)?.into_iter().chain(survey::by_unit(tx)?) {
+                    tell(json!(answers));
+                }
+                Ok(Value::Null)
+            }
             Request::Quarantine => self.tell_held(tell),
             Request::Held { id } => self.held(id),
             Request::Release { what } => self.release(now, what),
@@ -295,6 +318,8 @@ fn fill(path: &Path, setup: &Setup) -> anyhow::Result<Vec<SeedWarning>> {
     let mut tables = seed.tables;
     tables.push(Table::new(Kind::Units));
     tables.push(Table::new(Kind::Officers));
+    tables.push(Table::new(Kind::Prelist));
+    tables.push(Table::new(Kind::Leases));
     tables.push(registries::addresses(&setup.addresses));
     replica.keep(|tx, station| {
         for table in &tables {

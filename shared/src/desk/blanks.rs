@@ -10,10 +10,13 @@ use crate::{
     document::{
         View,
         blanks::{self, Act, Entry},
+        schema::key,
     },
+    id::{ChangeHash, DeviceId, Epoch},
     registry::{
         Registries,
         lease::{Lease, LeaseKind},
+        row::Service,
     },
     store::{Result, Tx, changes, read_model},
 };
@@ -285,12 +288,71 @@ pub fn gone(lease: &Lease, stocks: &[Stock]) -> u64 {
     take(&mut out, &lease.range)
 }
 
+/// What became of blanks of one agency and kind behind a place in a laptop's log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Written {
+    /// The agency's name; empty where no service uses such blanks.
+    pub agency: String,
+    /// The kind.
+    pub kind: String,
+    /// How many cases were given one.
+    pub used: u64,
+    /// How many were spoilt.
+    pub spoilt: u64,
+}
+
+/// What a laptop wrote of blanks behind entry `after` of its log, by agency and kind.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn written(
+    tx: Tx<'_>,
+    registries: &Registries,
+    (author, epoch): (DeviceId, Epoch),
+    after: u64,
+) -> Result<Vec<Written>> {
+    let is_new = |change: &ChangeHash| -> Result<bool> {
+        let origin = changes::find(tx, change)?.map(|found| found.origin);
+        Ok(origin
+            .is_some_and(|origin| origin.device == author && origin.epoch == epoch && origin.index > after))
+    };
+    let mut counts: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    for case in read_model::cases_with_blanks_since(tx, author, epoch, after)? {
+        let history = changes::history(tx, case.document)?;
+        let view = View::of(&history);
+        let Some(value) = view.root().get(key::BLANK) else { continue };
+        if is_new(&value.change)? {
+            let service = registries.service(&case.service);
+            let agency = service.map_or_else(String::new, |service| service.agency.clone());
+            let kind = kind_of(registries, &case.service).map_or_else(String::new, Into::into);
+            counts.entry((agency, kind)).or_default().0 += 1;
+        }
+    }
+    for (book, _) in read_model::books(tx)? {
+        let history = changes::history(tx, book)?;
+        for entry in blanks::read(&View::of(&history)) {
+            if entry.act == Act::Spoilt && is_new(&entry.change)? {
+                let agency = agency_of(registries, &entry.kind);
+                counts.entry((agency, entry.kind.into())).or_default().1 += entry.range.numbers();
+            }
+        }
+    }
+    let row = |((agency, kind), (used, spoilt))| Written { agency, kind, used, spoilt };
+    Ok(counts.into_iter().map(row).collect())
+}
+
+/// The name of the agency whose services use a kind of blanks up.
+fn agency_of(registries: &Registries, kind: &BlankKind) -> String {
+    let uses = |service: &&Service| kind_of(registries, service.code.as_str()).as_ref() == Some(kind);
+    registries.services().find(uses).map_or_else(String::new, |service| service.agency.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::date;
 
     use super::*;
-    use crate::{document::Moment, time::Timestamp};
+    use crate::{document::Moment, id::ChangeHash, time::Timestamp};
 
     fn range(from: &str, to: &str) -> SerialRange {
         SerialRange::new(from.parse().expect("a serial"), to.parse().expect("a serial")).expect("a range")
@@ -299,7 +361,15 @@ mod tests {
     fn entry(at: i64, act: Act, from: &str, to: &str) -> Entry {
         let kind = "KTP-EL".parse().expect("a kind");
         let at = Some(Moment::new(Timestamp(at), None));
-        Entry { act, kind, range: range(from, to), at, officer: None, reason: None }
+        Entry {
+            act,
+            kind,
+            range: range(from, to),
+            at,
+            officer: None,
+            reason: None,
+            change: ChangeHash([0; 32]),
+        }
     }
 
     fn used(serial: &str, slip: &str) -> Use {

@@ -39,6 +39,8 @@ codes! {
     Differs = "differs",
     /// The sitting ended before it began.
     Ended = "ended",
+    /// The agency's numbers that were lent to this laptop are used up, or their time is over.
+    Lease = "lease",
     /// The first status does not go with how far the service goes without network.
     Mode = "mode",
     /// The NIK names another birth date.

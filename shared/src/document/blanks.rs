@@ -18,7 +18,7 @@ use super::{
 use crate::{
     blank::{BlankKind, SerialRange},
     change::Scalar,
-    id::{DistrictCode, UnitId},
+    id::{ChangeHash, DistrictCode, UnitId},
     time::Timestamp,
 };
 
@@ -83,6 +83,9 @@ pub struct Entry {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The change that wrote it.
+    #[serde(skip)]
+    pub change: ChangeHash,
 }
 
 /// The entries of a book in the order of their keys. What is malformed is left out.
@@ -91,7 +94,7 @@ pub fn read(view: &View<'_>) -> Vec<Entry> {
     let mut found = Vec::new();
     for (_, book) in view.root().maps(key::BLANKS) {
         for name in book.keys() {
-            for (_, entry) in book.maps(name) {
+            for (value, entry) in book.maps(name) {
                 let text = |key: &str| entry.text(key).map(str::to_owned);
                 let range = || {
                     let ends = (entry.text(key::FROM)?.parse().ok()?, entry.text(key::TO)?.parse().ok()?);
@@ -111,6 +114,7 @@ pub fn read(view: &View<'_>) -> Vec<Entry> {
                     at: entry.timestamp(key::AT).map(|at| Moment::new(at, offset)),
                     officer: text(key::OFFICER),
                     reason: text(key::REASON),
+                    change: value.change,
                 });
             }
         }

@@ -500,6 +500,18 @@ pub fn next(tx: Tx<'_>, name: &str) -> Result<u64> {
     Ok(value as u64)
 }
 
+/// The last number that the counter `name` gave; 0 before the first.
+///
+/// # Errors
+/// The store fails.
+pub fn counter(tx: Tx<'_>, name: &str) -> Result<u64> {
+    let value: Option<i64> = tx
+        .prepare_cached("SELECT value FROM counter WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?;
+    Ok(value.unwrap_or(0) as u64)
+}
+
 /// Lifts the counter `name` to at least `floor`.
 ///
 /// # Errors

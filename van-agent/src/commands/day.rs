@@ -34,6 +34,18 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
             states(&row)
         ))?;
     }
+    for row in list("blanks") {
+        printer.text(format_args!(
+            "  {:<5} blanks {}: {} used, {} spoilt",
+            field(&row, "agency"),
+            field(&row, "kind"),
+            row["used"],
+            row["spoilt"]
+        ))?;
+    }
+    for lease in list("leases").iter().filter_map(Value::as_str) {
+        printer.text(format_args!("Warning: {lease}"))?;
+    }
     for draft in list("drafts") {
         printer.text(format_args!(
             "Undecided draft: {}  {}",

@@ -2,6 +2,7 @@
 
 mod attachment;
 mod bundle;
+mod blank;
 mod case;
 mod day;
 mod enroll;
@@ -15,6 +16,7 @@ mod settings;
 mod sheet;
 mod slip;
 mod state;
+mod survey;
 mod sync;
 mod today;
 mod visit;
@@ -79,6 +81,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Day(_)
         | Command::Bundle(_)
         | Command::Peer(_)
+        | Command::Survey(_)
+        | Command::Blank(_)
         | Command::Person(_)
         | Command::Doctor { .. }) => ask(&home, command, printer),
     }
@@ -97,6 +101,8 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Settings(options) => settings::settings(&mut desk, options),
         Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Slip(options) => slip::slip(&mut desk, options),
+        Command::Survey(options) => survey::survey(&mut desk, options),
+        Command::Blank(options) => blank::blank(&mut desk, options),
         Command::Sheet(options) => sheet::sheet(&mut desk, &options),
         Command::Day(options) => day::day(&mut desk, options),
         Command::Bundle(options) => bundle::bundle(&mut desk, options),

@@ -247,7 +247,8 @@ fn tell(report: &Value, printer: &mut Printer, summary: &mut Summary) -> anyhow:
         report["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     summary.warned += u64::from(!warnings.is_empty());
     let slip = report["slip"].as_str().unwrap_or("-");
-    printer.text(format_args!("line {line}: {slip}"))?;
+    let number = report["number"].as_str().map_or_else(String::new, |number| format!("  number {number}"));
+    printer.text(format_args!("line {line}: {slip}{number}"))?;
     for warning in warnings {
         printer.text(format_args!("line {line}: warning: {warning}"))?;
     }

@@ -7,6 +7,7 @@ mod announced;
 mod json;
 pub mod line;
 mod made;
+pub(crate) mod number;
 mod people;
 pub mod reader;
 pub mod save;

@@ -111,7 +111,7 @@ impl Agent {
     }
 
     /// Who works at this laptop; empty where nobody said.
-    pub(super) fn officer(&mut self) -> Result<String, Failure> {
+    pub(crate) fn officer(&mut self) -> Result<String, Failure> {
         let fact = shared::store::fact(self.read()?, OFFICER).map_err(said)?;
         Ok(fact.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default())
     }

@@ -1,8 +1,10 @@
 //! Numbered blanks: the books of units, and cases that used one.
 
+use rusqlite::params;
+
 use super::cases::{CASE, CaseRow, case};
 use crate::{
-    id::DocumentId,
+    id::{DeviceId, DocumentId, Epoch},
     store::{Result, Tx, id},
 };
 
@@ -27,5 +29,23 @@ pub fn cases_with_blanks(tx: Tx<'_>) -> Result<Vec<CaseRow>> {
         "{CASE} WHERE case_row.blank IS NOT NULL ORDER BY case_row.started, case_row.document"
     ))?;
     let rows = statement.query_map([], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Cases that name a blank, of which a laptop has written something behind entry `after` of its log.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_with_blanks_since(
+    tx: Tx<'_>,
+    author: DeviceId,
+    epoch: Epoch,
+    after: u64,
+) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.blank IS NOT NULL AND case_row.document IN
+             (SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3)"
+    ))?;
+    let rows = statement.query_map(params![author.0, epoch.0, after], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -18,7 +18,7 @@ use super::{Result, Tx};
 use crate::id::DocumentId;
 
 pub use self::{
-    blanks::{books, cases_with_blanks},
+    blanks::{books, cases_with_blanks, cases_with_blanks_since},
     cases::{
         CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, cases, cases_at,
         cases_of_encounter, cases_of_person, cases_of_slip, conflict_count, count_at, doubled_slips,
