@@ -431,6 +431,61 @@ products-loaded = Aboard, to hand over
 products-with_collector = With collectors
 coverage = The hub is mostly reached around {$count}:00.
 
+survey = Survey
+survey-paper = Paper form
+survey-no-visit = No visit of this unit is here yet: open one on the page Today.
+survey-hint = Type the sheets' scores: a digit moves on, a space leaves one out, Enter goes to the next sheet.
+survey-told = Nothing of the citizen is kept. Which laptop saved the sheets, and when, is kept as of everything: enter many at once, after the visit.
+survey-sheet = Sheet
+survey-more = More sheets
+survey-saved = { $count ->
+    [one] { $count } sheet is saved.
+   *[other] { $count } sheets are saved.
+}
+survey-results = Index of satisfaction
+survey-sheets = Sheets
+survey-partial = of them partial
+survey-index = Index
+survey-grade = Grade
+survey-unit = All visits of this unit, pooled
+survey-no-index = no whole sheet yet
+grade-A = very good
+grade-B = good
+grade-C = not so good
+grade-D = bad
+wrong-survey = Not saved: a score is 1, 2, 3 or 4.
+wrong-survey-visit = Choose the visit.
+wrong-survey-empty = Type at least one sheet.
+blanks = Blanks
+blanks-none = No numbered blank came aboard yet.
+blank-kind = Kind
+blank-received = received
+blank-used = used
+blank-spoilt = spoilt
+blank-returned = returned
+blank-left = left
+blank-used_twice = ALARM: more than one case names it:
+blank-used_and_spoilt = ALARM: it was spoilt, and a case names it:
+blank-used_and_returned = ALARM: it went back, and a case names it:
+blank-not_received = ALARM: it never came aboard, and a case names it:
+blank-gone_before = ALARM: not all of these were aboard
+blank-use = A case used a blank
+blank-use-now = Used
+blank-enter = Received, spoilt, returned
+blank-act = What became of them
+blank-from = First number
+blank-to = Last number (empty: one alone)
+wrong-blank = Not saved: look at kind and numbers; a spoilt blank needs a reason.
+leases = Leases
+lease-until = Until
+lease-over = over: ask the hub for another
+lease-low = runs out: ask the hub for more
+listed = In the pre-list
+listed-take = Take this person
+kin = Of this family card
+kin-new = Another member: take over address and parents
+day-blanks = Blanks
+
 # Slips on paper
 registered = REGISTERED with the agency
 copy = COPY

@@ -318,8 +318,6 @@ fn fill(path: &Path, setup: &Setup) -> anyhow::Result<Vec<SeedWarning>> {
     let mut tables = seed.tables;
     tables.push(Table::new(Kind::Units));
     tables.push(Table::new(Kind::Officers));
-    tables.push(Table::new(Kind::Prelist));
-    tables.push(Table::new(Kind::Leases));
     tables.push(registries::addresses(&setup.addresses));
     replica.keep(|tx, station| {
         for table in &tables {

@@ -9,8 +9,8 @@
 
 pub mod amend;
 pub mod author;
-pub mod duplicates;
 pub mod blanks;
+pub mod duplicates;
 pub mod files;
 pub mod people;
 pub mod resolve;

@@ -279,9 +279,11 @@ fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach>
         }
         let fresh = operation.predecessors.is_empty() && taken.add(seen, entry, operation);
         match entry.writes {
-            Writes::FirstChange if !creates || !fresh => return Err(Breach::WrittenOnce { key: name() }),
+            Writes::FirstChange | Writes::FirstChangeIfAny if !creates || !fresh => {
+                return Err(Breach::WrittenOnce { key: name() });
+            }
             Writes::GrowOnly if !fresh => return Err(Breach::GrowsOnly { key: name() }),
-            Writes::FirstChange | Writes::GrowOnly | Writes::Free => {}
+            Writes::FirstChange | Writes::FirstChangeIfAny | Writes::GrowOnly | Writes::Free => {}
         }
         if operation.action == Action::Delete && place.path[0] == key::TICKS {
             ticks.extend(map_place(operation));

@@ -1,6 +1,6 @@
 //! A unit's book of numbered blanks: what came, what was spoilt, what went back. Which case used one, the case says.
 //!
-//! The book is a document of the kind of a visit that has a district and a unit and neither label nor date. It needs
+//! The book is a document of the kind of a visit that has a district and a unit, and an empty label and date. It needs
 //! no visit, since blanks come at the depot; it travels, is receipted and is given back after a loss as any document
 //! is; and two laptops of a unit that write in it, or each begin one, lose nothing: entries only grow, and a reader
 //! takes all books of a unit as one.
@@ -134,6 +134,10 @@ pub fn begin(
 ) -> Result<(), EditError> {
     edit.put(&[key::DISTRICT], &Scalar::Str(district.to_string()))?;
     edit.put(&[key::UNIT], &Scalar::Str(unit.to_string()))?;
+    // What every document of the kind begins with.
+    edit.put(&[key::LABEL], &Scalar::Str(String::new()))?;
+    edit.put(&[key::DATE], &Scalar::Str(String::new()))?;
+    edit.make(&[key::AGENCIES])?;
     edit.put(&[key::OFFSET], &Scalar::Int(offset_minutes.into()))?;
     edit.make(&[key::BLANKS])
 }
@@ -230,6 +234,6 @@ mod tests {
             told,
             [(Act::Received, "000001–000100".into(), None), (Act::Spoilt, "000007".into(), Some("tinta"))]
         );
-        assert_eq!(Visit::read(&view).label, None);
+        assert_eq!(Visit::read(&view).label.as_deref(), Some(""));
     }
 }

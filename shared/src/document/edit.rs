@@ -369,7 +369,7 @@ impl Edit {
         let (Some(entry), Some(key)) = (entry, path.last().copied()) else {
             return Err(EditError::NoPlace { kind: self.kind, path: owned(path) });
         };
-        if entry.writes == Writes::FirstChange && !self.is_new() {
+        if entry.writes.is_by_first_change() && !self.is_new() {
             return Err(EditError::Fixed { key: key.to_owned() });
         }
         Ok((key, entry))

@@ -208,7 +208,7 @@ fn commit(document: &mut AutoCommit, time: i64) {
 fn begin(kind: Kind, actor: ActorId) -> AutoCommit {
     let mut document = AutoCommit::new().with_actor(actor_to(actor));
     let Keys::Fixed(entries) = &schema::root(kind).keys else { panic!("a root has fixed keys") };
-    for (name, entry) in entries.iter().filter(|(_, entry)| entry.writes == Writes::FirstChange) {
+    for (name, entry) in entries.iter().filter(|(_, entry)| entry.writes.is_by_first_change()) {
         match entry.shape {
             Shape::Map(_) => drop(document.put_object(ROOT, *name, ObjType::Map).expect("a key")),
             Shape::List(_) => drop(document.put_object(ROOT, *name, ObjType::List).expect("a key")),
@@ -235,6 +235,7 @@ fn edit(document: &mut AutoCommit, kind: Kind, actor: ActorId, hub: bool, below:
         _ if entry.hub_only && !hub => {}
         (Shape::List(_), Some(list)) => edit_list(document, &list, below),
         (Shape::Map(_), Some(events)) if *name == key::STATUS => event(document, &events, actor, hub, below),
+        (Shape::Map(_), Some(book)) if *name == key::BLANKS => blanks(document, &book, below),
         (Shape::Map(shape), Some(map)) => {
             let Keys::Any { entry, .. } = &shape.keys else { return };
             let key = match *name {
@@ -244,7 +245,7 @@ fn edit(document: &mut AutoCommit, kind: Kind, actor: ActorId, hub: bool, below:
             write(document, &map, key, entry, *name != key::TICKS, below);
         }
         (Shape::Map(_) | Shape::List(_), None) => {}
-        _ if entry.writes == Writes::FirstChange => {}
+        _ if entry.writes.is_by_first_change() => {}
         _ => write(document, &ROOT, name, entry, true, below),
     }
 }
@@ -281,6 +282,18 @@ fn write(
         Shape::Boolean => document.put(object, key, below(2) == 0).expect("a key"),
         Shape::List(_) => {}
     }
+}
+
+fn blanks(document: &mut AutoCommit, book: &ObjId, below: Below<'_>) {
+    let name = format!("{:04}", document.keys(book).count());
+    let entry = document.put_object(book, name, ObjType::Map).expect("a key");
+    let serial = format!("{:06}", below(1_000));
+    for (key, text) in
+        [(key::KIND, "KTP-EL"), (key::FROM, &serial), (key::TO, &serial), (key::STATE, "received")]
+    {
+        document.put(&entry, key, text).expect("a key");
+    }
+    document.put(&entry, key::AT, ScalarValue::Timestamp(below(1 << 40) as i64)).expect("a key");
 }
 
 fn edit_list(document: &mut AutoCommit, list: &ObjId, below: Below<'_>) {

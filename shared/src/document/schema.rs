@@ -58,8 +58,18 @@ pub enum Writes {
     Free,
     /// Only by a change without parents, the one that makes the document; never overwritten.
     FirstChange,
+    /// As [`Writes::FirstChange`], but a document may do without: one that was made before there was such a place, or
+    /// that needs none.
+    FirstChangeIfAny,
     /// Never with a predecessor: what stands there stays.
     GrowOnly,
+}
+
+impl Writes {
+    /// Whether only the change that makes the document writes there.
+    pub fn is_by_first_change(self) -> bool {
+        matches!(self, Self::FirstChange | Self::FirstChangeIfAny)
+    }
 }
 
 /// One key of a map.
@@ -165,6 +175,10 @@ const fn first(shape: Shape) -> Entry {
     Entry { shape, writes: Writes::FirstChange, hub_only: false }
 }
 
+const fn first_if_any(shape: Shape) -> Entry {
+    Entry { shape, writes: Writes::FirstChangeIfAny, hub_only: false }
+}
+
 const fn grow(shape: Shape) -> Entry {
     Entry { shape, writes: Writes::GrowOnly, hub_only: false }
 }
@@ -255,8 +269,8 @@ static VISIT: MapShape = MapShape {
         (key::OPENED, free(Shape::Timestamp)),
         (key::CLOSED, free(Shape::Timestamp)),
         (key::OFFSET, free(OFFSET)),
-        (key::SURVEY, first(Shape::Map(&ANSWERS))),
-        (key::BLANKS, first(Shape::Map(&BLANKS))),
+        (key::SURVEY, first_if_any(Shape::Map(&ANSWERS))),
+        (key::BLANKS, first_if_any(Shape::Map(&BLANKS))),
         (key::ID, first(NUMBER)),
     ]),
 };
@@ -365,7 +379,7 @@ mod tests {
             let Keys::Fixed(entries) = &root(kind).keys else { panic!("a root has fixed keys") };
             for (name, entry) in *entries {
                 let container = matches!(entry.shape, Shape::Map(_) | Shape::List(_));
-                assert!(!container || entry.writes == Writes::FirstChange, "{name}");
+                assert!(!container || entry.writes.is_by_first_change(), "{name}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A visit: a unit at a service point on a date, with the agencies aboard. A document of this kind without label and
+//! A visit: a unit at a service point on a date, with the agencies aboard. A document of this kind with empty label and
 //! date is no visit: see [`super::blanks`].
 
 use std::collections::BTreeMap;

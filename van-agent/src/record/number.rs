@@ -4,7 +4,6 @@
 //! one whose disk went back in time, never take the same.
 
 use shared::{
-    blank::Serial,
     desk::{
         blanks::{Lent, lent},
         warnings::{Code, Warning},
@@ -23,7 +22,7 @@ use crate::blank::running_out;
 /// A number that was taken, and what is to be said of it.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    pub(super) number: Option<Serial>,
+    pub(super) number: Option<String>,
     /// What belongs to the case.
     pub(super) warning: Option<Warning>,
     /// What whoever records is told, and no case keeps.
@@ -67,6 +66,6 @@ pub(super) fn take(writing: &Writing<'_>, place: &Place, service: &Service) -> R
     Ok(Taken {
         warning: after.over.then(|| (Code::Lease, running_out(&after))),
         told: (!after.over && (left - 1) * 10 < all).then(|| running_out(&after)),
-        number,
+        number: number.map(|number| number.to_string()),
     })
 }

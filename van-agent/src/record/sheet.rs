@@ -19,8 +19,9 @@ use crate::request::RawLine;
 pub const PERSON: [&str; 10] =
     ["nik", "name", "sex", "born", "mother", "father", "kk", "phone", "address", "domicile"];
 /// What a sitting has beside its person and its services.
-const SITTING: [&str; 20] = [
+const SITTING: [&str; 21] = [
     "person",
+    "listed",
     "stranger",
     "applicant",
     "collector",
@@ -149,6 +150,7 @@ impl Sheet {
             "confirmed",
             "encounter",
             "applicant",
+            "domicile",
             "seek",
             "sought",
         ];

@@ -4,6 +4,8 @@ use serde_json::Value;
 use shared::{
     born::Born,
     desk::people,
+    nik::Nik,
+    registry::row::Listed,
     store::read_model::{self, PersonRow},
     time::{Now, Timestamp},
 };
@@ -50,6 +52,26 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
         death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
         name: person.name,
     })
+}
+
+/// How somebody on the pre-list is told apart from others; the card's id is the row's key.
+pub(super) fn listed_card(agent: &Agent, now: Now, words: &Words, row: &Listed) -> Card {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let village = agent.replica().registries().village(&row.village);
+    let village = village.map_or_else(String::new, |village| village.name.clone());
+    let place = [text(&row.address), village].into_iter().filter(|part| !part.is_empty());
+    let age = row.born.map(|born| born.age(now.wall.day(agent.offset_minutes())).0);
+    Card {
+        id: row.listed.clone(),
+        name: row.name.clone(),
+        nik: grouped(row.nik.as_ref().map(Nik::as_str).unwrap_or_default()),
+        born: row.born.map_or_else(String::new, |born| words.day(&born.to_string())),
+        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
+        mother: text(&row.mother),
+        father: text(&row.father),
+        place: place.collect::<Vec<_>>().join(", "),
+        death: None,
+    }
 }
 
 /// People of some words, as officers tell them apart.

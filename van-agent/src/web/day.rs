@@ -28,6 +28,8 @@ struct DayPage {
     /// How much was written since the last seal, in words; empty where nothing was.
     written: String,
     services: Vec<Service>,
+    /// Blanks used and spoilt, by agency and kind, in words.
+    blanks: Vec<String>,
     /// Drafts: the case, and what people call it.
     drafts: Vec<(String, String)>,
     /// Half-typed forms: the form, and whose it is.
@@ -130,6 +132,7 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
         date: words.day(&text(&day, "date")),
         written,
         services,
+        blanks: each(&day["blanks"]).iter().map(|row| blanks(words, row)).collect(),
         drafts: each(&day["drafts"]).iter().map(draft).collect(),
         forms: each(&day["forms"]).iter().map(form).collect(),
         visits: each(&day["visits"]).iter().map(visit).collect(),
@@ -169,6 +172,11 @@ fn service(words: &Words, row: &Value) -> Service {
         cases: row["cases"].as_u64().unwrap_or(0),
         states: states.collect::<Vec<_>>().join(", "),
     }
+}
+
+fn blanks(words: &Words, row: &Value) -> String {
+    let count = |name: &str| format!("{} {}", row[name], words.part("blank", name));
+    format!("{} {}: {}, {}", text(row, "agency"), text(row, "kind"), count("used"), count("spoilt"))
 }
 
 fn sealed(words: &Words, seal: &Value) -> Sealed {

@@ -5,6 +5,7 @@
 
 mod acts;
 mod aloud;
+mod blanks;
 mod card;
 mod carry;
 mod case;
@@ -23,6 +24,7 @@ mod sheet;
 mod sheets;
 mod sitting;
 mod slips;
+mod survey;
 mod sync;
 mod today;
 mod uploaded;
@@ -52,6 +54,7 @@ const ENGLISH: &str = include_str!("../../locales/en.ftl");
 const KEYS: &str = include_str!("../../templates/keys.mjs");
 const SHEET: &str = include_str!("../../templates/sheet.mjs");
 const CAMERA: &str = include_str!("../../templates/camera.mjs");
+const SURVEY: &str = include_str!("../../templates/survey.mjs");
 const PRINT: &str = include_str!("../../templates/print.mjs");
 const LIVE: &str = include_str!("../../templates/live.mjs");
 
@@ -114,6 +117,9 @@ pub async fn serve(
         .route("/sync", get(sync::page).post(sync::act))
         .route("/sync/news", get(sync::news))
         .route("/visit", post(acts::visit))
+        .route("/survey", get(survey::begin).post(survey::add))
+        .route("/survey/paper", get(survey::paper))
+        .route("/blanks", get(blanks::begin).post(blanks::act))
         .route("/day", get(day::day).post(day::close))
         .route("/find", get(pages::find))
         .route("/case/{case}", get(case::case).post(papers::act))
@@ -142,6 +148,7 @@ fn scripts() -> Router<Site> {
     Router::new()
         .route("/keys.mjs", script(KEYS))
         .route("/sheet.mjs", script(SHEET))
+        .route("/survey.mjs", script(SURVEY))
         .route("/print.mjs", script(PRINT))
         .route("/camera.mjs", script(CAMERA))
         .route("/live.mjs", script(LIVE))

@@ -153,6 +153,10 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
         sheet.set("person", person);
         return Ok(Step::Next("add"));
     }
+    if let Some(key) = action.strip_prefix("take:") {
+        agent.take_listed(sheet, key);
+        return Ok(Step::Next("add"));
+    }
     for party in ["applicant", "collector"] {
         if let Some(person) = action.strip_prefix(party).and_then(|rest| rest.strip_prefix(':')) {
             sheet.set(party, person);
@@ -164,6 +168,10 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
     }
     match action {
         "save" => agent.save_sheet(now, kept),
+        "kin" => {
+            agent.take_kin(sheet)?;
+            Ok(Step::Next("name"))
+        }
         "aloud" => Ok(agent.check_sheet(now, sheet)?.unwrap_or(Step::Aloud)),
         "later" => Ok(Step::Another),
         "forget-applicant" => {
@@ -183,6 +191,7 @@ fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<St
         "forget-person" => {
             sheet.clear("person");
             sheet.clear("stranger");
+            sheet.clear("listed");
             Ok(Step::Next("nik"))
         }
         "forget" => {

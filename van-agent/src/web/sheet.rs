@@ -11,7 +11,7 @@ use shared::{
 };
 
 use super::{
-    card::{Card, card, cards},
+    card::{Card, card, cards, listed_card},
     pages::in_language,
     sitting::Kept,
 };
@@ -34,6 +34,10 @@ pub(super) struct View {
     pub(super) kept: Kept,
     pub(super) known: Option<Card>,
     pub(super) like: Vec<Card>,
+    /// Whom the pre-list may mean.
+    pub(super) listed: Vec<Card>,
+    /// Who has the family card.
+    pub(super) kin: Vec<Card>,
     /// Who asks and who will fetch the product, where somebody else does.
     pub(super) applicant: Option<Card>,
     pub(super) collector: Option<Card>,
@@ -75,9 +79,13 @@ impl View {
             wanted => cards(agent, now, words, wanted, PEOPLE_MAX)?,
         };
         let visits = open_visits(agent, now, words)?;
+        let listed = agent.announced(sheet)?;
+        let listed = listed.iter().map(|row| listed_card(agent, now, words, row)).collect();
+        let kin = agent.kin(sheet)?;
         let mut card = |person: PersonRow| card(agent, now, words, person);
         let known = known.map(&mut card).transpose()?;
         let like = like.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
+        let kin = kin.into_iter().map(&mut card).collect::<Result<_, Failure>>()?;
         let applicant = applicant.map(&mut card).transpose()?;
         let collector = collector.map(&mut card).transpose()?;
         let registries = agent.replica().registries();
@@ -92,6 +100,8 @@ impl View {
             kept,
             known,
             like,
+            listed,
+            kin,
             applicant,
             collector,
             sought,

@@ -15,7 +15,7 @@ use shared::{
     name,
     registry::{
         Registries,
-        row::{Service, Village},
+        row::{Listed, Service, Village},
     },
     store::{
         StoreError,
@@ -208,6 +208,10 @@ impl Agent {
             if sheet.text("stranger").is_empty() && self.meet(sheet, &nik)? {
                 return Ok(Step::Next("add"));
             }
+            if let (true, Ok(nik)) = (sheet.text("name").is_empty(), nik.parse()) {
+                let key = Listed::key_of_nik(&nik);
+                self.take_listed(sheet, &key);
+            }
             self.decode(now, sheet, &nik);
         }
         let add = sheet.text("add").to_owned();
@@ -230,6 +234,68 @@ impl Agent {
         }
         sheet.set("sought", &wanted);
         !wanted.is_empty()
+    }
+
+    /// Fills a sheet with what the pre-list says of somebody.
+    pub(super) fn take_listed(&self, sheet: &mut Sheet, key: &str) {
+        let Some(row) = self.replica().registries().listed(key) else { return };
+        for (field, text) in row.fields() {
+            sheet.set(field, &text);
+        }
+        sheet.set("listed", key);
+        if sheet.text("village").is_empty() {
+            sheet.set("village", row.village.as_str());
+        }
+        if let Some(priority) = row.priority.as_deref().filter(|_| sheet.text("priority").is_empty()) {
+            sheet.set("priority", priority);
+        }
+        if let Some(service) = &row.service {
+            sheet.add_service(service.as_str());
+        }
+    }
+
+    /// Whom the pre-list may mean by a sheet: by the name, or by the family card where no name is typed; none where
+    /// that is decided.
+    pub(super) fn announced(&mut self, sheet: &Sheet) -> Result<Vec<Listed>, Failure> {
+        let decided = ["person", "stranger", "listed"].into_iter().any(|name| !sheet.text(name).is_empty());
+        match [sheet.text("name"), sheet.text("kk")].into_iter().find(|text| !text.is_empty()) {
+            Some(text) if !decided => self.listed(text, LISTED_MAX),
+            Some(_) | None => Ok(Vec::new()),
+        }
+    }
+
+    /// People known here who have the family card of a sheet on which no name is typed yet.
+    pub(super) fn kin(&mut self, sheet: &Sheet) -> Result<Vec<PersonRow>, Failure> {
+        let kk = sheet.text("kk").to_owned();
+        let decided =
+            ["person", "stranger", "listed", "name"].into_iter().any(|name| !sheet.text(name).is_empty());
+        if kk.is_empty() || decided {
+            return Ok(Vec::new());
+        }
+        let found = read_model::people(self.read()?, &kk, LISTED_MAX).map_err(said)?;
+        let same = |person: &PersonRow| person.detail.get("kk").and_then(Value::as_str) == Some(kk.as_str());
+        Ok(found.into_iter().filter(|person| person.twin == person.document && same(person)).collect())
+    }
+
+    /// Takes over what the members of a family card share: the address, and mother and father where all agree.
+    pub(super) fn take_kin(&mut self, sheet: &mut Sheet) -> Result<(), Failure> {
+        let (kin, listed) = (self.kin(sheet)?, self.announced(sheet)?);
+        for field in ["address", "domicile", "mother", "father"] {
+            let known = kin.iter().filter_map(|person| match field {
+                "domicile" => person.village.clone(),
+                field => person.detail.get(field).and_then(Value::as_str).map(str::to_owned),
+            });
+            let announced = listed.iter().flat_map(Listed::fields);
+            let announced = announced.filter(|(name, _)| *name == field).map(|(_, text)| text);
+            let mut texts: Vec<String> = known.chain(announced).collect();
+            texts.dedup();
+            if let ([text], true) = (texts.as_slice(), sheet.text(field).is_empty()) {
+                sheet.set(field, text);
+            }
+        }
+        // Whoever is like the one that is typed next is still asked about.
+        sheet.set("listed", "kin");
+        Ok(())
     }
 
     /// Writes the code of a village that was named; one that is not known stays as it was typed.
@@ -358,6 +424,9 @@ impl Agent {
         }
     }
 }
+
+/// Rows of the pre-list, and members of a family, that a page offers.
+const LISTED_MAX: usize = 12;
 
 fn kept(form: Form) -> Kept {
     Kept { sheet: Sheet::of_text(&form.fields), id: form.id, began: form.began }

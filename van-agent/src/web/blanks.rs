@@ -1,0 +1,177 @@
+//! The page of numbered blanks: what is aboard, what is wrong with it, what the hub has lent, and entries.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Site,
+    acts::see,
+    pages::{ask, detail, failed, show, text, words},
+    posted::Posted,
+};
+use crate::{blank::BlankAct, host::web::Words, request::Request};
+
+/// What may be entered, in the order of the page.
+const ACTS: [&str; 3] = ["received", "spoilt", "returned"];
+
+#[derive(Template)]
+#[template(path = "blanks.html")]
+struct BlanksPage {
+    words: &'static Words,
+    token: String,
+    stocks: Vec<Stock>,
+    leases: Vec<Lease>,
+    acts: [&'static str; 3],
+    /// Kinds that are aboard or lent.
+    kinds: Vec<String>,
+    typed: Typed,
+    /// What is wrong, in words, and as the program says it in English.
+    wrong: Option<(String, Option<String>)>,
+}
+
+/// One kind of blanks.
+struct Stock {
+    kind: String,
+    /// Received, used, spoilt, returned, left.
+    counts: [u64; 5],
+    ranges: Vec<String>,
+    alarms: Vec<String>,
+}
+
+/// What the hub has lent.
+struct Lease {
+    name: String,
+    kind: String,
+    range: String,
+    gone: u64,
+    numbers: u64,
+    until: String,
+    /// That it runs out, in words.
+    open: Option<String>,
+}
+
+/// What was typed into an entry that was refused.
+#[derive(Default)]
+struct Typed {
+    act: String,
+    kind: String,
+    from: String,
+    to: String,
+    reason: String,
+    case: String,
+    serial: String,
+}
+
+pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
+    page(&site, words(&headers), Typed::default(), None).await
+}
+
+/// Writes an entry, or lets a case name the blank that it used.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let field = |name: &str| posted.text(name).to_owned();
+    let typed = Typed {
+        act: field("act"),
+        kind: field("kind"),
+        from: field("from"),
+        to: field("to"),
+        reason: field("reason"),
+        case: field("case"),
+        serial: field("serial"),
+    };
+    let optional = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let act = if posted.text("do") == "use" {
+        json!({"use": {"case": typed.case, "serial": typed.serial}})
+    } else {
+        json!({"enter": {"act": typed.act, "kind": typed.kind, "from": typed.from,
+                         "to": optional(&typed.to), "reason": optional(&typed.reason)}})
+    };
+    let act: BlankAct = match serde_json::from_value(act) {
+        Ok(act) => act,
+        Err(error) => {
+            let wrong = (words.get("wrong-blank"), detail(words, &error.to_string()));
+            return page(&site, words, typed, Some(wrong)).await;
+        }
+    };
+    match ask(&site, words, Request::Blank { act }).await {
+        Ok(_) => see("/blanks"),
+        Err(failure) if failure.usage || failure.missing => {
+            let wrong = words.get(if failure.missing { "not-there" } else { "wrong-blank" });
+            page(&site, words, typed, Some((wrong, detail(words, &failure.message)))).await
+        }
+        Err(failure) => failed(words, &failure),
+    }
+}
+
+async fn page(
+    site: &Site,
+    words: &'static Words,
+    typed: Typed,
+    wrong: Option<(String, Option<String>)>,
+) -> Response {
+    let rows = match ask(site, words, Request::Blank { act: BlankAct::List }).await {
+        Ok((_, rows)) => rows,
+        Err(failure) => return failed(words, &failure),
+    };
+    let of = |name: &'static str| rows.iter().map(move |row| &row[name]).filter(|row| row.is_object());
+    let leases: Vec<Lease> = of("lease").map(|row| lease(words, row)).collect();
+    let stocks: Vec<Stock> = of("stock").map(|row| stock(words, row)).collect();
+    let lent = leases.iter().map(|lease| &lease.kind).filter(|kind| !kind.contains(':'));
+    let mut kinds: Vec<String> = stocks.iter().map(|stock| &stock.kind).chain(lent).cloned().collect();
+    kinds.sort();
+    kinds.dedup();
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let token = site.sign_in.token();
+    let page = BlanksPage { words, token, stocks, leases, acts: ACTS, kinds, typed, wrong };
+    (status, show(page)).into_response()
+}
+
+fn stock(words: &Words, row: &Value) -> Stock {
+    let alarm = |alarm: &Value| {
+        let cases = texts(&alarm["cases"]).join(", ");
+        let what = words.part("blank", &text(alarm, "alarm"));
+        format!("{}: {what} {cases}", ends(&alarm["range"])).trim_end().to_owned()
+    };
+    let alarms = row["alarms"].as_array().into_iter().flatten();
+    let ranges = row["ranges"].as_array().into_iter().flatten();
+    Stock {
+        kind: text(row, "kind"),
+        counts: ["received", "used", "spoilt", "returned", "left"]
+            .map(|name| row[name].as_u64().unwrap_or(0)),
+        ranges: ranges.map(ends).collect(),
+        alarms: alarms.map(alarm).collect(),
+    }
+}
+
+fn lease(words: &Words, row: &Value) -> Lease {
+    let open = match (row["over"] == true, row["low"] == true) {
+        (true, _) => Some(words.get("lease-over")),
+        (false, true) => Some(words.get("lease-low")),
+        (false, false) => None,
+    };
+    Lease {
+        name: text(row, "lease"),
+        kind: text(row, "kind"),
+        range: ends(&row["range"]),
+        gone: row["gone"].as_u64().unwrap_or(0),
+        numbers: row["numbers"].as_u64().unwrap_or(0),
+        until: row["until"].as_str().map_or_else(String::new, |day| words.day(day)),
+        open,
+    }
+}
+
+fn ends(range: &Value) -> String {
+    match (text(range, "from"), text(range, "to")) {
+        (from, to) if from == to => from,
+        (from, to) => format!("{from}–{to}"),
+    }
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
