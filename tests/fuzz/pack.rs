@@ -16,7 +16,7 @@ pub(crate) fn read(data: &[u8]) {
     };
     let (Some(places), Ok(batch)) = (Places::of_bytes(places), Batch::of_bytes(batch)) else { return };
     let batch = Batch { places, ..batch };
-    drop(batch.references());
+    drop(batch.open().map(|opened| opened.references()));
     let Ok(entries) = batch.entries(hash) else { return };
     for (entry, known) in entries {
         let made = entry.change().and_then(hash);

@@ -255,7 +255,9 @@ impl Log {
         let encoded = started.elapsed();
         let started = Instant::now();
         for (packed, part) in packed.iter().zip(&parts) {
-            let entries = pack::decode(&packed.bytes, part.len(), &places, |_| None).unwrap_or_default();
+            let entries = pack::inflate(&packed.bytes)
+                .and_then(|columns| pack::decode(&columns, part.len(), &places, |_| None))
+                .unwrap_or_default();
             let changes = entries.iter().filter_map(|(entry, _)| entry.change());
             assert!(changes.filter_map(|change| document::hash(change).ok()).count() <= part.len());
         }

@@ -72,7 +72,7 @@ fn damage_at_every_offset_is_refused_in_little_memory() {
         for bit in 0..batch.body.len() * 8 {
             let mut broken = batch.clone();
             broken.body[bit / 8] ^= 1 << (bit % 8);
-            drop(broken.references());
+            drop(broken.open().map(|opened| opened.references()));
             drop(broken.entries(hash));
         }
     }

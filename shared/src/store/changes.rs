@@ -5,13 +5,16 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Tx, damaged, id, log, next};
+use super::{Result, Tx, damaged, id, log, memory::Arrivals, next, set_counter_floor};
 use crate::{
     change::Change,
     document::History,
     id::{ActorId, ChangeHash, DeviceId, DocumentId, Epoch},
     wire::batch::{Entry, Origin},
 };
+
+/// The counter of arrivals.
+const ARRIVAL: &str = "arrival";
 
 /// Whether a change counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,7 +126,7 @@ pub fn set_state(tx: Tx<'_>, hash: &ChangeHash, document: DocumentId, state: Sta
     let arrival = match state {
         State::Applied => Some(arrive(tx, document)?),
         State::Waiting | State::Refused => {
-            mark_stale(tx, document)?;
+            mark_stale(tx, document);
             None
         }
     };
@@ -136,16 +139,38 @@ pub fn set_state(tx: Tx<'_>, hash: &ChangeHash, document: DocumentId, state: Sta
 }
 
 fn arrive(tx: Tx<'_>, document: DocumentId) -> Result<u64> {
-    mark_stale(tx, document)?;
-    next(tx, "arrival")
+    let last = tx.memory.borrow().arrivals.last;
+    let arrival = match last {
+        Some(last) => last + 1,
+        None => next(tx, ARRIVAL)?,
+    };
+    let arrivals = &mut tx.memory.borrow_mut().arrivals;
+    arrivals.last = Some(arrival);
+    arrivals.stale.insert(document);
+    Ok(arrival)
 }
 
 /// Notes that a document's read model is older than its changes.
+fn mark_stale(tx: Tx<'_>, document: DocumentId) {
+    tx.memory.borrow_mut().arrivals.stale.insert(document);
+}
+
+/// Writes what the transaction has gathered about arrivals: once, rather than change by change.
 ///
 /// # Errors
 /// The store fails.
-pub fn mark_stale(tx: Tx<'_>, document: DocumentId) -> Result<()> {
-    tx.prepare_cached("INSERT OR IGNORE INTO stale (document) VALUES (?1)")?.execute([document.0])?;
+pub(super) fn settle(tx: Tx<'_>) -> Result<()> {
+    let Arrivals { last, stale } = std::mem::take(&mut tx.memory.borrow_mut().arrivals);
+    if let Some(last) = last {
+        set_counter_floor(tx, ARRIVAL, last)?;
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    let mut mark = tx.prepare_cached("INSERT OR IGNORE INTO stale (document) VALUES (?1)")?;
+    for document in stale {
+        mark.execute([document.0])?;
+    }
     Ok(())
 }
 
@@ -223,7 +248,7 @@ pub fn move_to(tx: Tx<'_>, hash: &ChangeHash, log: i64, entry: u64) -> Result<()
 /// # Errors
 /// The store fails.
 pub fn forget_document(tx: Tx<'_>, document: DocumentId) -> Result<()> {
-    mark_stale(tx, document)?;
+    mark_stale(tx, document);
     tx.prepare_cached("DELETE FROM change WHERE document = ?1")?.execute([document.0])?;
     Ok(())
 }

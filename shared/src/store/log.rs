@@ -1,27 +1,20 @@
-//! Logs: appending batches, reading entries back, merging what is not yet signed.
+//! Logs: appending batches, reading entries back.
 
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Tx, changes, damaged, id};
+use super::{Result, Tx, damaged, id};
 use crate::{
     change::Change,
     document,
     id::{ChangeHash, DeviceId, Epoch},
     wire::{
-        batch::{
-            self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_INFLATED_BYTES_MAX, Batch, BatchError, Body,
-            Chain, Codec, Entry, Hashed, LogName, Reader,
-        },
+        batch::{self, Batch, BatchError, Body, Chain, Codec, Entry, Hashed, LogName, Opened, Reader},
         frame::Cursor,
-        pack::{Place, Places, REFERENCES_MAX},
+        pack::{Place, Places},
     },
 };
-
-/// How many bytes of rows are taken for one encoded byte before any are encoded, and at most.
-const PACKED_RATIO: usize = 40;
-const ROWS_RATIO: usize = 3;
 
 /// A log in this store: its row and where it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +125,7 @@ pub fn store(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<()> {
     Ok(())
 }
 
-fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
+pub(super) fn insert(tx: Tx<'_>, log: i64, batch: &Batch) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO batch (log, first, last, before, chain, codec, body, signature, places)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -207,7 +200,7 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
         .query_row(params![row, index], |row| row.get(0))
         .optional()?
         .ok_or(damaged("batch"))?;
-    let kept = tx.bodies.borrow().get(row, first);
+    let kept = tx.memory.borrow().bodies.get(row, first);
     let rows = match kept {
         Some(rows) => rows,
         None => {
@@ -216,7 +209,7 @@ pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
             let log = Log { row, name: nameless, head: Cursor::default() };
             let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
             let rows = Arc::new(batch.rows(name_of).map_err(|_| damaged("batch.body"))?);
-            tx.bodies.borrow_mut().keep(row, first, Arc::clone(&rows));
+            tx.memory.borrow_mut().bodies.keep(row, first, Arc::clone(&rows));
             rows
         }
     };
@@ -249,7 +242,15 @@ pub fn read(batch: &Batch) -> Result<Hashed, BatchError> {
     batch.entries(name_of)
 }
 
-fn name_of(change: &Change) -> Option<ChangeHash> {
+/// The entries of an opened batch, by these `places`.
+///
+/// # Errors
+/// The batch is malformed.
+pub fn read_opened(opened: &Opened<'_>, places: &Places) -> Result<Hashed, BatchError> {
+    opened.entries(places, name_of)
+}
+
+pub(super) fn name_of(change: &Change) -> Option<ChangeHash> {
     document::hash(change).ok()
 }
 
@@ -289,26 +290,8 @@ fn place(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Place>> {
     Ok(name_of(&change).map(|hash| Place { document, hash }))
 }
 
-/// A stored batch that needs nothing else of its log to be read, for who may not hold the rest.
-///
-/// # Errors
-/// The store is damaged.
-pub fn alone(batch: Batch, packs: Option<u8>) -> Result<Batch> {
-    if batch.places.is_empty() {
-        return Ok(batch);
-    }
-    let mut entries = entries(&batch)?;
-    for (entry, hash) in &mut entries {
-        if hash.is_none() {
-            *hash = entry.change().and_then(name_of);
-        }
-    }
-    let Body { codec, bytes, places } = encode(&entries, &Places::default(), packs);
-    Ok(Batch { codec, body: bytes, places, ..batch })
-}
-
 /// The hash of the change at entry `index` of `log`, or `None` where the entry holds none.
-fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
+pub(super) fn hash_at(tx: Tx<'_>, log: &Log, index: u64, entry: &Entry) -> Result<Option<ChangeHash>> {
     let Some(change) = entry.change() else { return Ok(None) };
     // In a feed a change's place is not its place in its author's log, by which the index knows it.
     let known = match log.name.reader {
@@ -364,162 +347,6 @@ pub fn goes_on_from(tx: Tx<'_>, log: &Log, cursor: &Cursor) -> Result<bool> {
     }
     let next = batch_with(tx, log, cursor.index + 1)?;
     Ok(next.is_some_and(|batch| batch.first == cursor.index + 1 && batch.before == cursor.chain))
-}
-
-/// Index of the last entry that is signed, 0 of none.
-///
-/// # Errors
-/// The store fails.
-pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
-    let first: Option<u64> = tx
-        .prepare_cached("SELECT min(first) FROM batch WHERE log = ?1 AND signature = x''")?
-        .query_row([log.row], |row| row.get(0))?;
-    Ok(first.map_or(log.head.index, |first| first - 1))
-}
-
-/// Merges the unsigned batches at the end of `log` into signed ones of up to [`BATCH_BYTES_MAX`], in
-/// place: entries keep their index. `packs` is the newest dictionary that the reader knows, `None` where it reads
-/// rows alone; `sign` signs a message as the log's author.
-///
-/// # Errors
-/// The store fails or is damaged.
-pub fn sign(tx: Tx<'_>, log: &Log, packs: Option<u8>, sign: impl Fn(&[u8]) -> Vec<u8>) -> Result<()> {
-    let signed = signed(tx, log, packs, sign)?;
-    put_signed(tx, log, &signed)
-}
-
-/// What [`sign`] would put in the place of the unsigned batches; writes nothing.
-///
-/// # Errors
-/// The store fails or is damaged.
-pub fn signed(
-    tx: Tx<'_>,
-    log: &Log,
-    packs: Option<u8>,
-    sign: impl Fn(&[u8]) -> Vec<u8>,
-) -> Result<Vec<Batch>> {
-    let unsigned = unsigned(tx, log)?;
-    let Some(&first) = unsigned.first() else { return Ok(Vec::new()) };
-    let before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
-    let mut signing = Signing { tx, log, packs, sign, next: (first, before), signed: Vec::new() };
-    let mut open = Hashed::new();
-    let mut bytes = 0;
-    let ratio_max = if packs.is_some() { PACKED_RATIO } else { ROWS_RATIO };
-    let mut ratio = ratio_max;
-    for first in unsigned {
-        let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
-        for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
-            let size = batch::entry_bytes(&entry);
-            // By what rows have packed to so far; what turns out larger is split when it is written.
-            let full = (bytes + size) / ratio > BATCH_BYTES_MAX || bytes + size > BATCH_INFLATED_BYTES_MAX;
-            if open.len() >= BATCH_ENTRIES_MAX || full {
-                let written = signing.add(&open)?;
-                ratio = (bytes / written.max(1)).clamp(1, ratio_max);
-                open.clear();
-                bytes = 0;
-            }
-            bytes += size;
-            let hash = hash_at(tx, log, at, &entry)?;
-            open.push((entry, hash));
-        }
-    }
-    signing.add(&open)?;
-    Ok(signing.signed)
-}
-
-/// Puts signed batches in the place of the unsigned ones that they were made of.
-///
-/// # Errors
-/// The store fails, or the batches are not those of the log's unsigned end.
-pub fn put_signed(tx: Tx<'_>, log: &Log, signed: &[Batch]) -> Result<()> {
-    let (Some(first), Some(last)) = (signed.first(), signed.last()) else { return Ok(()) };
-    let unsigned = unsigned(tx, log)?;
-    if unsigned.first() != Some(&first.first) || last.last != log.head.index || last.chain != log.head.chain {
-        return Err(damaged("batch"));
-    }
-    for first in unsigned {
-        tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND first = ?2")?
-            .execute(params![log.row, first])?;
-        tx.bodies.borrow_mut().forget(log.row, first);
-    }
-    signed.iter().try_for_each(|batch| insert(tx, log.row, batch))
-}
-
-/// Where the unsigned batches of `log` begin.
-fn unsigned(tx: Tx<'_>, log: &Log) -> Result<Vec<u64>> {
-    let mut statement =
-        tx.prepare_cached("SELECT first FROM batch WHERE log = ?1 AND signature = x'' ORDER BY first")?;
-    Ok(statement.query_map([log.row], |row| row.get(0))?.collect::<Result<_, _>>()?)
-}
-
-fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<u8>) -> Body {
-    match packs {
-        Some(dictionary) => batch::encode(entries, places, dictionary),
-        None => batch::encode_rows(entries.iter().map(|(entry, _)| entry)),
-    }
-}
-
-/// The signed batches of a log while they are made.
-struct Signing<'a, S> {
-    tx: Tx<'a>,
-    log: &'a Log,
-    packs: Option<u8>,
-    sign: S,
-    /// The entry that comes next, and the chain before it.
-    next: (u64, Chain),
-    signed: Vec<Batch>,
-}
-
-impl<S: Fn(&[u8]) -> Vec<u8>> Signing<'_, S> {
-    /// Adds `entries`, which come next, as one batch, or as more where it would be too large. Returns how many bytes
-    /// they are encoded.
-    fn add(&mut self, entries: &[(Entry, Option<ChangeHash>)]) -> Result<usize> {
-        if entries.is_empty() {
-            return Ok(0);
-        }
-        let (first, before) = self.next;
-        let places = parents_before(self.tx, self.log, first, entries)?;
-        let Body { codec, bytes, places } = encode(entries, &places, self.packs);
-        if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
-            let (left, right) = entries.split_at(entries.len() / 2);
-            return Ok(self.add(left)? + self.add(right)?);
-        }
-        let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
-        let last = first + entries.len() as u64 - 1;
-        let log = self.log.name;
-        let signature = (self.sign)(&Batch::signed_message(&log, last, chain));
-        let size = bytes.len();
-        self.signed.push(Batch { log, first, last, before, chain, codec, body: bytes, signature, places });
-        self.next = (last + 1, chain);
-        Ok(size)
-    }
-}
-
-/// The parents of `entries` that stand in `log` before entry `first`. A feed names none: it is cut at its
-/// beginning as its reader confirms it.
-fn parents_before(
-    tx: Tx<'_>,
-    log: &Log,
-    first: u64,
-    entries: &[(Entry, Option<ChangeHash>)],
-) -> Result<Places> {
-    let mut places = Places::default();
-    if log.name.reader.is_some() {
-        return Ok(places);
-    }
-    let parents = entries.iter().filter_map(|(entry, _)| entry.change()).flat_map(|change| &change.parents);
-    for parent in parents {
-        if places.len() == REFERENCES_MAX {
-            break;
-        }
-        if let Some(found) = changes::find(tx, parent)?
-            && found.log == log.row
-            && found.entry < first
-        {
-            places.insert(found.entry, Place { document: found.document, hash: found.hash });
-        }
-    }
-    Ok(places)
 }
 
 /// Keeps a batch of a log of which parts may be missing; the log's end only ever moves on. Returns whether it
@@ -591,113 +418,5 @@ fn reader_columns(name: &LogName) -> (i64, Vec<u8>) {
     match name.reader {
         Some(reader) => (reader.device.0.into(), reader.epoch.0.to_vec()),
         None => (-1, Vec::new()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        document::{Edit, History, NewEvent, SCHEMA, State},
-        id::{ActorId, DocumentId, Kind},
-        store::Store,
-        time::Timestamp,
-        wire::pack::{NEWEST, PackError},
-    };
-
-    const NAME: LogName = LogName { author: DeviceId(3), epoch: Epoch([5; 16]), reader: None };
-
-    /// Cases, and a second status of each.
-    fn cases() -> (Hashed, Hashed) {
-        let actor = ActorId([7; 16]);
-        let (mut made, mut edited) = (Hashed::new(), Hashed::new());
-        for number in 0..20 {
-            let document = DocumentId::new([7; 10], Kind::Case, number);
-            let mut history = History::default();
-            let mut edit = Edit::create(document, actor);
-            edit.make(&["status"]).expect("allowed");
-            for (entries, state) in [(&mut made, State::Received), (&mut edited, State::Complete)] {
-                let at = Timestamp(1_795_000_000_000 + number as i64);
-                NewEvent::new(state, at).write(&mut edit).expect("allowed");
-                let (hash, change) = edit.commit(at, SCHEMA).expect("commits").expect("a change");
-                entries.push((Entry::Change { document, change: change.clone() }, Some(hash)));
-                assert!(history.insert(hash, change));
-                edit = Edit::open_checked(Kind::Case, &history, actor);
-            }
-        }
-        (made, edited)
-    }
-
-    /// Appends entries, tells the index of them and signs; the batch that came of it.
-    fn signed(tx: Tx<'_>, entries: &Hashed, packs: Option<u8>) -> Batch {
-        let mut log = find_or_begin(tx, &NAME).expect("begins");
-        let first = log.head.index + 1;
-        append(tx, &mut log, entries).expect("appends");
-        for ((entry, hash), index) in entries.iter().zip(first..) {
-            let (Entry::Change { document, change }, Some(hash)) = (entry, *hash) else { continue };
-            let origin = batch::Origin { device: NAME.author, epoch: NAME.epoch, index };
-            let indexed = changes::Indexed {
-                hash,
-                document: *document,
-                origin,
-                log: log.row,
-                entry: index,
-                state: changes::State::Applied,
-                arrival: None,
-                second: 0,
-                root: change.parents.is_empty(),
-                fed: false,
-            };
-            changes::insert(tx, &indexed).expect("inserts");
-        }
-        sign(tx, &log, packs, |_| vec![9; 64]).expect("signs");
-        batch_with(tx, &log, first).expect("reads").expect("it is there")
-    }
-
-    #[test]
-    fn signed_batches_are_packed_and_read_without_the_rest_of_their_log() {
-        let folder = tempfile::tempdir().expect("folder");
-        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
-        let (made, edited) = cases();
-        store
-            .commit(|tx| {
-                let first = signed(tx, &made, Some(NEWEST));
-                assert_eq!((first.codec, first.places.len()), (Codec::Pack, 0));
-                let second = signed(tx, &edited, Some(NEWEST));
-                assert_eq!((second.codec, second.places.len()), (Codec::Pack, 20));
-                let plain = |batch: &Batch| -> Vec<Entry> {
-                    entries(batch).expect("reads").into_iter().map(|(entry, _)| entry).collect()
-                };
-                let expected: Vec<_> = edited.iter().map(|(entry, _)| entry.clone()).collect();
-                assert_eq!(plain(&second), expected);
-                // As it arrives elsewhere: its places are found in the log there.
-                let log = find_or_begin(tx, &NAME).expect("is there");
-                let sent = Batch::of_bytes(&second.to_bytes()).expect("reads");
-                assert!(matches!(read(&sent), Err(BatchError::Pack(PackError::Reference { .. }))));
-                let places = find_places(tx, &log, &sent.references().expect("reads")).expect("finds");
-                assert_eq!(places, second.places);
-                tx.execute("DELETE FROM change", []).expect("forgets");
-                assert_eq!(find_places(tx, &log, &sent.references().expect("reads")).expect("finds"), places);
-                let alone = alone(second, Some(NEWEST)).expect("stands alone");
-                assert!(alone.places.is_empty() && alone.references().expect("reads").is_empty());
-                assert_eq!(plain(&alone), expected);
-                Ok::<_, crate::store::StoreError>(())
-            })
-            .expect("commits");
-    }
-
-    #[test]
-    fn who_does_not_pack_gets_rows() {
-        let folder = tempfile::tempdir().expect("folder");
-        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
-        let (made, _) = cases();
-        store
-            .commit(|tx| {
-                let batch = signed(tx, &made, None);
-                assert_eq!(batch.codec, Codec::RowsZstd);
-                assert_eq!(entries(&batch).expect("reads").len(), made.len());
-                Ok::<_, crate::store::StoreError>(())
-            })
-            .expect("commits");
     }
 }

@@ -15,6 +15,7 @@ pub mod forms;
 pub mod journal;
 pub mod lines;
 pub mod log;
+mod memory;
 pub mod needs;
 pub mod quarantine;
 pub mod queue;
@@ -22,14 +23,13 @@ pub mod read_model;
 pub mod registries;
 pub mod seals;
 pub mod sheets;
+pub mod signing;
 pub mod slips;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, VecDeque},
     io::Read,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
@@ -37,7 +37,7 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension, TransactionBehavior, config::DbConfig, ffi, params,
 };
 
-use crate::wire::batch::Rows;
+use self::memory::Memory;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
@@ -65,59 +65,22 @@ const HEADER_BYTES: usize = 64;
 
 /// Statements that are kept prepared: more than there are.
 const STATEMENTS_MAX: usize = 256;
-/// Inflated batches that are kept at hand, and the bytes that they may have together.
-const BODIES_MAX: usize = 16;
-const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
 
 /// An open store. One thread owns it.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
-    bodies: RefCell<Bodies>,
+    memory: RefCell<Memory>,
     /// Whether something is written that [`Store::pretend`] keeps from the disk.
     pretending: Cell<bool>,
-}
-
-/// Batches inflated lately, by log and first entry, with the order of their use.
-#[derive(Debug, Default)]
-pub(crate) struct Bodies {
-    rows: BTreeMap<(i64, u64), Arc<Rows>>,
-    order: VecDeque<(i64, u64)>,
-    /// Bytes of all of them.
-    bytes: usize,
-}
-
-impl Bodies {
-    pub(crate) fn get(&self, log: i64, first: u64) -> Option<Arc<Rows>> {
-        self.rows.get(&(log, first)).cloned()
-    }
-
-    pub(crate) fn keep(&mut self, log: i64, first: u64, rows: Arc<Rows>) {
-        self.bytes += rows.bytes();
-        match self.rows.insert((log, first), rows) {
-            Some(before) => self.bytes -= before.bytes(),
-            None => self.order.push_back((log, first)),
-        }
-        while self.order.len() > BODIES_MAX || (self.bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
-            let Some((log, first)) = self.order.front().copied() else { return };
-            self.forget(log, first);
-        }
-    }
-
-    pub(crate) fn forget(&mut self, log: i64, first: u64) {
-        if let Some(rows) = self.rows.remove(&(log, first)) {
-            self.bytes -= rows.bytes();
-        }
-        self.order.retain(|key| *key != (log, first));
-    }
 }
 
 /// Access to the store: within a transaction of [`Store::commit`], or for reading.
 #[derive(Debug, Clone, Copy)]
 pub struct Tx<'a> {
     connection: &'a Connection,
-    bodies: &'a RefCell<Bodies>,
+    memory: &'a RefCell<Memory>,
 }
 
 impl std::ops::Deref for Tx<'_> {
@@ -247,7 +210,7 @@ impl Store {
         Ok(Self {
             connection,
             path: path.to_owned(),
-            bodies: RefCell::default(),
+            memory: RefCell::default(),
             pretending: Cell::new(false),
         })
     }
@@ -276,13 +239,17 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
-        let value = work(Tx { connection: &transaction, bodies: &self.bodies });
+        let tx = Tx { connection: &transaction, memory: &self.memory };
+        let value = work(tx).and_then(|value| {
+            changes::settle(tx)?;
+            Ok(value)
+        });
         let committed = value.and_then(|value| match transaction.commit() {
             Ok(()) => Ok(value),
             Err(error) => Err(StoreError::from(error).into()),
         });
         if committed.is_err() {
-            self.bodies.take();
+            self.memory.take();
         }
         committed
     }
@@ -315,7 +282,7 @@ impl Store {
 
     /// Access for reading.
     pub fn reader(&self) -> Tx<'_> {
-        Tx { connection: &self.connection, bodies: &self.bodies }
+        Tx { connection: &self.connection, memory: &self.memory }
     }
 
     /// Where the store is.

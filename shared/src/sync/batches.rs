@@ -13,7 +13,7 @@ use crate::{
     store::{
         StoreError, changes, devices,
         log::{self, Half},
-        quarantine,
+        quarantine, signing,
     },
     time::Now,
     wire::{
@@ -235,8 +235,9 @@ impl Replica {
         if session.role == Role::Child && session.sending.log.is_some() {
             let own = self.station.log();
             let Self { store, station, .. } = self;
-            let unsigned = log::find(store.reader(), &own)?
-                .filter(|log| log::signed_head(store.reader(), log).is_ok_and(|head| head < log.head.index));
+            let unsigned = log::find(store.reader(), &own)?.filter(|log| {
+                signing::signed_head(store.reader(), log).is_ok_and(|head| head < log.head.index)
+            });
             if let Some(log) = unsigned {
                 store.commit(|tx| station.sign_log(tx, &log))?;
                 self.prepared = None;

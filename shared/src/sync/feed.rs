@@ -16,6 +16,7 @@ use crate::{
         feeds::{self, Feed},
         log::{self, Log},
         quarantine, read_model, registries,
+        signing::Signing,
     },
     time::Now,
     wire::batch::{ENTRY_BYTES_MAX, Entry, LogName, Stage},
@@ -23,8 +24,8 @@ use crate::{
 
 /// Arrivals that are looked at in one go.
 const ARRIVALS_MAX: usize = 500;
-/// Entries that are appended as one unsigned batch.
-const APPEND_ENTRIES: usize = 500;
+/// Bytes, as rows, of what feeds that are extended together hold before it is packed.
+const OPEN_BYTES_MAX: usize = 8 << 20;
 
 /// What is newly known of what a device holds.
 #[derive(Debug)]
@@ -65,6 +66,7 @@ pub(super) fn extend(
         let mut feed = Extension::new(tx, station, registries, listener, now)?;
         feed.begin_or_repair(listener.holdings)?;
         feeds.push(feed);
+        relieve(&mut feeds)?;
     }
     arrivals(tx, &mut feeds)?;
     feeds.into_iter().zip(listeners).map(|(feed, listener)| feed.finish(listener)).collect()
@@ -72,17 +74,23 @@ pub(super) fn extend(
 
 /// Tells every feed what has arrived since it was extended last.
 fn arrivals(tx: Tx<'_>, feeds: &mut [Extension<'_>]) -> Result<()> {
-    let mut started: Vec<_> = feeds.iter_mut().filter(|feed| feed.feed.started).collect();
-    while let Some(seen) = started.iter().map(|feed| feed.feed.seen).min() {
+    while let Some(seen) = feeds.iter().filter(|feed| feed.feed.started).map(|feed| feed.feed.seen).min() {
         let arrived = changes::arrived_after(tx, seen, ARRIVALS_MAX)?;
         let Some(last) = arrived.last().and_then(|change| change.arrival) else { return Ok(()) };
         let heard = arrived.into_iter().map(|change| Heard::of(tx, change)).collect::<Result<Vec<_>>>()?;
-        for feed in &mut started {
-            if feed.feed.seen < last {
-                heard.iter().try_for_each(|heard| feed.hear(heard))?;
-                feed.feed.seen = last;
-            }
+        for feed in feeds.iter_mut().filter(|feed| feed.feed.started && feed.feed.seen < last) {
+            heard.iter().try_for_each(|heard| feed.hear(heard))?;
+            feed.feed.seen = last;
         }
+        relieve(feeds)?;
+    }
+    Ok(())
+}
+
+/// Packs what feeds have to tell where all together hold too much of it.
+fn relieve(feeds: &mut [Extension<'_>]) -> Result<()> {
+    if feeds.iter().map(|feed| feed.written.open_bytes()).sum::<usize>() > OPEN_BYTES_MAX {
+        feeds.iter_mut().try_for_each(|feed| feed.written.close())?;
     }
     Ok(())
 }
@@ -119,9 +127,7 @@ struct Extension<'a> {
     scope_moved: bool,
     /// What has entered with all that counts of it.
     whole: BTreeSet<DocumentId>,
-    open: Vec<(Entry, Option<ChangeHash>)>,
-    /// Whether anything was written.
-    has_written: bool,
+    written: Signing<'a>,
 }
 
 impl<'a> Extension<'a> {
@@ -150,8 +156,7 @@ impl<'a> Extension<'a> {
             before: feed,
             scope_moved: false,
             whole: BTreeSet::new(),
-            open: Vec::new(),
-            has_written: false,
+            written: Signing::behind(tx, log, &station.key, listener.packs),
         })
     }
 
@@ -171,29 +176,17 @@ impl<'a> Extension<'a> {
             self.expired()?;
         }
         self.refusals()?;
-        self.flush()?;
         if self.feed != self.before {
             feeds::set_state(self.tx, self.log.row, self.feed)?;
         }
-        if self.has_written {
-            let station = self.station;
-            log::sign(self.tx, &self.log, listener.packs, |message| {
-                station.key.sign(Context::FeedHead, message).0.to_vec()
-            })?;
+        for batch in self.written.finish()? {
+            log::store(self.tx, &mut self.log, &batch)?;
         }
         Ok(self.log)
     }
 
     fn push(&mut self, entry: Entry, hash: Option<ChangeHash>) -> Result<()> {
-        self.has_written = true;
-        self.open.push((entry, hash));
-        if self.open.len() >= APPEND_ENTRIES { self.flush() } else { Ok(()) }
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        log::append(self.tx, &mut self.log, &self.open)?;
-        self.open.clear();
-        Ok(())
+        self.written.push(entry, hash)
     }
 
     fn registries(&mut self) -> Result<()> {

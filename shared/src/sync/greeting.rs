@@ -19,7 +19,7 @@ use crate::{
     store::{
         self, StoreError, attachment, changes, devices, feeds,
         log::{self, Half},
-        quarantine,
+        quarantine, signing,
     },
     time::{Now, Timestamp},
     wire::{
@@ -82,9 +82,9 @@ impl Replica {
                 devices::receipt(tx, own.epoch)?.filter(|receipt| receipt.cursor.index == receipted);
             let receipted = receipt.as_ref().map_or(0, |receipt| receipt.cursor.index);
             // Signed batches may be under way from an earlier connection; unsigned ones never were.
-            let resting = !again && log::signed_head(tx, &log)? <= receipted;
+            let resting = !again && signing::signed_head(tx, &log)? <= receipted;
             match prepared.filter(|(of, _)| *of == log) {
-                Some((_, signed)) => log::put_signed(tx, &log, &signed)?,
+                Some((_, signed)) => signing::put_signed(tx, &log, &signed)?,
                 None => self.station.sign_log(tx, &log)?,
             }
             Ok::<_, StoreError>((log, receipt, resting))

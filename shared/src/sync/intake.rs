@@ -32,7 +32,7 @@ use crate::{
     },
     time::Now,
     wire::{
-        batch::{Batch, BatchError, Chain, Entry, Origin, Stage},
+        batch::{Batch, BatchError, Chain, Entry, Hashed, Origin, Stage},
         pack::PackError,
     },
 };
@@ -181,9 +181,10 @@ impl<'a> Intake<'a> {
         if batch.first != log.head.index + 1 || batch.before != log.head.chain {
             return Err(IntakeError::Discontinuous);
         }
-        let places = log::find_places(self.tx, &log, &batch.references()?)?;
+        let opened = batch.open()?;
+        let places = log::find_places(self.tx, &log, &opened.references()?)?;
+        let entries = hashed(batch, log::read_opened(&opened, &places))?;
         let batch = &Batch { places, ..batch.clone() };
-        let entries = hashed(batch)?;
         log::store(self.tx, &mut log, batch)?;
         self.log_entries(batch, entries, log.row, (key, unit), feed)
     }
@@ -197,7 +198,7 @@ impl<'a> Intake<'a> {
         unit: &UnitId,
     ) -> Result<(), IntakeError> {
         verify(batch, key, Context::LogHead)?;
-        let entries = hashed(batch)?;
+        let entries = hashed(batch, log::read(batch))?;
         let mut log = log::find_or_begin(self.tx, &batch.log)?;
         let row = if batch.first == log.head.index + 1 && batch.before == log.head.chain {
             log::store(self.tx, &mut log, batch)?;
@@ -257,7 +258,7 @@ impl<'a> Intake<'a> {
         given_back: bool,
     ) -> Result<(), IntakeError> {
         verify(batch, hub, Context::FeedHead)?;
-        let entries = hashed(batch)?;
+        let entries = hashed(batch, log::read(batch))?;
         let mut log = log::find_or_begin(self.tx, &batch.log)?;
         if given_back {
             // Of this life of the hub nothing can be given back that it does not hold.
@@ -666,10 +667,13 @@ pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, I
 }
 
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
-fn hashed(batch: &Batch) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
+fn hashed(
+    batch: &Batch,
+    read: Result<Hashed, BatchError>,
+) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
-    let read = match log::read(batch) {
+    let read = match read {
         // It goes on from what is not here.
         Err(BatchError::Pack(PackError::Reference { .. })) => return Err(IntakeError::Discontinuous),
         read => read?,

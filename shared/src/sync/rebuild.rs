@@ -99,7 +99,7 @@ fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now)
         let_go(tx, station, &contents, &known)?;
     }
     move_feeds(tx, &known, base)?;
-    let documents = tx.query_row("SELECT count(*) FROM stale", [], |row| row.get(0))?;
+    let documents = read_model::stale_count(tx)?;
     read_model::refresh(tx)?;
     let changes = tx.query_row("SELECT count(*) FROM change", [], |row| row.get(0))?;
     Ok(Rebuilt { changes, documents })

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     id::{ChangeHash, Epoch},
-    store::{self, StoreError, changes, log},
+    store::{self, StoreError, changes, log, signing},
     time::Now,
     wire::{
         Entry, Frame,
@@ -140,7 +140,7 @@ impl Replica {
                 && !batches.contains_key(&(log.row, batch.first))
             {
                 at = batch.first - 1;
-                batches.insert((log.row, batch.first), log::alone(batch, self.station.packs)?);
+                batches.insert((log.row, batch.first), signing::alone(batch, self.station.packs)?);
                 let silent = log.name.reader.is_none() && at > 0 && !log::has_changes(tx, log, at)?;
                 if !silent {
                     break;

@@ -2,11 +2,8 @@
 
 use crate::{
     id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
-    identity::{self, Context, Entropy, Key},
-    store::{
-        self, Result, Store, Tx, damaged,
-        log::{self, Log},
-    },
+    identity::{self, Entropy, Key},
+    store::{self, Result, Store, Tx, damaged, log::Log, signing},
     wire::{
         batch::{Batch, LogName, Reader},
         pack,
@@ -163,7 +160,7 @@ impl Station {
     /// The store fails or is damaged.
     pub fn sign_log(&self, tx: Tx<'_>, log: &Log) -> Result<()> {
         let signed = self.signed_log(tx, log)?;
-        log::put_signed(tx, log, &signed)
+        signing::put_signed(tx, log, &signed)
     }
 
     /// What [`Station::sign_log`] would put in the place of the unsigned batches; writes nothing.
@@ -171,7 +168,7 @@ impl Station {
     /// # Errors
     /// The store fails.
     pub fn signed_log(&self, tx: Tx<'_>, log: &Log) -> Result<Vec<Batch>> {
-        log::signed(tx, log, self.packs, |message| self.key.sign(Context::LogHead, message).0.to_vec())
+        signing::signed(tx, log, &self.key, self.packs)
     }
 
     /// Its number; 0 before it is enrolled, and of a hub.

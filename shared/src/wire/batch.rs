@@ -406,15 +406,16 @@ impl Batch {
         }
     }
 
-    /// Indexes of the log's earlier entries that the body names, ascending.
+    /// Inflates what travelled, to learn which earlier entries it names before it is read.
     ///
     /// # Errors
     /// The body is malformed.
-    pub fn references(&self) -> Result<Vec<u64>, BatchError> {
-        match self.codec {
-            Codec::Rows | Codec::RowsZstd => Ok(Vec::new()),
-            Codec::Pack => Ok(pack::references(&self.body)?),
-        }
+    pub fn open(&self) -> Result<Opened<'_>, BatchError> {
+        let packed = match self.codec {
+            Codec::Rows | Codec::RowsZstd => None,
+            Codec::Pack => Some(pack::inflate(&self.body)?),
+        };
+        Ok(Opened { batch: self, packed })
     }
 
     /// Decodes the entries; where a change's hash was needed for that, it comes along.
@@ -423,27 +424,7 @@ impl Batch {
     /// The body does not hold exactly the entries that the header announces, exceeds a limit, or names an entry
     /// that is not in `places`.
     pub fn entries(&self, hash: Hash) -> Result<Hashed, BatchError> {
-        if self.codec != Codec::Pack {
-            let rows = self.rows(hash)?;
-            return (0..self.count()).map(|position| Ok((rows.entry(position)?, None))).collect();
-        }
-        let entries = pack::decode(&self.body, self.count(), &self.places, hash)?;
-        let mut total = 0;
-        for (entry, _) in &entries {
-            if let Some(change) = entry.change() {
-                limits(change)?;
-            }
-            let bytes = match bytes_at_most(entry) {
-                bytes if bytes <= ENTRY_BYTES_MAX => bytes,
-                _ => entry_bytes(entry),
-            };
-            within(bytes, ENTRY_BYTES_MAX)?;
-            total += bytes;
-        }
-        if total > BATCH_INFLATED_BYTES_MAX {
-            within(entries.iter().map(|(entry, _)| entry_bytes(entry)).sum(), BATCH_INFLATED_BYTES_MAX)?;
-        }
-        Ok(entries)
+        self.open()?.entries(&self.places, hash)
     }
 
     /// Inflates the body, to read single entries of it.
@@ -480,6 +461,54 @@ impl Batch {
     /// How many entries the header announces.
     fn count(&self) -> usize {
         self.last.checked_sub(self.first).map_or(0, |before| before as usize + 1)
+    }
+}
+
+/// A batch whose body is inflated where it was packed.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    batch: &'a Batch,
+    packed: Option<Vec<u8>>,
+}
+
+impl Opened<'_> {
+    /// Indexes of the log's earlier entries that the body names, ascending.
+    ///
+    /// # Errors
+    /// The body is malformed.
+    pub fn references(&self) -> Result<Vec<u64>, BatchError> {
+        match &self.packed {
+            Some(columns) => Ok(pack::references(columns)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// As [`Batch::entries`], by these `places`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn entries(&self, places: &Places, hash: Hash) -> Result<Hashed, BatchError> {
+        let Some(columns) = &self.packed else {
+            let rows = self.batch.rows(hash)?;
+            return (0..self.batch.count()).map(|position| Ok((rows.entry(position)?, None))).collect();
+        };
+        let entries = pack::decode(columns, self.batch.count(), places, hash)?;
+        let mut total = 0;
+        for (entry, _) in &entries {
+            if let Some(change) = entry.change() {
+                limits(change)?;
+            }
+            let bytes = match bytes_at_most(entry) {
+                bytes if bytes <= ENTRY_BYTES_MAX => bytes,
+                _ => entry_bytes(entry),
+            };
+            within(bytes, ENTRY_BYTES_MAX)?;
+            total += bytes;
+        }
+        if total > BATCH_INFLATED_BYTES_MAX {
+            within(entries.iter().map(|(entry, _)| entry_bytes(entry)).sum(), BATCH_INFLATED_BYTES_MAX)?;
+        }
+        Ok(entries)
     }
 }
 

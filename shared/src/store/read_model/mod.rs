@@ -26,7 +26,7 @@ pub use self::{
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
-    project::{is_stale, refresh, refresh_part, villages_of},
+    project::{is_stale, refresh, refresh_part, stale_count, villages_of},
     search::{find, people},
     visits::{VisitRow, visit_of, visits},
 };

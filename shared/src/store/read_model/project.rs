@@ -33,7 +33,17 @@ pub(super) struct Touched {
 /// # Errors
 /// The store fails.
 pub fn is_stale(tx: Tx<'_>) -> Result<bool> {
+    changes::settle(tx)?;
     Ok(tx.prepare_cached("SELECT 1 FROM stale LIMIT 1")?.query_row([], |_| Ok(())).optional()?.is_some())
+}
+
+/// How many rows are older than their documents.
+///
+/// # Errors
+/// The store fails.
+pub fn stale_count(tx: Tx<'_>) -> Result<u64> {
+    changes::settle(tx)?;
+    Ok(tx.query_row("SELECT count(*) FROM stale", [], |row| row.get(0))?)
 }
 
 /// Brings every stale row up to date.
@@ -50,6 +60,7 @@ pub fn refresh(tx: Tx<'_>) -> Result<()> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn refresh_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
+    changes::settle(tx)?;
     // What one process made lies together, as it does in the logs: each stored batch is inflated once.
     let mut statement = tx.prepare_cached("SELECT document FROM stale ORDER BY document LIMIT ?1")?;
     let documents =
@@ -104,14 +115,20 @@ fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()
             let case = Case::read(&view);
             put_case(tx, document, &case, &history, conflict)?;
             attachment::name(tx, document, &case.attachments)?;
+            touched.subjects.extend(case.subject);
+            touched.blanks.extend(case.blank);
         }
-        Kind::Person => put_person(tx, document, &Person::read(&view), conflict)?,
+        Kind::Person => {
+            let person = Person::read(&view);
+            put_person(tx, document, &person, conflict)?;
+            touched.subjects.extend(person.same_as);
+        }
         Kind::Visit => put_visit(tx, document, &Visit::read(&view))?,
     }
-    touch(tx, kind, document, touched)
+    Ok(())
 }
 
-/// Notes what depends on the row as it is now: asked before and after it is written.
+/// Notes what depends on the row as it was before.
 fn touch(tx: Tx<'_>, kind: Kind, document: DocumentId, touched: &mut Touched) -> Result<()> {
     match kind {
         Kind::Case => {

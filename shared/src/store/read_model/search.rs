@@ -3,6 +3,8 @@
 //! **Invariant:** the folded key of a name is compared with names alone, never with numbers: `zzzz` must not
 //! find every slip that ends in Z.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{
@@ -44,20 +46,19 @@ const PEOPLE: Text = Text { numbers: "person_text", index: "person_index" };
 
 /// Replaces the full text of what was `touched`; ascending, as the index takes it best.
 pub(super) fn index(tx: Tx<'_>, touched: &Touched) -> Result<()> {
+    let mut known = Known { tx, people: BTreeMap::new(), villages: BTreeMap::new() };
     let mut people = Vec::new();
     for document in &touched.people {
-        let known = number(tx, PEOPLE, *document)?;
-        people.push((known.unwrap_or(i64::MAX), known, *document));
+        let number = number(tx, PEOPLE, *document)?;
+        people.push((number.unwrap_or(i64::MAX), number, *document));
     }
     people.sort_unstable();
-    for (_, known, document) in people {
-        let mut words = Words::default();
-        let here = add_person(tx, document, &mut words)?;
-        let place = match known {
-            Some(known) => known,
+    for (_, number, document) in people {
+        let place = match number {
+            Some(number) => number,
             None => last_number(tx, PEOPLE, i64::MAX)?.unwrap_or(0) + 1,
         };
-        replace(tx, PEOPLE, document, known, here.then_some((place, words)))?;
+        replace(tx, PEOPLE, document, number, known.person(document)?.map(|words| (place, words)))?;
     }
     let mut cases = Vec::new();
     for document in &touched.cases {
@@ -65,12 +66,13 @@ pub(super) fn index(tx: Tx<'_>, touched: &Touched) -> Result<()> {
     }
     cases.sort_unstable();
     for (second, document) in cases {
-        let known = number(tx, CASES, document)?;
-        let put = match (second, words_of_case(tx, document)?) {
-            (Some(second), Some(words)) => Some((place(tx, known, second)?, words)),
+        let number = number(tx, CASES, document)?;
+        let words = known.case(document)?;
+        let put = match (second, &words) {
+            (Some(second), Some(words)) => Some((place(tx, number, second)?, words)),
             _ => None,
         };
-        replace(tx, CASES, document, known, put)?;
+        replace(tx, CASES, document, number, put)?;
     }
     Ok(())
 }
@@ -119,7 +121,7 @@ fn replace(
     text: Text,
     document: DocumentId,
     known: Option<i64>,
-    put: Option<(i64, Words)>,
+    put: Option<(i64, &Words)>,
 ) -> Result<()> {
     let Text { numbers, index } = text;
     if let Some(known) = known {
@@ -140,56 +142,87 @@ fn replace(
     Ok(())
 }
 
-/// Adds what a person is found by; whether there is one.
-fn add_person(tx: Tx<'_>, document: DocumentId, words: &mut Words) -> Result<bool> {
-    let found: Option<([Option<String>; 7], String)> = tx
-        .prepare_cached(
-            "SELECT nik, detail ->> 'phone', detail ->> 'kk', detail ->> 'mother', village,
-                    (SELECT value ->> 'name' FROM registry_row JOIN registry USING (kind, version)
-                     WHERE kind = 'villages' AND key = village), name
-             FROM person_row WHERE document = ?1",
-        )?
-        .query_row([document.0], |row| {
-            let name: String = row.get(6)?;
-            let parts = [
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-                row.get(5)?,
-                Some(name.clone()),
-            ];
-            Ok((parts, name))
-        })
-        .optional()?;
-    let Some((parts, name)) = found else { return Ok(false) };
-    words.words.extend(parts.into_iter().flatten());
-    words.names.push(name::search_key(&name));
-    Ok(true)
+/// What people and villages are found by, each asked for once: a person stands in several cases.
+struct Known<'a> {
+    tx: Tx<'a>,
+    people: BTreeMap<DocumentId, Option<Words>>,
+    villages: BTreeMap<String, Option<String>>,
 }
 
-/// What a case is found by: its own words and its people's.
-fn words_of_case(tx: Tx<'_>, document: DocumentId) -> Result<Option<Words>> {
-    let found = tx
-        .prepare_cached(
-            "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', subject, applicant
-             FROM case_row WHERE document = ?1",
-        )?
-        .query_row([document.0], |row| {
-            let words: [Option<String>; 6] =
-                [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-            let people: [Option<[u8; 16]>; 2] = [row.get(6)?, row.get(7)?];
-            Ok((words, people))
-        })
-        .optional()?;
-    let Some((own, [subject, applicant])) = found else { return Ok(None) };
-    let mut words = Words { words: own.into_iter().flatten().collect(), names: Vec::new() };
-    let other = applicant.filter(|_| applicant != subject);
-    for person in subject.into_iter().chain(other) {
-        add_person(tx, DocumentId(person), &mut words)?;
+impl Known<'_> {
+    /// What a person is found by; `None` of nobody.
+    fn person(&mut self, document: DocumentId) -> Result<Option<&Words>> {
+        if !self.people.contains_key(&document) {
+            let words = self.read_person(document)?;
+            self.people.insert(document, words);
+        }
+        Ok(self.people[&document].as_ref())
     }
-    Ok(Some(words))
+
+    fn read_person(&mut self, document: DocumentId) -> Result<Option<Words>> {
+        let found: Option<([Option<String>; 5], String)> = self
+            .tx
+            .prepare_cached(
+                "SELECT nik, detail ->> 'phone', detail ->> 'kk', detail ->> 'mother', village, name
+                 FROM person_row WHERE document = ?1",
+            )?
+            .query_row([document.0], |row| {
+                Ok(([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?], row.get(5)?))
+            })
+            .optional()?;
+        let Some((parts, name)) = found else { return Ok(None) };
+        let village = match &parts[4] {
+            Some(code) => self.village(code)?,
+            None => None,
+        };
+        let names = vec![name::search_key(&name)];
+        let words = parts.into_iter().flatten().chain(village).chain([name]).collect();
+        Ok(Some(Words { words, names }))
+    }
+
+    fn village(&mut self, code: &str) -> Result<Option<String>> {
+        if let Some(name) = self.villages.get(code) {
+            return Ok(name.clone());
+        }
+        let name: Option<Option<String>> = self
+            .tx
+            .prepare_cached(
+                "SELECT value ->> 'name' FROM registry_row JOIN registry USING (kind, version)
+                 WHERE kind = 'villages' AND key = ?1",
+            )?
+            .query_row([code], |row| row.get(0))
+            .optional()?;
+        let name = name.flatten();
+        self.villages.insert(code.to_owned(), name.clone());
+        Ok(name)
+    }
+
+    /// What a case is found by: its own words and its people's; `None` of no case.
+    fn case(&mut self, document: DocumentId) -> Result<Option<Words>> {
+        let found = self
+            .tx
+            .prepare_cached(
+                "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', subject, applicant
+                 FROM case_row WHERE document = ?1",
+            )?
+            .query_row([document.0], |row| {
+                let words: [Option<String>; 6] =
+                    [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+                let people: [Option<[u8; 16]>; 2] = [row.get(6)?, row.get(7)?];
+                Ok((words, people))
+            })
+            .optional()?;
+        let Some((own, [subject, applicant])) = found else { return Ok(None) };
+        let mut words = Words { words: own.into_iter().flatten().collect(), names: Vec::new() };
+        let other = applicant.filter(|_| applicant != subject);
+        for person in subject.into_iter().chain(other) {
+            if let Some(Words { words: more, names }) = self.person(DocumentId(person))? {
+                words.words.extend_from_slice(more);
+                words.names.extend_from_slice(names);
+            }
+        }
+        Ok(Some(words))
+    }
 }
 
 /// Cases that match every word of `text` in what is known of them or of their people; at most `limit`, newest

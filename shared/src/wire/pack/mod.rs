@@ -240,31 +240,34 @@ fn is_same(one: &Entry, other: &Entry) -> bool {
     one == other || minicbor::to_vec(one).ok() == minicbor::to_vec(other).ok()
 }
 
-/// Unpacks a body of `count` entries; each comes with the hash of its change where that was needed. `places`
+/// Reads an [inflated](inflate) body of `count` entries; each comes with the hash of its change where that was needed. `places`
 /// holds the earlier entries that it [names](references), `hash` gives the name of a change, or `None` where
 /// none can be built.
 ///
 /// # Errors
 /// The bytes are not such a body, it is over a limit, or an entry that it names is not in `places`.
 pub fn decode(
-    body: &[u8],
+    columns: &[u8],
     count: usize,
     places: &Places,
     hash: fn(&Change) -> Option<ChangeHash>,
 ) -> Result<Vec<(Entry, Option<ChangeHash>)>, PackError> {
-    let columns = inflate(body)?;
-    Walk::new(&columns, count, places, &mut |_, change| hash(change))?.run(count)
+    Walk::new(columns, count, places, &mut |_, change| hash(change))?.run(count)
 }
 
-/// Indexes of the log's earlier entries that a body names, ascending.
+/// Indexes of the log's earlier entries that an [inflated](inflate) body names, ascending.
 ///
 /// # Errors
 /// The bytes are no body.
-pub fn references(body: &[u8]) -> Result<Vec<u64>, PackError> {
-    read::references(&mut Reader::new(&inflate(body)?, 0), REFERENCES_MAX)
+pub fn references(columns: &[u8]) -> Result<Vec<u64>, PackError> {
+    read::references(&mut Reader::new(columns, 0), REFERENCES_MAX)
 }
 
-fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
+/// Inflates a body, which says of itself how large it becomes.
+///
+/// # Errors
+/// The bytes are no body, or it is over a limit.
+pub fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
     let mut reader = Reader::new(body, 0);
     match reader.byte()? {
         LAYOUT => {}

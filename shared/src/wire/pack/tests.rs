@@ -23,6 +23,11 @@ fn built(change: &Change) -> Option<ChangeHash> {
 }
 
 type Hash = fn(&Change) -> Option<ChangeHash>;
+type Read = Result<Vec<(Entry, Option<ChangeHash>)>, PackError>;
+
+fn unpack(body: &[u8], count: usize, places: &Places, hash: Hash) -> Read {
+    decode(&inflate(body)?, count, places, hash)
+}
 
 fn hashed(entries: Vec<Entry>, hash: Hash) -> Vec<(Entry, Option<ChangeHash>)> {
     entries.into_iter().map(|entry| (entry.clone(), entry.change().and_then(hash))).collect()
@@ -30,8 +35,8 @@ fn hashed(entries: Vec<Entry>, hash: Hash) -> Vec<(Entry, Option<ChangeHash>)> {
 
 fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -> Packed {
     let packed = encode(entries, places, NEWEST).expect("packs");
-    assert_eq!(references(&packed.bytes).as_ref(), Ok(&packed.references));
-    let read = decode(&packed.bytes, entries.len(), &places.only(&packed.references), hash).expect("reads");
+    assert_eq!(references(&inflate(&packed.bytes).expect("inflates")).as_ref(), Ok(&packed.references));
+    let read = unpack(&packed.bytes, entries.len(), &places.only(&packed.references), hash).expect("reads");
     assert_eq!(read.len(), entries.len());
     for ((read, known), (entry, hash)) in read.iter().zip(entries) {
         assert_eq!(minicbor::to_vec(read).expect("encodes"), minicbor::to_vec(entry).expect("encodes"));
@@ -46,7 +51,7 @@ fn each_generation_of_dictionaries_is_written_for_who_knows_no_newer_and_read_by
     for known in 0..=u8::MAX {
         let packed = encode(&entries, &Places::default(), known).expect("packs");
         assert_eq!(packed.bytes[1], known.min(NEWEST));
-        let read = decode(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
+        let read = unpack(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
         assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
     }
 }
@@ -226,7 +231,7 @@ proptest! {
         let places = Places::default();
         prop_assert!(Walk::new(&bytes, count, &places, &mut |_, change| name(change)).is_err()
             || bytes.len() >= count.min(1));
-        drop(decode(&bytes, count, &places, name));
+        drop(unpack(&bytes, count, &places, name));
     }
 }
 
@@ -345,7 +350,7 @@ fn a_day_costs_little_and_later_edits_name_their_parents_by_place() {
     eprintln!("{} bytes for 100 edits", packed.bytes.len());
     assert_eq!(packed.references.len(), 100);
     assert!(packed.bytes.len() < 100 * 20, "{}", packed.bytes.len());
-    let missing = decode(&packed.bytes, second.len(), &Places::default(), built);
+    let missing = unpack(&packed.bytes, second.len(), &Places::default(), built);
     assert!(matches!(missing, Err(PackError::Reference { .. })));
     assert_eq!(Places::of_bytes(&places.to_bytes()), Some(places));
 }
@@ -359,7 +364,7 @@ fn a_bomb_is_refused_before_it_inflates() {
         let mut bomb = vec![LAYOUT, 0];
         put_varint(&mut bomb, said as u64);
         bomb.extend_from_slice(&frame[4..]);
-        let refused = decode(&bomb, 1, &Places::default(), name);
+        let refused = unpack(&bomb, 1, &Places::default(), name);
         assert!(matches!(refused, Err(PackError::Inflated { .. } | PackError::Zstd)), "{refused:?}");
     }
 }
