@@ -42,18 +42,15 @@ const VAN_BYTES_GOAL: f64 = 256.0 * 1_024.0;
 /// Vans whose batches lie ready before the hub is told that time has passed, as with its owner's thread.
 const GATHERED: usize = 16;
 
-/// Vans that come at once, and cases of each.
-const VANS: usize = 500;
+/// Cases of each van.
 const CASES: usize = 300;
-/// Vans where minutes must do.
-const VANS_QUICK: usize = 50;
 
 /// Measures the hub against a fleet.
 ///
 /// # Errors
 /// A disk fails, or a program.
 pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
-    let extent = Extent { vans: if scale.quick { VANS_QUICK } else { VANS }, cases: CASES };
+    let extent = Extent { vans: scale.vans, cases: CASES };
     let folder = tempfile::tempdir().context("make a folder for the homes")?;
     eprintln!("fleet: {} vans record {} cases each", extent.vans, extent.cases);
     let mut fleet = Fleet::make(folder.path(), extent)?;

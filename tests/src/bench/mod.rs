@@ -58,6 +58,8 @@ impl Group {
 pub struct Scale {
     /// How many cases a van and the hub hold where many are measured.
     pub cases: usize,
+    /// How many vans come to the hub at once.
+    pub vans: usize,
     /// Whether minutes must do, for an impression.
     pub quick: bool,
 }

@@ -12,7 +12,10 @@ struct Arguments {
     /// How many cases a van and the hub hold.
     #[arg(long, default_value_t = 100_000)]
     cases: usize,
-    /// Fewer runs and a tenth of the cases: an impression within ten minutes.
+    /// How many vans come to the hub at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 500)]
+    vans: usize,
+    /// Fewer runs and a tenth of the cases and vans: an impression within ten minutes.
     #[arg(long)]
     quick: bool,
     /// Only these groups.
@@ -25,8 +28,9 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let cases = if arguments.quick { arguments.cases / 10 } else { arguments.cases };
-    let scale = Scale { cases, quick: arguments.quick };
+    let share = if arguments.quick { 10 } else { 1 };
+    let Arguments { cases, vans, quick, .. } = arguments;
+    let scale = Scale { cases: cases / share, vans: vans / share, quick };
     let mut figures = Vec::new();
     for group in Group::ALL {
         if arguments.only.is_empty() || arguments.only.contains(&group) {
