@@ -15,7 +15,11 @@ use shared::{
     sync::CloseCode,
     wire::{Frame, frame::FrameReader},
 };
-use tests::{process::Van, random::Random};
+use tests::{
+    process::Van,
+    random::Random,
+    relay::{Profile, Shape},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use van_agent::host::{dial::dial, listener::DRAIN_PATIENCE, meter::Meter, quic, wire::Wire};
@@ -108,6 +112,26 @@ fn a_batch_that_is_cut_goes_on_over_tcp_where_it_was_cut() {
     assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("at_hub"), 800);
     let whole = fs::metadata(van.home().join("keliling.db")).expect("a store").len();
     assert!(again < whole, "{again}");
+}
+
+#[test]
+fn an_upload_goes_on_over_a_new_connection_where_the_old_one_has_fallen_silent() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    van.record(&day(1_500, 7, "V01"));
+    stage.link.reshape(Profile::even(Shape::modem(100, 100, 0.0)), 1);
+    let running = van.call(&["sync", "--json"]).spawn();
+    stage.link.wait(LIMIT, |stats| stats.up.sent.bytes > 12_000).expect("the upload is under way");
+    stage.link.block_udp(true);
+    let output = running.finish().done();
+    let report = output.json();
+    assert_eq!((&report["ok"], &report["over"], &report["left"]), (&json!(true), &json!("tcp"), &json!(0)));
+    assert_eq!(report["sent"], report["receipted"], "{output}");
+    assert_eq!(stage.hub_cases().len(), 1_500);
+    assert_eq!(van.run(&["custody", "--safe-to-wipe"]).number("at_hub"), 1_500);
+    // What no datagram has got through for a while is not held against the network.
+    stage.link.block_udp(false);
+    assert_eq!(over(&van), "quic");
 }
 
 #[test]

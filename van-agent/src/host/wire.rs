@@ -82,6 +82,14 @@ impl Pulse {
         }
     }
 
+    /// How many datagrams were sent; of TCP the system does not tell.
+    pub fn sent(&self) -> Option<u64> {
+        match self {
+            Self::Quic(connection) => Some(connection.stats().udp_tx.datagrams),
+            Self::Tcp(_) => None,
+        }
+    }
+
     /// How long a packet and its answer take, as far as is known: of TCP the system does not tell, and the slowest
     /// link that this is made for is assumed.
     pub fn round_trip(&self) -> Duration {
