@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     id::ChangeHash,
-    identity::{Context, Key},
     wire::{
         batch::{
             self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_INFLATED_BYTES_MAX, Batch, Body, Chain, Entry,
@@ -22,12 +21,14 @@ use crate::{
 const PACKED_RATIO: usize = 40;
 const ROWS_RATIO: usize = 3;
 
+/// Signs a message as a log's author.
+pub type Sign<'a> = dyn Fn(&[u8]) -> Vec<u8> + 'a;
+
 /// Entries on their way into signed batches of up to [`BATCH_BYTES_MAX`].
-#[derive(Debug)]
 pub struct Signing<'a> {
     tx: Tx<'a>,
     log: Log,
-    author: &'a Key,
+    sign: &'a Sign<'a>,
     /// The newest dictionary that the reader knows, `None` where it reads rows alone.
     packs: Option<u8>,
     /// The entry that comes next, and the chain before it.
@@ -40,16 +41,22 @@ pub struct Signing<'a> {
     signed: Vec<Batch>,
 }
 
+impl std::fmt::Debug for Signing<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Signing").field("next", &self.next.0).finish_non_exhaustive()
+    }
+}
+
 impl<'a> Signing<'a> {
     /// Goes on behind the end of `log`, of which every entry is signed. `packs` is the newest dictionary that the
     /// reader knows, `None` where it reads rows alone.
-    pub fn behind(tx: Tx<'a>, log: Log, author: &'a Key, packs: Option<u8>) -> Self {
-        Self::from(tx, log, (log.head.index + 1, log.head.chain), author, packs)
+    pub fn behind(tx: Tx<'a>, log: Log, sign: &'a Sign<'a>, packs: Option<u8>) -> Self {
+        Self::from(tx, log, (log.head.index + 1, log.head.chain), sign, packs)
     }
 
-    fn from(tx: Tx<'a>, log: Log, next: (u64, Chain), author: &'a Key, packs: Option<u8>) -> Self {
+    fn from(tx: Tx<'a>, log: Log, next: (u64, Chain), sign: &'a Sign<'a>, packs: Option<u8>) -> Self {
         let ratio = ratio_max(packs);
-        Self { tx, log, author, packs, next, open: Hashed::new(), open_bytes: 0, ratio, signed: Vec::new() }
+        Self { tx, log, sign, packs, next, open: Hashed::new(), open_bytes: 0, ratio, signed: Vec::new() }
     }
 
     /// Takes the next entry, with the hash of the change that it holds, if it holds one.
@@ -111,8 +118,7 @@ impl<'a> Signing<'a> {
         let chain = entries.iter().fold(before, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
         let last = first + entries.len() as u64 - 1;
         let log = self.log.name;
-        let context = if log.is_feed() { Context::FeedHead } else { Context::LogHead };
-        let signature = self.author.sign(context, &Batch::signed_message(&log, last, chain)).0.to_vec();
+        let signature = (self.sign)(&Batch::signed_message(&log, last, chain));
         let size = bytes.len();
         self.signed.push(Batch { log, first, last, before, chain, codec, body: bytes, signature, places });
         self.next = (last + 1, chain);
@@ -140,11 +146,11 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn signed(tx: Tx<'_>, log: &Log, author: &Key, packs: Option<u8>) -> Result<Vec<Batch>> {
+pub fn signed(tx: Tx<'_>, log: &Log, sign: &Sign<'_>, packs: Option<u8>) -> Result<Vec<Batch>> {
     let unsigned = unsigned(tx, log)?;
     let Some(&first) = unsigned.first() else { return Ok(Vec::new()) };
     let before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
-    let mut signing = Signing::from(tx, *log, (first, before), author, packs);
+    let mut signing = Signing::from(tx, *log, (first, before), sign, packs);
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
         for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
@@ -294,7 +300,7 @@ mod tests {
             };
             changes::insert(tx, &indexed).expect("inserts");
         }
-        let batches = signed(tx, &log, &Key::from_seed([9; 32]), packs).expect("signs");
+        let batches = signed(tx, &log, &|_: &[u8]| vec![9; 64], packs).expect("signs");
         put_signed(tx, &log, &batches).expect("puts them in place");
         batch_with(tx, &log, first).expect("reads").expect("it is there")
     }

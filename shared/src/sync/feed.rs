@@ -16,7 +16,7 @@ use crate::{
         feeds::{self, Feed},
         log::{self, Log},
         quarantine, read_model, registries,
-        signing::Signing,
+        signing::{Sign, Signing},
     },
     time::Now,
     wire::batch::{ENTRY_BYTES_MAX, Entry, LogName, Stage},
@@ -61,9 +61,10 @@ pub(super) fn extend(
     now: Now,
 ) -> Result<Vec<Log>> {
     read_model::refresh(tx)?;
+    let sign = |message: &[u8]| station.key.sign(Context::FeedHead, message).0.to_vec();
     let mut feeds = Vec::new();
     for listener in listeners {
-        let mut feed = Extension::new(tx, station, registries, listener, now)?;
+        let mut feed = Extension::new(tx, (station, &sign), registries, listener, now)?;
         feed.begin_or_repair(listener.holdings)?;
         feeds.push(feed);
         relieve(&mut feeds)?;
@@ -133,7 +134,7 @@ struct Extension<'a> {
 impl<'a> Extension<'a> {
     fn new(
         tx: Tx<'a>,
-        station: &'a Station,
+        (station, sign): (&'a Station, &'a Sign<'a>),
         registries: &'a Registries,
         listener: &Listener<'_>,
         now: Now,
@@ -156,7 +157,7 @@ impl<'a> Extension<'a> {
             before: feed,
             scope_moved: false,
             whole: BTreeSet::new(),
-            written: Signing::behind(tx, log, &station.key, listener.packs),
+            written: Signing::behind(tx, log, sign, listener.packs),
         })
     }
 

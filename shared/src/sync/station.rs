@@ -2,7 +2,7 @@
 
 use crate::{
     id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
-    identity::{self, Entropy, Key},
+    identity::{self, Context, Entropy, Key},
     store::{self, Result, Store, Tx, damaged, log::Log, signing},
     wire::{
         batch::{Batch, LogName, Reader},
@@ -168,7 +168,8 @@ impl Station {
     /// # Errors
     /// The store fails.
     pub fn signed_log(&self, tx: Tx<'_>, log: &Log) -> Result<Vec<Batch>> {
-        signing::signed(tx, log, &self.key, self.packs)
+        let sign = |message: &[u8]| self.key.sign(Context::LogHead, message).0.to_vec();
+        signing::signed(tx, log, &sign, self.packs)
     }
 
     /// Its number; 0 before it is enrolled, and of a hub.
