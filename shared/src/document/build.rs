@@ -37,12 +37,9 @@ pub enum BuildError {
     Panicked,
 }
 
-/// Builds automerge's form of a change.
-///
-/// # Errors
-/// The change is not in canonical order, or automerge panics on it.
-pub fn build(change: &Change) -> Result<automerge::Change, BuildError> {
-    let start_op = NonZeroU64::new(change.first_operation).ok_or(BuildError::FirstOperation)?;
+/// Whether a change is written in the one order in which it has its name; counter of its first operation.
+pub(super) fn canonical(change: &Change) -> Result<NonZeroU64, BuildError> {
+    let first = NonZeroU64::new(change.first_operation).ok_or(BuildError::FirstOperation)?;
     if !change.parents.is_sorted_by(|a, b| a < b) {
         return Err(BuildError::ParentOrder);
     }
@@ -51,6 +48,15 @@ pub fn build(change: &Change) -> Result<automerge::Change, BuildError> {
             return Err(BuildError::PredecessorOrder { index });
         }
     }
+    Ok(first)
+}
+
+/// Builds automerge's form of a change.
+///
+/// # Errors
+/// The change is not in canonical order, or automerge panics on it.
+pub fn build(change: &Change) -> Result<automerge::Change, BuildError> {
+    let start_op = canonical(change)?;
     let expanded = ExpandedChange {
         operations: change.operations.iter().map(to_legacy).collect(),
         actor_id: actor_to(change.actor),
@@ -64,14 +70,6 @@ pub fn build(change: &Change) -> Result<automerge::Change, BuildError> {
         author: None,
     };
     guarded(move || automerge::Change::from(expanded)).ok_or(BuildError::Panicked)
-}
-
-/// The name of a change.
-///
-/// # Errors
-/// As [`build`].
-pub fn hash(change: &Change) -> Result<ChangeHash, BuildError> {
-    build(change).map(|built| ChangeHash(built.hash().0))
 }
 
 /// Why an automerge change cannot be said in our form.
@@ -249,6 +247,7 @@ fn of_legacy(operation: legacy::Op) -> Result<Operation, Unsayable> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::hash;
 
     fn change(operations: Vec<Operation>) -> Change {
         Change {

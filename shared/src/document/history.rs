@@ -8,16 +8,21 @@ use crate::{
 };
 
 /// The changes of one document. **Invariant:** every parent of a change in it is in it too.
+///
+/// Most documents have a handful of changes, and many are open at a time: lists that are kept sorted cost a
+/// fraction of trees.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    changes: BTreeMap<ChangeHash, Change>,
-    /// Hashes in an order in which parents precede children: the order of arrival here.
-    order: Vec<ChangeHash>,
-    heads: BTreeSet<ChangeHash>,
-    /// By actor, by first operation: where to look for an operation.
-    starts: BTreeMap<ActorId, BTreeMap<u64, ChangeHash>>,
+    /// In an order in which parents precede children: the order of arrival here.
+    changes: Vec<(ChangeHash, Change)>,
+    /// Where each change stands in `changes`, by hash.
+    places: Vec<(ChangeHash, usize)>,
+    /// Ascending.
+    heads: Vec<ChangeHash>,
+    /// By actor and first operation: where to look for an operation.
+    starts: Vec<((ActorId, u64), usize)>,
     /// By actor: the highest sequence.
-    sequences: BTreeMap<ActorId, u64>,
+    sequences: Vec<(ActorId, u64)>,
     /// The highest operation counter.
     highest: u64,
 }
@@ -26,48 +31,62 @@ impl History {
     /// Adds a change whose parents are all here; one that is here already is ignored.
     /// Returns whether the parents were here, and so whether it is in now.
     pub fn insert(&mut self, hash: ChangeHash, change: Change) -> bool {
-        if self.changes.contains_key(&hash) {
-            return true;
-        }
-        if !change.parents.iter().all(|parent| self.changes.contains_key(parent)) {
+        let Err(free) = self.place(&hash) else { return true };
+        if !change.parents.iter().all(|parent| self.contains(parent)) {
             return false;
         }
-        for parent in &change.parents {
-            self.heads.remove(parent);
+        self.heads.retain(|head| !change.parents.contains(head));
+        let head = self.heads.partition_point(|head| *head < hash);
+        self.heads.insert(head, hash);
+        let place = self.changes.len();
+        self.places.insert(free, (hash, place));
+        let start = (change.actor, change.first_operation);
+        match self.starts.binary_search_by_key(&start, |(start, _)| *start) {
+            Ok(at) => self.starts[at].1 = place,
+            Err(at) => self.starts.insert(at, (start, place)),
         }
-        self.heads.insert(hash);
-        self.order.push(hash);
-        self.starts.entry(change.actor).or_default().insert(change.first_operation, hash);
-        let sequence = self.sequences.entry(change.actor).or_default();
-        *sequence = change.sequence.max(*sequence);
+        match self.sequences.binary_search_by_key(&change.actor, |(actor, _)| *actor) {
+            Ok(at) => self.sequences[at].1 = change.sequence.max(self.sequences[at].1),
+            Err(at) => self.sequences.insert(at, (change.actor, change.sequence)),
+        }
         self.highest = self.highest.max(change.last_operation());
-        self.changes.insert(hash, change);
+        self.changes.push((hash, change));
         true
+    }
+
+    /// Where a change stands in `places`, or would.
+    fn place(&self, hash: &ChangeHash) -> Result<usize, usize> {
+        self.places.binary_search_by_key(hash, |(hash, _)| *hash)
     }
 
     /// Whether there is no change.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
+        self.changes.is_empty()
     }
 
     /// The number of changes.
     pub fn len(&self) -> usize {
-        self.order.len()
+        self.changes.len()
+    }
+
+    /// Whether the change named `hash` is here.
+    pub fn contains(&self, hash: &ChangeHash) -> bool {
+        self.place(hash).is_ok()
     }
 
     /// The change named `hash`.
     pub fn get(&self, hash: &ChangeHash) -> Option<&Change> {
-        self.changes.get(hash)
+        self.place(hash).ok().map(|at| &self.changes[self.places[at].1].1)
     }
 
     /// The changes that no other change names as parent, ascending.
     pub fn heads(&self) -> Vec<ChangeHash> {
-        self.heads.iter().copied().collect()
+        self.heads.clone()
     }
 
     /// All changes, parents before children.
     pub fn iter(&self) -> impl Iterator<Item = (&ChangeHash, &Change)> {
-        self.order.iter().map(|hash| (hash, &self.changes[hash]))
+        self.changes.iter().map(|(hash, change)| (hash, change))
     }
 
     /// The first change: the one that made the document.
@@ -77,15 +96,27 @@ impl History {
 
     /// The operation named `id`, with the hash of the change that holds it.
     pub fn operation(&self, id: OperationId) -> Option<(ChangeHash, &Operation)> {
-        let (first, hash) = self.starts.get(&id.actor)?.range(..=id.counter).next_back()?;
+        let behind = self.starts.partition_point(|(start, _)| *start <= (id.actor, id.counter));
+        let ((actor, first), place) = *self.starts[..behind].last()?;
+        if actor != id.actor {
+            return None;
+        }
         let index = usize::try_from(id.counter - first).ok()?;
-        self.changes[hash].operations.get(index).map(|operation| (*hash, operation))
+        let (hash, change) = &self.changes[place];
+        change.operations.get(index).map(|operation| (*hash, operation))
     }
 
     /// The change that is the `sequence`-th of `actor`.
     pub fn by_sequence(&self, actor: ActorId, sequence: u64) -> Option<ChangeHash> {
-        let hashes = self.starts.get(&actor)?.values();
-        hashes.copied().find(|hash| self.changes[hash].sequence == sequence)
+        let first = self.starts.partition_point(|((other, _), _)| *other < actor);
+        let own = self.starts[first..].iter().take_while(|((other, _), _)| *other == actor);
+        let mut changes = own.map(|(_, place)| &self.changes[*place]);
+        changes.find(|(_, change)| change.sequence == sequence).map(|(hash, _)| *hash)
+    }
+
+    fn highest_sequence(&self, actor: ActorId) -> Option<u64> {
+        let at = self.sequences.binary_search_by_key(&actor, |(actor, _)| *actor).ok()?;
+        Some(self.sequences[at].1)
     }
 
     /// Who had seen what, for comparing many changes.
@@ -111,7 +142,7 @@ impl History {
 
     /// Everything reachable from `parents`, or `None` where one of them is not here.
     pub fn past(&self, parents: &[ChangeHash]) -> Option<Past<'_>> {
-        if !parents.iter().all(|parent| self.changes.contains_key(parent)) {
+        if !parents.iter().all(|parent| self.contains(parent)) {
             return None;
         }
         if self.heads.iter().all(|head| parents.contains(head)) {
@@ -121,7 +152,7 @@ impl History {
         let mut open = parents.to_vec();
         while let Some(hash) = open.pop() {
             if members.insert(hash) {
-                open.extend(self.changes[&hash].parents.iter().copied());
+                open.extend(self.get(&hash).iter().flat_map(|change| &change.parents));
             }
         }
         Some(Past { history: self, members: Some(members) })
@@ -168,7 +199,7 @@ impl<'a> Past<'a> {
     pub fn contains(&self, hash: &ChangeHash) -> bool {
         match &self.members {
             Some(members) => members.contains(hash),
-            None => self.history.changes.contains_key(hash),
+            None => self.history.contains(hash),
         }
     }
 
@@ -180,7 +211,7 @@ impl<'a> Past<'a> {
     /// The highest sequence of `actor`, 0 if none.
     pub fn highest_sequence(&self, actor: ActorId) -> u64 {
         if self.members.is_none() {
-            return self.history.sequences.get(&actor).copied().unwrap_or(0);
+            return self.history.highest_sequence(actor).unwrap_or(0);
         }
         self.changes().filter(|change| change.actor == actor).map(|change| change.sequence).max().unwrap_or(0)
     }
@@ -209,6 +240,6 @@ impl<'a> Past<'a> {
 
     fn changes(&self) -> impl Iterator<Item = &'a Change> {
         let members = self.members.iter().flatten();
-        members.filter_map(|hash| self.history.changes.get(hash))
+        members.filter_map(|hash| self.history.get(hash))
     }
 }
