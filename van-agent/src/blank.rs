@@ -73,7 +73,7 @@ impl Agent {
                 let range = SerialRange::new(from, to).map_err(|error| Failure::usage(error.to_string()))?;
                 self.enter_blanks(now, act, &kind, &range, reason.as_deref())
             }
-            BlankAct::Use { case, serial } => self.use_blank(now, &case, serial),
+            BlankAct::Use { case, serial } => self.use_blank(now, &case, &serial),
         }
     }
 
@@ -159,7 +159,7 @@ impl Agent {
     }
 
     /// Lets a case name the blank that it used up; what is odd is told and stops nothing.
-    fn use_blank(&mut self, now: Now, case: &str, serial: Serial) -> Result<Value, Failure> {
+    fn use_blank(&mut self, now: Now, case: &str, serial: &Serial) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let row = read_model::case_of(self.read()?, document).map_err(said)?;
         let row = row.ok_or_else(|| Failure::new(format!("there is no case {case} here")))?;

@@ -51,7 +51,7 @@ impl Agent {
                     district: &place.district,
                     unit: &unit,
                     label: &visit.label,
-                    date: date,
+                    date,
                     village: visit.village.as_ref().and_then(|code| code.parse().ok()).as_ref(),
                     point: None,
                     lead: None,

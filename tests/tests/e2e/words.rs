@@ -168,8 +168,8 @@ fn every_command_speaks_json() {
         let output = call.run().exited(code);
         all_json(&output);
         assert!(code != 0 || output.stdout.lines().count() > 0 || arguments[0] == "quarantine", "{output}");
-        let groups =
-            "case visit day queue settings slip sheet bundle peer person device seal quarantine registry";
+        let groups = "case visit day queue settings slip sheet survey blank bundle peer person device seal lease \
+                      quarantine registry";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
@@ -221,6 +221,16 @@ fn every_command_speaks_json() {
         (&["queue", "take", "general"], 0),
         (&["day", "close", "--leader", "Maria Taek"], 0),
         (&["queue", "waiting-list"], 0),
+        (&["visit", "open", "Pasar"], 0),
+        (&["survey", "add", "--scores", "4,4,3,,4,4,4,4,1"], 0),
+        (&["survey", "add", "--scores", "4,5"], 2),
+        (&["survey", "show"], 0),
+        (&["blank", "receive", "KTP-EL", "000001", "000010"], 0),
+        (&["blank", "receive", "KTP-EL", "000010", "000001"], 2),
+        (&["blank", "spoil", "KTP-EL", "000002", "--reason", "tinta"], 0),
+        (&["blank", "return", "KTP-EL", "000009", "000010"], 0),
+        (&["blank", "use", &slip, "000001"], 0),
+        (&["blank", "list"], 0),
         (&["sync"], 0),
         (&["case", "detach", &slip, &id, "--reason", "of another"], 0),
         (&["visit", "open", "Pasar"], 0),

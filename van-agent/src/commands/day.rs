@@ -35,13 +35,7 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
         ))?;
     }
     for row in list("blanks") {
-        printer.text(format_args!(
-            "  {:<5} blanks {}: {} used, {} spoilt",
-            field(&row, "agency"),
-            field(&row, "kind"),
-            row["used"],
-            row["spoilt"]
-        ))?;
+        printer.text(blanks(&row))?;
     }
     for lease in list("leases").iter().filter_map(Value::as_str) {
         printer.text(format_args!("Warning: {lease}"))?;
@@ -128,6 +122,11 @@ fn sentence(seal: &Value) -> String {
         sentence += &format!(", team leader {leader}");
     }
     sentence
+}
+
+fn blanks(row: &Value) -> String {
+    let (agency, kind) = (field(row, "agency"), field(row, "kind"));
+    format!("  {agency:<5} blanks {kind}: {} used, {} spoilt", row["used"], row["spoilt"])
 }
 
 fn states(row: &Value) -> String {

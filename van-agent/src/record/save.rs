@@ -269,16 +269,7 @@ impl<'a> Group<'a> {
         let mut warnings = self.warnings(writing, line, &service)?;
         let subject = self.person(writing, &line.subject, Some(&line.village), &mut warnings)?;
         let encounter = self.encounter(writing, line)?;
-        let applicant = match &line.applicant {
-            Some(applicant) => self.person(writing, applicant, None, &mut warnings)?,
-            None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
-        };
-        if let Some(encounter) = encounter {
-            self.made.note_applicant(encounter, applicant);
-        }
-        let collector = line.collector.as_ref();
-        let collector =
-            collector.map(|collector| self.person(writing, collector, None, &mut warnings)).transpose()?;
+        let (applicant, collector) = self.parties(writing, line, subject, encounter, &mut warnings)?;
         self.duplicates(writing, subject, line, &mut warnings)?;
         let visit = line.visit.as_ref().map(|label| self.visit(writing, label, line)).transpose()?;
         let slip = self.slip(writing, line)?;
@@ -343,6 +334,28 @@ impl<'a> Group<'a> {
             warnings,
             known: false,
         })
+    }
+
+    /// Who asks, and who will fetch the product where that is somebody else.
+    fn parties(
+        &mut self,
+        writing: &mut Writing<'_>,
+        line: &Line,
+        subject: DocumentId,
+        encounter: Option<[u8; 8]>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(DocumentId, Option<DocumentId>), RefusedError> {
+        let applicant = match &line.applicant {
+            Some(applicant) => self.person(writing, applicant, None, warnings)?,
+            None => self.applicant(writing, line, encounter)?.unwrap_or(subject),
+        };
+        if let Some(encounter) = encounter {
+            self.made.note_applicant(encounter, applicant);
+        }
+        let collector = line.collector.as_ref();
+        let collector =
+            collector.map(|collector| self.person(writing, collector, None, warnings)).transpose()?;
+        Ok((applicant, collector))
     }
 
     fn unit(&self) -> UnitId {
