@@ -663,7 +663,7 @@ fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result
 /// Verifies that a batch, which reads alone, is as its author signed it; how many changes it holds.
 pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, IntakeError> {
     verify(batch, key, Context::LogHead)?;
-    Ok(hashed(batch)?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
+    Ok(hashed(batch, log::read(batch))?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
 }
 
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.

@@ -1,8 +1,8 @@
 //! Does what was typed: most by asking whoever holds the store, and saying the answer to a person or a program.
 
 mod attachment;
-mod bundle;
 mod blank;
+mod bundle;
 mod case;
 mod day;
 mod enroll;

@@ -8,7 +8,7 @@ use super::{BUNDLE_BYTES_MAX, Bundle, Head, Part};
 use crate::{
     id::{DeviceId, Epoch, UnitId},
     identity::Context,
-    store::{Result, StoreError, Tx, carried, changes, devices, log},
+    store::{Result, StoreError, Tx, carried, changes, devices, log, signing},
     sync::{Replica, station::Station},
     time::{Now, Timestamp},
     wire::{
@@ -139,7 +139,7 @@ impl Replica {
         let mut next = devices::receipted(tx, station.epoch)?.max(held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
             let (first, last) = (batch.first, batch.last);
-            if !making.batch(log::alone(batch, station.packs)?.to_bytes()) {
+            if !making.batch(signing::alone(batch, station.packs)?.to_bytes()) {
                 break;
             }
             making.own_changes +=
