@@ -35,7 +35,7 @@ async function carry(programs, browser, pictures) {
   await reader.go(van.ready.url);
 
   await check("a bundle is written to the stick by the keyboard", async () => {
-    await page.keyboard.press("Alt+i");
+    await page.keyboard.press("Alt+w");
     await page.waitForURL("**/carry");
     assert.match(await main(), /tidak disandikan/);
     await reader.audit("carry-id", "id");

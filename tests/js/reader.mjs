@@ -100,6 +100,7 @@ export class Reader {
     const { page } = this;
     assert.equal(await page.locator("html").getAttribute("lang"), language, "the language of the page");
     await this.#picture(name);
+    await this.#audit_keys();
     try {
       await this.#audit_focus();
       for (const scheme of ["light", "dark"]) {
@@ -162,6 +163,13 @@ export class Reader {
       assert.ok(stop.outlineStyle !== "none" && stop.outlineWidth >= 2, `no visible focus: ${stop.html}`);
     }
     assert.ok(stops > 0, "the keyboard reaches nothing");
+  }
+
+  /** No key does two things. */
+  async #audit_keys() {
+    const keys = await this.page.evaluate(() =>
+      [...document.querySelectorAll("[data-key]")].map((bearer) => bearer.dataset.key));
+    assert.equal(new Set(keys).size, keys.length, `a key stands twice on ${this.page.url()}: ${keys}`);
   }
 
   async #audit_width() {

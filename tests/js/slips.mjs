@@ -127,13 +127,13 @@ async function day(programs, browser, pictures) {
     assert.deepEqual([seen.verdict, seen.name_agrees], ["valid", true]);
     await reader.go(`${site}/verify`);
     await page.locator("#photo").setInputFiles(photo);
-    await press("Alt+o", "**/verify");
+    await press("Alt+b", "**/verify");
     assert.match(await main(), /ASLI/);
     const none = join(programs.root, "none.png");
     writeFileSync(none, await page.locator("h1").screenshot());
     const refused = page.waitForResponse((answer) => answer.request().method() === "POST");
     await page.locator("#photo").setInputFiles(none);
-    await page.keyboard.press("Alt+o");
+    await page.keyboard.press("Alt+b");
     assert.equal((await refused).status(), 422);
     await page.waitForLoadState();
     assert.match(await page.locator("[role=alert]").innerText(), /Bukan tanda terima/);

@@ -164,10 +164,7 @@ impl Agent {
                 Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
             }
             Request::Custody => self.custody(),
-            Request::Today => {
-                let free = fs4::available_space(self.home.folder()).ok();
-                self.today(now, free)
-            }
+            Request::Today => self.today(now, fs4::available_space(self.home.folder()).ok()),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
             Request::NeedsYou { limit } => self.needs_you(limit, each),
             Request::Doctor { rebuild } => self.doctor(now, rebuild),

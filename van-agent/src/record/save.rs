@@ -317,14 +317,8 @@ impl<'a> Group<'a> {
         }
         .write(&mut edit)?;
         writing.save(document, edit)?;
-        lines::put(writing.tx, &line.digest, document)?;
-        match &line.sheet {
-            // Whoever brought the sheet has its number already.
-            Some(number) => sheets::set_entered(writing.tx, number, document)?,
-            None => slips::want(writing.tx, document, 1, writing.now.wall)?,
-        }
         let slip = slip.to_string();
-        self.made.note_case(line, document, subject, &slip);
+        self.note(writing, line, document, subject, &slip)?;
         let warnings = confirmed.into_iter().map(|(_, words)| words).chain(taken.told).collect();
         Ok(Saved {
             case: document,
@@ -334,6 +328,25 @@ impl<'a> Group<'a> {
             warnings,
             known: false,
         })
+    }
+
+    /// Notes what a line made, and that its slip is to be printed.
+    fn note(
+        &mut self,
+        writing: &Writing<'_>,
+        line: &Line,
+        document: DocumentId,
+        subject: DocumentId,
+        slip: &str,
+    ) -> Result<(), RefusedError> {
+        lines::put(writing.tx, &line.digest, document)?;
+        match &line.sheet {
+            // Whoever brought the sheet has its number already.
+            Some(number) => sheets::set_entered(writing.tx, number, document)?,
+            None => slips::want(writing.tx, document, 1, writing.now.wall)?,
+        }
+        self.made.note_case(line, document, subject, slip);
+        Ok(())
     }
 
     /// Who asks, and who will fetch the product where that is somebody else.
