@@ -44,6 +44,9 @@ async function pictures(programs, browser, folder) {
     await page.keyboard.press("Enter");
     await arrives;
     await take("record");
+    const gone = page.waitForEvent("load");
+    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
+    await gone;
   });
   await check("custody", async () => {
     await page.goto(`${site}/custody`);
