@@ -72,7 +72,7 @@ pub fn values(text: &str) -> Result<Vec<u8>, SymbolsError> {
     Ok(values)
 }
 
-/// The bytes that [`write`] wrote, of [`values`].
+/// The bytes that [`write()`] wrote, of [`values`].
 ///
 /// # Errors
 /// The check does not fit.

@@ -365,7 +365,7 @@ pub struct Batch {
     #[cbor(n(7), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
     /// The earlier entries of the log that the body names, as far as they are known here. They do not travel:
-    /// who receives a batch finds them by [`Batch::references`], and who stores it keeps them with it.
+    /// who receives a batch finds them by [`Opened::references`], and who stores it keeps them with it.
     #[cbor(skip)]
     pub places: Places,
 }

@@ -3,7 +3,7 @@
 //! One keeper serves `sync` (one exchange, then it leaves) and `run` (it stays linked, and comes back after a cut
 //! with growing, jittered pauses, at once when an interface comes up or somebody asks). When an interface comes up
 //! while it is linked, the link moves there and asks the hub for a sign of life at once; where the hub falls silent, a
-//! connection dialled [beside] it takes over.
+//! connection dialled beside it takes over.
 
 mod beside;
 mod report;
