@@ -127,6 +127,10 @@ async function desk(programs, browser, pictures) {
     await reader.audit("day-waiting-list-id", "id");
     await reader.go(`${site}/`);
     assert.equal((await reader.terms())["Daftar tunggu"], "2");
+    ask(programs, "queue", "take", "general");
+    await reader.go(`${site}/day`);
+    await officer.next("Alt+t");
+    assert.equal(ask(programs, "queue", "waiting-list").filter(({ ticket }) => ticket).length, 3, "nothing else was written");
   });
   await check("the alarm and its settlement reach the hub", async () => {
     const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);

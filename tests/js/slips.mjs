@@ -169,6 +169,16 @@ async function day(programs, browser, pictures) {
     assert.match(await page.locator("[role=alert]").innerText(), /Bukan tanda terima/);
     reader.complaints.length = 0;
   });
+  await check("what was corrected while its slip came out is still to be printed", async () => {
+    const one = record({ name: "Sementara" });
+    await reader.go(`${site}/saved/${one.case}`);
+    ask("amend", one.slip, "--set", "name=Sementara Lagi", "--reason", "salah eja");
+    await page.keyboard.press("Alt+p");
+    await press("Enter", "**/saved/*");
+    assert.deepEqual(unprinted(), [one.slip]);
+    ask("slip", "printed", one.slip);
+    assert.deepEqual(unprinted(), []);
+  });
   await check("one paper bears all numbers of a sitting", async () => {
     const family = ["DUK-KK", "DUK-KIA", "BPJ-DATA"].map((service, index) =>
       record({ service, encounter: "family", name: `Anak ${index}`, status: "incomplete" }));

@@ -152,13 +152,16 @@ impl Agent {
 
     fn printed(&mut self, now: Now, cases: &[String]) -> Result<Value, Failure> {
         let mut documents = Vec::new();
-        for case in cases {
-            documents.push(self.case(case)?);
+        for text in cases {
+            let (case, revision) = text.rsplit_once('@').unwrap_or((text, ""));
+            documents.push((self.case(case)?, revision.parse::<u8>().ok()));
         }
         let printed = self.replica_mut().keep(|tx, _| {
             let mut printed = Vec::new();
-            for document in &documents {
-                let revision = desk::revision(tx, *document)?;
+            for (document, printed_revision) in &documents {
+                // What was corrected since it was printed is still to be printed.
+                let newest = desk::revision(tx, *document)?;
+                let revision = printed_revision.map_or(newest, |printed| printed.min(newest));
                 slips::set_printed(tx, *document, revision, now.wall)?;
                 printed.push((slips::of_case(tx, *document)?, revision));
             }

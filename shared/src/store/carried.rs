@@ -170,19 +170,24 @@ pub fn burden(tx: Tx<'_>) -> Result<Burden> {
         })?)
 }
 
-/// Keeps a receipt for another laptop that was verified, unless a newer one is here.
+/// Keeps a receipt for another laptop that was verified, unless one of the same life of the hub that proves more is
+/// here.
 ///
 /// # Errors
-/// The store fails.
+/// The store fails or is damaged.
 pub fn put_homeward(tx: Tx<'_>, receipt: &Receipt) -> Result<bool> {
+    let known = homeward_of(tx, receipt.device, receipt.epoch)?;
+    let proves_more =
+        |known: Receipt| known.hub_epoch == receipt.hub_epoch && known.cursor.index >= receipt.cursor.index;
+    if known.is_some_and(proves_more) {
+        return Ok(false);
+    }
     let frame = minicbor::to_vec(receipt).expect("encoding into memory cannot fail");
-    let kept = tx
-        .prepare_cached(
-            "INSERT INTO homeward (device, epoch, head, frame) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET head = ?3, frame = ?4 WHERE head < ?3",
-        )?
-        .execute(params![receipt.device.0, receipt.epoch.0, receipt.cursor.index, frame])?;
-    Ok(kept > 0)
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO homeward (device, epoch, head, frame) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![receipt.device.0, receipt.epoch.0, receipt.cursor.index, frame])?;
+    Ok(true)
 }
 
 /// The receipts on their way home.
@@ -195,16 +200,16 @@ pub fn homeward(tx: Tx<'_>) -> Result<Vec<Receipt>> {
     frames.iter().map(|frame| minicbor::decode(frame).map_err(|_| damaged("homeward.frame"))).collect()
 }
 
-/// Up to which entry a receipt on its way home covers a life's log.
+/// The receipt on its way home to a life of a laptop.
 ///
 /// # Errors
-/// The store fails.
-pub fn homeward_head(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<u64> {
-    let head = tx
-        .prepare_cached("SELECT head FROM homeward WHERE device = ?1 AND epoch = ?2")?
+/// The store fails or is damaged.
+pub fn homeward_of(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Option<Receipt>> {
+    let frame: Option<Vec<u8>> = tx
+        .prepare_cached("SELECT frame FROM homeward WHERE device = ?1 AND epoch = ?2")?
         .query_row(params![device.0, epoch.0], |row| row.get(0))
         .optional()?;
-    Ok(head.unwrap_or(0))
+    frame.map(|frame| minicbor::decode(&frame).map_err(|_| damaged("homeward.frame"))).transpose()
 }
 
 /// Keeps another laptop's verified note that it holds entries of this laptop's log. Returns whether it says more

@@ -49,7 +49,8 @@ pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut half = file.as_os_str().to_owned();
     half.push(".part");
     let half = Path::new(&half);
-    let written = write_synced(half, bytes).and_then(|()| std::fs::rename(half, file));
+    let written =
+        write_synced(half, bytes).and_then(|()| std::fs::rename(half, file)).and_then(|()| sync_folder(file));
     if let Err(error) = written {
         // What is left of it is of no use; the reason is told already.
         drop(std::fs::remove_file(half));
@@ -66,7 +67,11 @@ pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn write_synced(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut open = File::create(file)?;
     open.write_all(bytes)?;
-    open.sync_all()?;
+    open.sync_all()
+}
+
+/// Forces the name of a file to the disk.
+fn sync_folder(file: &Path) -> io::Result<()> {
     match file.parent().filter(|folder| cfg!(unix) && !folder.as_os_str().is_empty()) {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),

@@ -43,6 +43,8 @@ struct DayPage {
     /// The four states of custody: the name of its word, and cases.
     custody: Vec<(&'static str, u64)>,
     seal: Option<Sealed>,
+    /// Whether there is something to close: what was written, or who waits with a ticket.
+    closable: bool,
     /// Whether somebody tried to close the day with something undecided.
     refused: bool,
 }
@@ -127,7 +129,9 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
         (text(ticket, "ticket"), words.part("class", &text(ticket, "class")), words.day(&text(ticket, "day")))
     };
     let seal = day["seal"].is_object().then(|| sealed(words, &day["seal"]));
+    let waits = ["waiting", "called", "skipped"].iter().any(|state| tickets[*state].as_u64() > Some(0));
     let page = DayPage {
+        closable: !written.is_empty() || (waits && seal.is_some()),
         token: site.sign_in.token(),
         date: words.day(&text(&day, "date")),
         written,

@@ -59,6 +59,8 @@ impl SavedPage {
 /// A slip as it is shown and printed.
 struct Slip {
     case: String,
+    /// Which slip of its case it is.
+    revision: u64,
     number: String,
     service: String,
     agency: String,
@@ -169,6 +171,7 @@ fn slip(words: &Words, paper: &Value) -> Slip {
     let missing = paper["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);
     Slip {
         case: text(paper, "case"),
+        revision: paper["revision"].as_u64().unwrap_or(0),
         number: text(paper, "slip"),
         service: text(paper, "service"),
         agency: text(paper, "agency"),

@@ -178,8 +178,11 @@ impl Replica {
             imported.known += 1;
             return Ok(());
         }
+        let hub = self.station.feed_epoch;
         let outcome = self.store.commit(|tx| {
-            if carried::homeward_head(tx, batch.log.author, batch.log.epoch)? >= batch.last {
+            let proven = carried::homeward_of(tx, batch.log.author, batch.log.epoch)?
+                .filter(|receipt| hub == Some(receipt.hub_epoch));
+            if proven.is_some_and(|receipt| receipt.cursor.index >= batch.last) {
                 return Ok::<_, StoreError>(Some(false));
             }
             if carried::burden(tx)?.bytes + bytes.len() as u64 > CARRIED_BYTES_MAX {
@@ -247,6 +250,11 @@ impl Replica {
         let hub = self.station.place.as_ref().map(|place| place.hub_key);
         if !hub.is_some_and(|hub| receipt_is_sound(receipt, &hub)) {
             imported.refuse(UNSOUND);
+            return Ok(());
+        }
+        // A hub that was restored may have lost what an earlier life of it proved: that goes on being carried.
+        if self.station.feed_epoch != Some(receipt.hub_epoch) {
+            imported.refuse("a receipt of another life of the hub");
             return Ok(());
         }
         let kept = self.store.commit(|tx| {

@@ -2,7 +2,7 @@
 
 use super::{Pair, record};
 use crate::{
-    id::PublicKey,
+    id::{DeviceId, Epoch, PublicKey},
     identity::{self, Context, Key},
     store::{carried, devices::Standing, log, quarantine, read_model},
     sync::{
@@ -213,6 +213,45 @@ fn parts_that_others_signed_for_themselves_are_not_believed() {
     head.key = stranger.public();
     let bytes = Bundle { head, parts: Vec::new() }.to_bytes(&stranger);
     assert!(pair.vans[author].import_bundle(pair.now, &bytes).is_err(), "a key that is nobody's");
+}
+
+#[test]
+fn what_an_earlier_life_of_the_hub_proved_goes_on_being_carried() {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    pair.told(2);
+    record(&mut pair.vans[author], pair.now, "Nahak", 1);
+    pair.give(author, carrier);
+    let own = pair.vans[author].station().log();
+    let end = log::find(pair.vans[author].store().reader(), &own).expect("reads").expect("a log").head;
+    let key = Key::from_seed(*pair.hub.station().key.seed());
+    let stick = |hub_epoch| {
+        let mut receipt = crate::wire::frame::Receipt {
+            hub_epoch,
+            device: own.author,
+            epoch: own.epoch,
+            cursor: end,
+            backed_up_through: 0,
+            at: pair.now.wall,
+            signature: Vec::new(),
+        };
+        receipt.signature = key.sign(Context::Receipt, &receipt.signed_message()).0.to_vec();
+        let district = pair.hub.station().place.clone().expect("set up").district;
+        let head = crate::sync::bundle::Head {
+            maker: DeviceId::HUB,
+            key: key.public(),
+            district,
+            at: pair.now.wall,
+        };
+        Bundle { head, parts: vec![Part::Receipt(receipt)] }.to_bytes(&key)
+    };
+    let (earlier, present) = (stick(Epoch([7; 16])), stick(pair.hub.station().epoch));
+    let taken = pair.vans[carrier].import_bundle(pair.now, &earlier).expect("reads");
+    assert_eq!((taken.homeward, taken.refused.len()), (0, 1), "{taken:?}");
+    assert_eq!(pair.custody(carrier).for_others, 2);
+    let taken = pair.vans[carrier].import_bundle(pair.now, &present).expect("reads");
+    assert_eq!((taken.homeward, taken.refused.len()), (1, 0), "{taken:?}");
+    assert_eq!(pair.custody(carrier).for_others, 0);
 }
 
 #[test]
