@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { check, play } from "./journey.mjs";
+import { prepare } from "./officer.mjs";
 import { Reader } from "./reader.mjs";
 
 const SEAL_CHARACTERS = 154;
@@ -23,12 +24,8 @@ function record(programs) {
 }
 
 async function day(programs, browser, pictures) {
-  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
+  const listen = await prepare(programs);
   const loopback = "127.0.0.1:0";
-  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
-  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
-  programs.ask("van-agent", "van", ["enroll", ticket]);
-  await hub.stop();
   const van = await programs.start("van-agent", "van", ["run", "--web", loopback]);
   const site = new URL(van.ready.url).origin;
   const reader = await Reader.open(browser, pictures);
@@ -121,7 +118,7 @@ async function day(programs, browser, pictures) {
     programs.ask("van-agent", "van", ["record", "--name", "O'a", "--sex", "P", "--village", "53.02.01.1001",
       "--service", "DUK-LAHIR", "--officer", "Yefta Nabuasa"]);
     const [second] = programs.ask("van-agent", "van", ["day", "close", "--leader", "Maria Taek"]);
-    const started = await programs.start("hub-server", "hub", ["run", "--listen", hub.ready.quic, "--web", loopback]);
+    const started = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", loopback]);
     programs.ask("van-agent", "van", ["sync"]);
     const rows = programs.ask("hub-server", "hub", ["seal", "list"]);
     const first = rows.find((row) => row.seal === seal);

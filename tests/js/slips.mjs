@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, play } from "./journey.mjs";
+import { prepare } from "./officer.mjs";
 import { Reader } from "./reader.mjs";
 
 const MILLIMETRE_POINTS = 72 / 25.4;
@@ -26,13 +27,8 @@ async function printed(page) {
 }
 
 async function day(programs, browser, pictures) {
-  programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
-  const loopback = "127.0.0.1:0";
-  const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
-  const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
-  programs.ask("van-agent", "van", ["enroll", ticket]);
-  await hub.stop();
-  const van = await programs.start("van-agent", "van", ["run", "--web", loopback]);
+  await prepare(programs);
+  const van = await programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
   const site = new URL(van.ready.url).origin;
   const reader = await Reader.open(browser, pictures);
   const { page } = reader;

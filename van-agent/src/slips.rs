@@ -18,12 +18,11 @@ use shared::{
 use crate::{
     agent::{Agent, said},
     host::{self, output::Failure},
+    record::save::SITTING_MILLISECONDS,
 };
 
-/// Slips of a sitting, at most.
-const SITTING_MAX: usize = 24;
-/// How far back cases of one sitting are looked for, in milliseconds.
-const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+/// Slips of a sitting, or on one page, at most.
+pub(crate) const SITTING_MAX: usize = 24;
 
 /// What is done with slips.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -141,40 +141,16 @@ fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
         .filter_map(|row| Some(row["sheet"].as_str()?.to_owned()))
         .collect();
     assert_eq!(reserved.len(), 3);
-    let today = one.run(&[
-        "record",
-        "--name",
-        "Seran",
-        "--sex",
-        "L",
-        "--village",
-        "53.02.01.1001",
-        "--service",
-        "DUK-KK",
-        "--officer",
-        "P-07",
-    ]);
+    let record = |name| {
+        let person = ["record", "--name", name, "--sex", "L", "--village", "53.02.01.1001"];
+        [&person[..], &["--service", "DUK-KK", "--officer", "P-07"]].concat()
+    };
+    let today = one.run(&record("Seran"));
     let other = today.lines.iter().find_map(|row| row["slip"].as_str()).expect("a number").to_owned();
     assert!(!reserved.contains(&other));
     let from_paper = |van: &Van, number: &str| {
-        van.call(&[
-            "record",
-            "--json",
-            "--name",
-            "Bria",
-            "--sex",
-            "L",
-            "--village",
-            "53.02.01.1001",
-            "--service",
-            "DUK-KK",
-            "--officer",
-            "P-07",
-            "--sheet",
-            number,
-            "--started",
-            "2026-11-19T10:30:00+08:00",
-        ])
+        let sheet = ["--json", "--sheet", number, "--started", "2026-11-19T10:30:00+08:00"];
+        van.call(&[&record("Bria")[..], &sheet].concat())
     };
     let refused = from_paper(&two, &reserved[0]).run().exited(1);
     assert!(refused.to_string().contains("on no emergency sheet of this laptop"), "{refused}");

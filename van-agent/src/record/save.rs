@@ -41,7 +41,7 @@ pub const GROUP_LINES_MAX: usize = 200;
 /// The channel of what is entered from an emergency sheet.
 const FROM_PAPER: &str = "paper";
 /// How far back lines of one sitting are looked for, in milliseconds.
-const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+pub(crate) const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
 /// What became of a line that was saved.
 #[derive(Clone, PartialEq, Eq, Debug)]

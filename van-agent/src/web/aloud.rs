@@ -56,15 +56,15 @@ pub(super) async fn aloud(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let found = site.agent.run(move |agent, now| prepare(agent, now, words, &form)).await;
-    match found.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(Some((view, facts)))) => {
+    let found = site.run(move |agent, now| prepare(agent, now, words, &form)).await;
+    match found {
+        Ok(Some((view, facts))) => {
             let confirmations = Confirmation::ALL;
             show(Aloud { words, token: site.sign_in.token(), view, facts, confirmations })
         }
         // It is saved or discarded meanwhile.
-        Ok(Ok(None)) => see("/record"),
-        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+        Ok(None) => see("/record"),
+        Err(failure) => failed(words, &failure),
     }
 }
 

@@ -203,13 +203,13 @@ fn to_follow(words: &Words, counts: &Value) -> String {
 /// A case with its codes, and the terms of its service.
 pub(super) async fn shown(site: &Site, case: &str) -> Result<(Value, Option<Service>), Failure> {
     let case = case.to_owned();
-    let found = site.agent.run(move |agent, _| {
+    let found = site.run(move |agent, _| {
         let shown = agent.show(&case)?;
         let service = agent.replica().registries().service(shown["service"].as_str().unwrap_or_default());
         let service = service.cloned();
         Ok((shown, service))
     });
-    found.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+    found.await
 }
 
 /// Requirements that are there.

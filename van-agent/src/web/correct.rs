@@ -143,8 +143,8 @@ async fn find(site: &Site, words: &'static Words, wanted: String, but: String) -
     if wanted.trim().is_empty() {
         return Ok(Vec::new());
     }
-    let found = site.agent.run(move |agent, now| cards(agent, now, words, &wanted, PEOPLE_MAX));
-    let found = found.await.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    let found = site.run(move |agent, now| cards(agent, now, words, &wanted, PEOPLE_MAX));
+    let found = found.await?;
     Ok(found.into_iter().filter(|card| card.id != but).collect())
 }
 
@@ -204,8 +204,7 @@ async fn amend(
     settings: Vec<Setting>,
     reason: Option<String>,
 ) -> Result<Value, Failure> {
-    let officer = site.agent.run(|agent, _| agent.officer()).await;
-    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    let officer = site.run(|agent, _| agent.officer()).await?;
     let officer = Some(officer).filter(|officer| !officer.is_empty());
     let amendment = Amendment { settings, reason, officer, ..Amendment::default() };
     let request = Request::Amend { case: case.to_owned(), amendment };

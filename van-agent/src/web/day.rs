@@ -152,15 +152,15 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
 
 /// The day with the names of its services.
 async fn named(site: &Site, words: &'static Words, mut day: Value) -> Result<Value, Failure> {
-    let asked = site.agent.run(move |agent, _| {
+    let asked = site.run(move |agent, _| {
         for list in ["services", "drafts"] {
             for row in day[list].as_array_mut().into_iter().flatten() {
                 super::pages::name_codes(agent, words, row);
             }
         }
-        day
+        Ok(day)
     });
-    asked.await.map_err(|stopped| Failure::new(stopped.to_string()))
+    asked.await
 }
 
 fn each(list: &Value) -> Vec<Value> {

@@ -95,10 +95,10 @@ pub(super) async fn begin(
 async fn page(site: &Site, words: &'static Words, wanted: Wanted, wrong: Option<String>) -> Response {
     let (text, holder) = (wanted.q.trim().to_owned(), wanted.holder.trim().to_owned());
     let (wanted, held_by) = (text.clone(), holder.clone());
-    let found = site.agent.run(move |agent, now| products(agent, now, words, &wanted, &held_by)).await;
-    let mut products = match found.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(products)) => products,
-        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    let found = site.run(move |agent, now| products(agent, now, words, &wanted, &held_by)).await;
+    let mut products = match found {
+        Ok(products) => products,
+        Err(failure) => return failed(words, &failure),
     };
     let one = if !text.is_empty() && products.len() == 1 { products.pop() } else { None };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -234,11 +234,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 
 /// Every product that the hub marked ready for this unit and that is not aboard yet.
 async fn manifest(site: &Site) -> Result<Vec<String>, Failure> {
-    let ready = site.agent.run(|agent, _| {
+    let ready = site.run(|agent, _| {
         let rows = read_model::cases_at(agent.read()?, CaseState::Ready, PRODUCTS_MAX).map_err(said)?;
         Ok(rows.into_iter().map(|row| row.document.to_string()).collect())
     });
-    ready.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+    ready.await
 }
 
 /// Does one thing with every case, one after the other; what stopped it, in words.
@@ -248,8 +248,7 @@ async fn all(site: &Site, words: &'static Words, cases: &[String], act: &Act) ->
         may_give(site, words, case, act).await?;
     }
     for case in cases {
-        let officer = site.agent.run(|agent, _| agent.officer()).await;
-        let officer = officer.map_err(|stopped| stopped.to_string())?.map_err(|failure| failure.message)?;
+        let officer = site.run(|agent, _| agent.officer()).await.map_err(|failure| failure.message)?;
         let (setting, reason) = match act.state {
             Some(state) => (format!("status={state}"), act.reason.clone()),
             None => (format!("alarm={}", act.reason.as_deref().unwrap_or_default()), None),

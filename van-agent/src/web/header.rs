@@ -55,8 +55,7 @@ fn of(agent: &mut Agent) -> Result<Header, Failure> {
 
 /// Reads the header, and answers with it at hand.
 pub(super) async fn read(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let header = site.agent.run(|agent, _| of(agent)).await;
-    let header = header.map_or_else(|_| Header::default(), Result::unwrap_or_default);
+    let header = site.run(|agent, _| of(agent)).await.unwrap_or_default();
     HEADER.scope(header, next.run(request)).await
 }
 
@@ -79,8 +78,8 @@ pub(super) fn show(page: impl Template) -> Response {
 
 /// The colours that this laptop chose, over the style of all pages.
 pub(super) async fn theme(State(site): State<Site>) -> Response {
-    let theme = site.agent.run(|agent, _| agent.setting(Setting::Theme)).await;
-    let is_contrast = matches!(theme, Ok(Ok(theme)) if theme == "contrast");
+    let theme = site.run(|agent, _| agent.setting(Setting::Theme)).await;
+    let is_contrast = matches!(theme, Ok(theme) if theme == "contrast");
     let style = if is_contrast { CONTRAST } else { "" };
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], style).into_response()
 }

@@ -37,11 +37,13 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
+use shared::time::Now;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     agent::Agent,
     host::{
+        output::Failure,
         owner::Handle,
         web::{SignIn, assets, guard},
     },
@@ -76,6 +78,16 @@ struct Site {
     newest: watch::Receiver<Option<Exchange>>,
     /// How far the exchange under way is.
     progress: watch::Receiver<Progress>,
+}
+
+impl Site {
+    /// Has the owner's thread do something that may fail.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Agent, Now) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.agent.run(work).await.map_err(|stopped| Failure::new(stopped.to_string()))?
+    }
 }
 
 impl FromRef<Site> for SignIn {

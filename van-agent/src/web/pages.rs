@@ -127,7 +127,7 @@ pub(super) async fn find(
 
 /// Cases as a page lists them, each with its custody.
 pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>, Failure> {
-    let read = site.agent.run(move |agent, _| {
+    let read = site.run(move |agent, _| {
         let device = agent.replica().station().device();
         for value in &mut found {
             let Some(case) = value["case"].as_str().and_then(|case| case.parse().ok()) else { continue };
@@ -135,7 +135,7 @@ pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>,
         }
         Ok(found.iter().map(Row::of).collect())
     });
-    read.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+    read.await
 }
 
 pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {
@@ -226,7 +226,7 @@ pub(super) async fn ask(
     words: &'static Words,
     request: Request,
 ) -> Result<(Value, Vec<Value>), Failure> {
-    let asked = site.agent.run(move |agent, now| {
+    let asked = site.run(move |agent, now| {
         let mut list = Vec::new();
         let mut answer = agent.execute(now, request, &mut |value| {
             list.push(value);
@@ -237,7 +237,7 @@ pub(super) async fn ask(
         }
         Ok((answer, list))
     });
-    asked.await.map_err(|stopped| Failure::new(stopped.to_string()))?
+    asked.await
 }
 
 /// Replaces the codes that the registries know by what people call them.

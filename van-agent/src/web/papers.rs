@@ -75,8 +75,7 @@ impl Sources {
 }
 
 async fn scanner_folder(site: &Site) -> Result<Option<PathBuf>, Failure> {
-    let set = site.agent.run(|agent, _| agent.setting(Setting::ScannerFolder)).await;
-    let folder = set.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    let folder = site.run(|agent, _| agent.setting(Setting::ScannerFolder)).await?;
     Ok(Some(PathBuf::from(folder)).filter(|folder| !folder.as_os_str().is_empty()))
 }
 
@@ -183,13 +182,13 @@ async fn attach(site: &Site, case: &str, content: Content) -> Result<(), Failure
     });
     let content = content.await.map_err(|error| Failure::new(error.to_string()))?;
     let case = case.to_owned();
-    let done = site.agent.run(move |agent, now| {
+    let done = site.run(move |agent, now| {
         let done = agent.attach(now, &case, &content);
         agent.note_head();
         done
     });
     let done = done.await;
-    done.map_err(|stopped| Failure::new(stopped.to_string()))?.map(drop)
+    done.map(drop)
 }
 
 /// Attaches a file of the scanner's folder, or takes a paper away.
@@ -250,11 +249,11 @@ pub(super) async fn small(
 
 async fn give(site: &Site, headers: &HeaderMap, case: String, attachment: String, small: bool) -> Response {
     let words = words(headers);
-    let taken = site.agent.run(move |agent, _| agent.take_attachment(&case, &attachment, small)).await;
-    let taken = match taken.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(taken)) => taken,
-        Ok(Err(failure)) if failure.missing => return absent(words, "paper-asked", &failure),
-        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    let taken = site.run(move |agent, _| agent.take_attachment(&case, &attachment, small)).await;
+    let taken = match taken {
+        Ok(taken) => taken,
+        Err(failure) if failure.missing => return absent(words, "paper-asked", &failure),
+        Err(failure) => return failed(words, &failure),
     };
     let media_type = match (small, taken.known.media_type) {
         (true, _) => "image/jpeg".to_owned(),

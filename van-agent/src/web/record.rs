@@ -51,7 +51,7 @@ pub(super) async fn begin(
 ) -> Response {
     let words = words(&headers);
     let at = asked.at.unwrap_or_default();
-    let found = site.agent.run(move |agent, now| {
+    let found = site.run(move |agent, now| {
         let kept = match asked.form.filter(|id| sitting::is_id(id)) {
             Some(id) => agent.sheet(&id)?.map(|kept| (kept, false)),
             None => None,
@@ -60,7 +60,7 @@ pub(super) async fn begin(
             Some(found) => found,
             None => {
                 let sheet = agent.fresh_sheet(now, asked.with.as_deref(), asked.sheet.as_deref())?;
-                (Kept { id: agent.new_sheet_id(), began: now.wall, sheet }, true)
+                (Kept { id: agent.draw_name(), began: now.wall, sheet }, true)
             }
         };
         let at = if fresh { "nik".to_owned() } else { at };
@@ -73,12 +73,12 @@ pub(super) async fn begin(
 fn answer(
     site: &Site,
     words: &'static Words,
-    found: Result<Result<View, Failure>, crate::host::owner::Stopped>,
+    found: Result<View, Failure>,
     wrong: Option<(String, Option<String>)>,
 ) -> Response {
-    let view = match found.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(view)) => view,
-        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    let view = match found {
+        Ok(view) => view,
+        Err(failure) => return failed(words, &failure),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = Record {
@@ -99,10 +99,10 @@ pub(super) async fn keep(State(site): State<Site>, headers: HeaderMap, posted: P
         return StatusCode::BAD_REQUEST.into_response();
     }
     let sheet = Sheet::of(&posted.0);
-    let kept = site.agent.run(move |agent, now| agent.keep_sheet(now, &id, &sheet)).await;
-    match kept.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(())) => StatusCode::NO_CONTENT.into_response(),
-        Ok(Err(failure)) | Err(failure) => failed(words(&headers), &failure),
+    let kept = site.run(move |agent, now| agent.keep_sheet(now, &id, &sheet)).await;
+    match kept {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(failure) => failed(words(&headers), &failure),
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     }
     let sheet = Sheet::of(&posted.0);
     let aloud = format!("/record/aloud/{id}");
-    let done = site.agent.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
+    let done = site.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
         let began = agent.sheet(&id)?.map_or(now.wall, |kept| kept.began);
         let mut kept = Kept { id, began, sheet };
         let step = step(agent, now, &mut kept, &action)?;
@@ -130,16 +130,16 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         let view = View::of(agent, now, words, &kept, at)?;
         Ok((step, Some(view)))
     });
-    match done.await.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok((Step::Saved(cases), _))) => see(&format!("/saved/{}", cases.join(","))),
-        Ok(Ok((Step::Aloud, _))) => see(&aloud),
-        Ok(Ok((Step::Next(at), Some(view)))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
-        Ok(Ok((Step::Wrong { field, why }, Some(view)))) => {
+    match done.await {
+        Ok((Step::Saved(cases), _)) => see(&format!("/saved/{}", cases.join(","))),
+        Ok((Step::Aloud, _)) => see(&aloud),
+        Ok((Step::Next(at), Some(view))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
+        Ok((Step::Wrong { field, why }, Some(view))) => {
             let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
-            answer(&site, words, Ok(Ok(view)), Some((wrong, why)))
+            answer(&site, words, Ok(view), Some((wrong, why)))
         }
-        Ok(Ok(_)) => see("/record"),
-        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+        Ok(_) => see("/record"),
+        Err(failure) => failed(words, &failure),
     }
 }
 

@@ -59,7 +59,7 @@ async fn page(
     examined: Option<(bool, String)>,
     wrong: Option<String>,
 ) -> Response {
-    let read = site.agent.run(|agent, _| {
+    let read = site.run(|agent, _| {
         let set = |setting: Setting| {
             Ok(Set {
                 name: setting.as_str(),
@@ -70,9 +70,9 @@ async fn page(
         };
         Setting::ALL.into_iter().map(set).collect::<Result<Vec<_>, Failure>>()
     });
-    let settings = match read.await.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(settings)) => settings,
-        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    let settings = match read.await {
+        Ok(settings) => settings,
+        Err(failure) => return failed(words, &failure),
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let page = SettingsPage { words, token: site.sign_in.token(), settings, examined, wrong };
@@ -89,7 +89,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         };
     }
     let language = posted.text(Setting::Language.as_str()).to_owned();
-    let set = site.agent.run(move |agent, _| {
+    let set = site.run(move |agent, _| {
         for setting in Setting::ALL {
             if posted.0.iter().any(|(name, _)| name == setting.as_str()) {
                 agent.set_setting(setting, posted.text(setting.as_str()))?;
@@ -97,11 +97,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         }
         Ok::<_, Failure>(())
     });
-    match set.await.map_err(|stopped| Failure::new(stopped.to_string())) {
+    match set.await {
         // What the browser chose before would go before it.
-        Ok(Ok(())) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
-        Ok(Err(failure)) if failure.usage => page(&site, words, None, Some(failure.message)).await,
-        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+        Ok(()) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
+        Err(failure) if failure.usage => page(&site, words, None, Some(failure.message)).await,
+        Err(failure) => failed(words, &failure),
     }
 }
 
@@ -115,12 +115,12 @@ fn examined(words: &Words, found: &Value) -> (bool, String) {
 /// The page on which another officer takes over.
 pub(super) async fn officers(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let read = site.agent.run(|agent, _| Ok::<_, Failure>((agent.officer()?, agent.officers()?)));
-    match read.await.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok((officer, officers))) => {
+    let read = site.run(|agent, _| Ok::<_, Failure>((agent.officer()?, agent.officers()?)));
+    match read.await {
+        Ok((officer, officers)) => {
             show(OfficerPage { words, token: site.sign_in.token(), officer, officers })
         }
-        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+        Err(failure) => failed(words, &failure),
     }
 }
 
@@ -128,9 +128,9 @@ pub(super) async fn officers(State(site): State<Site>, headers: HeaderMap) -> Re
 pub(super) async fn take_over(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let name = posted.text("officer").to_owned();
-    let noted = site.agent.run(move |agent, _| agent.set_officer(&name)).await;
-    match noted.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(())) => see("/"),
-        Ok(Err(failure)) | Err(failure) => failed(words, &failure),
+    let noted = site.run(move |agent, _| agent.set_officer(&name)).await;
+    match noted {
+        Ok(()) => see("/"),
+        Err(failure) => failed(words, &failure),
     }
 }

@@ -70,8 +70,8 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 impl Agent {
-    /// A name for a new sheet.
-    pub(super) fn new_sheet_id(&mut self) -> String {
+    /// A drawn name, 16 hexadecimal digits, for what must not be saved twice.
+    pub(super) fn draw_name(&mut self) -> String {
         let mut id = [0; 8];
         self.replica_mut().draw(&mut id);
         hex(&id)
@@ -400,7 +400,7 @@ impl Agent {
                 return Ok(Step::Saved(cases.split(',').map(str::to_owned).collect()));
             }
             // Somebody went back in the browser and typed something else.
-            (kept.id, kept.began) = (self.new_sheet_id(), now.wall);
+            (kept.id, kept.began) = (self.draw_name(), now.wall);
         }
         let typed = kept.sheet.to_text().unwrap_or_default();
         if let Some(first) = self.check_sheet(now, &mut kept.sheet)? {

@@ -20,11 +20,9 @@ use crate::{
     host::{output::Failure, qr, web::Words},
     request::Request,
     settings::Setting,
-    slips::SlipAct,
+    slips::{SITTING_MAX, SlipAct},
 };
 
-/// Slips on one page, at most.
-const SLIPS_MAX: usize = 24;
 /// Slips on the page of those that are not on paper, at most.
 const UNPRINTED_MAX: u64 = 200;
 
@@ -117,10 +115,10 @@ pub(super) async fn saved(
         Err(failure) if failure.missing => return nowhere(headers).await,
         Err(failure) => return failed(words, &failure),
     };
-    let paper = site.agent.run(|agent, _| agent.setting(Setting::Paper)).await;
-    let paper = match paper.map_err(|stopped| Failure::new(stopped.to_string())) {
-        Ok(Ok(paper)) => paper,
-        Ok(Err(failure)) | Err(failure) => return failed(words, &failure),
+    let paper = site.run(|agent, _| agent.setting(Setting::Paper)).await;
+    let paper = match paper {
+        Ok(paper) => paper,
+        Err(failure) => return failed(words, &failure),
     };
     let sources = match Sources::of(&site).await {
         Ok(sources) => sources,
@@ -155,7 +153,7 @@ async fn papers(
         return Ok((sitting, of_sitting));
     }
     let mut papers = Vec::new();
-    for case in cases.split(',').take(SLIPS_MAX) {
+    for case in cases.split(',').take(SITTING_MAX) {
         papers.push(ask(site, words, Request::Slip { act: SlipAct::Show(case.to_owned()) }).await?.0);
     }
     Ok((papers, of_sitting))
@@ -199,7 +197,7 @@ pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Respo
         Ok((answer, found)) => (answer["unprinted"].as_u64().unwrap_or(0), found),
         Err(failure) => return failed(words, &failure),
     };
-    let first: Vec<_> = found.iter().take(SLIPS_MAX).map(|row| text(row, "case")).collect();
+    let first: Vec<_> = found.iter().take(SITTING_MAX).map(|row| text(row, "case")).collect();
     show(UnprintedPage {
         words,
         token: site.sign_in.token(),

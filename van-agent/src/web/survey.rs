@@ -10,10 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{
-    id::hex,
-    survey::{ELEMENTS, NAMES, SCALE},
-};
+use shared::survey::{ELEMENTS, NAMES, SCALE};
 
 use super::{
     Site,
@@ -22,11 +19,7 @@ use super::{
     posted::Posted,
 };
 use crate::{
-    agent::Agent,
-    host::{
-        output::Failure,
-        web::{Language, Words},
-    },
+    host::web::{Language, Words},
     request::Request,
 };
 
@@ -99,9 +92,9 @@ pub(super) async fn begin(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let batch = match site.agent.run(|agent, _| agent.new_batch()).await {
+    let batch = match site.run(|agent, _| Ok(agent.draw_name())).await {
         Ok(batch) => batch,
-        Err(stopped) => return failed(words, &Failure::new(stopped.to_string())),
+        Err(failure) => return failed(words, &failure),
     };
     let rows = asked.rows.unwrap_or(ROWS).clamp(1, ROWS_MAX);
     let typed = Typed {
@@ -161,11 +154,10 @@ async fn page(
 ) -> Response {
     let known = ask(site, words, Request::VisitList).await;
     let told = ask(site, words, Request::SurveyShow { visit: None }).await;
-    let unit = site.agent.run(|agent, _| agent.unit()).await;
+    let unit = site.run(|agent, _| Ok(agent.unit())).await;
     let ((_, visits), (pooled, rows), unit) = match (known, told, unit) {
         (Ok(visits), Ok(told), Ok(unit)) => (visits, told, unit),
-        (Err(failure), ..) | (_, Err(failure), _) => return failed(words, &failure),
-        (.., Err(stopped)) => return failed(words, &Failure::new(stopped.to_string())),
+        (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => return failed(words, &failure),
     };
     let mut visits: Vec<&Value> = visits.iter().filter(|visit| visit["unit"] == unit.as_str()).collect();
     visits.sort_by_key(|visit| visit["closed"].is_string());
@@ -217,14 +209,5 @@ fn decimal(words: &Words, number: &str) -> String {
     match words.language() {
         Language::Indonesian => number.replace('.', ","),
         Language::English => number.to_owned(),
-    }
-}
-
-impl Agent {
-    /// A drawn name for a batch of sheets, so that none is saved twice.
-    fn new_batch(&mut self) -> String {
-        let mut name = [0; shared::document::survey::BATCH_BYTES];
-        self.replica_mut().draw(&mut name);
-        hex(&name)
     }
 }

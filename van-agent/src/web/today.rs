@@ -118,11 +118,11 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
 
 /// The same with the names of services.
 async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Result<Vec<Value>, Failure> {
-    let asked = site.agent.run(move |agent, _| {
+    let asked = site.run(move |agent, _| {
         rows.iter_mut().for_each(|row| name_codes(agent, words, row));
-        rows
+        Ok(rows)
     });
-    asked.await.map_err(|stopped| Failure::new(stopped.to_string()))
+    asked.await
 }
 
 fn attention(words: &Words, found: &Value) -> String {
@@ -165,8 +165,7 @@ async fn today_of(
 ) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
     let (custody, _) = ask(site, words, Request::Custody).await?;
     let (_, visits) = ask(site, words, Request::VisitList).await?;
-    let unit = site.agent.run(|agent, _| agent.unit()).await;
-    let unit = unit.map_err(|stopped| Failure::new(stopped.to_string()))?;
+    let unit = site.run(|agent, _| Ok(agent.unit())).await?;
     let open = visits.iter().filter(|visit| visit["closed"].is_null() && visit["unit"] == unit.as_str());
     let named = |visit: &Value| {
         (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
@@ -174,8 +173,7 @@ async fn today_of(
     let visits = open.map(named).take(VISITS_MAX).collect();
     let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
     let recent = rows(site, recent).await?;
-    let officer = site.agent.run(|agent, _| agent.officer()).await;
-    let officer = officer.map_err(|stopped| Failure::new(stopped.to_string()))??;
+    let officer = site.run(|agent, _| agent.officer()).await?;
     Ok((custody, visits, recent, officer))
 }
 
