@@ -4,6 +4,7 @@
 //! other is never begun. Which goes first is [`networks`](crate::host::networks)' to say.
 
 use std::{
+    future::pending,
     io,
     net::SocketAddr,
     sync::{
@@ -175,9 +176,12 @@ pub async fn dial(caller: &Caller, addresses: &[Address], patience: Patience) ->
             Err(_) => continue,
             Ok(None) if next.is_none() => return Err(worst),
             Ok(None) => continue,
-            Ok(Some(result)) => {
-                result.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
-            }
+            Ok(Some(Ok(result))) => result,
+            Ok(Some(Err(failed))) => match failed.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Nobody aborts an attempt: the runtime is leaving, and takes this along.
+                Err(_) => pending().await,
+            },
         };
         match result {
             Ok(dialled) => return Ok(dialled),
@@ -373,5 +377,36 @@ mod tests {
         let error = dial(&caller, &[address], Duration::from_millis(400).into()).await.unwrap_err();
         assert!(matches!(error, DialError::Silent { .. } | DialError::Refused { .. }), "{error:?}");
         answering.abort();
+    }
+
+    /// Panics are counted where they drop this.
+    struct Falling(Arc<AtomicBool>);
+
+    impl Drop for Falling {
+        fn drop(&mut self) {
+            self.0.fetch_or(std::thread::panicking(), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_runtime_that_leaves_in_mid_dial_takes_the_dial_along() {
+        let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = Address::from(silent.local_addr().unwrap());
+        let fell = Arc::new(AtomicBool::new(false));
+        for _ in 0..200 {
+            let runtime =
+                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let (address, falling) = (address.clone(), Falling(Arc::clone(&fell)));
+            let begun = Arc::new(Notify::new());
+            let dialling = Arc::clone(&begun);
+            runtime.spawn(async move {
+                let _falling = falling;
+                let caller = caller(Key::from_seed([2; 32]).public());
+                dialling.notify_one();
+                drop(dial(&caller, &[address], Duration::from_secs(9).into()).await);
+            });
+            runtime.block_on(begun.notified());
+        }
+        assert!(!fell.load(Ordering::Relaxed));
     }
 }
