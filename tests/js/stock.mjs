@@ -48,6 +48,26 @@ async function stock(programs, browser, pictures) {
   const value = (id) => page.locator(`#${id}`).inputValue();
   await reader.go(van.ready.url);
 
+  await check("the first page and the visits tell who is expected, and recording begins there", async () => {
+    assert.match(await main(), /Diharapkan datang, Pasar Niki-Niki: [1-9] orang dari daftar prapendaftaran/);
+    await reader.go(`${site}/visits`);
+    assert.match(await main(), /Ala'ang Nope/);
+    await reader.audit("visits-id", "id");
+    await page.locator("#label").fill("Kantor desa");
+    await page.locator("#village").fill("Atlantis");
+    await press("Enter");
+    assert.match(await main(), /Pilih desa dari daftar/);
+    assert.deepEqual([await value("label"), await value("village")], ["Kantor desa", "Atlantis"]);
+    // A refused form is not an error of the page.
+    reader.complaints.length = 0;
+    await reader.go(`${site}/language/en`);
+    await reader.go(`${site}/visits`);
+    await reader.audit("visits-en", "en");
+    await reader.go(`${site}/language/id`);
+    await reader.go(`${site}/visits`);
+    await load(() => page.getByRole("link", { name: "Layani Ala'ang Nope" }).press("Enter"));
+    assert.equal(await value("name"), "Ala'ang Nope");
+  });
   await check("a NIK of the pre-list fills the sheet, with the service that was asked for", async () => {
     await reader.go(`${site}/record`);
     await page.keyboard.type("5302016902009003");

@@ -636,3 +636,19 @@ sync-left = { $count ->
     [one] { $count } change left.
    *[other] { $count } changes left.
 }
+visits = Visits
+expected = Expected
+expected-people = { $count ->
+    [0] nobody announced
+    [one] one person of the pre-list
+   *[other] { $count } people of the pre-list
+}
+expected-products = { $count ->
+    [0] no product to hand over
+    [one] one product to hand over
+   *[other] { $count } products to hand over
+}
+expected-nowhere = This visit has no village yet. Open it again under the same name and choose its village.
+expected-known = known on this laptop
+attention-lease = Lease of numbers
+wrong-label = Say what the place is called.

@@ -565,3 +565,17 @@ sync-bytes = Pertukaran terakhir
 sync-sent = { $count } perubahan terkirim.
 sync-received = { $count } perubahan diterima.
 sync-left = { $count } perubahan tersisa.
+visits = Kunjungan
+expected = Diharapkan datang
+expected-people = { $count ->
+    [0] tidak ada yang mendaftar lebih dulu
+   *[other] { $count } orang dari daftar prapendaftaran
+}
+expected-products = { $count ->
+    [0] tidak ada dokumen untuk diserahkan
+   *[other] { $count } dokumen untuk diserahkan
+}
+expected-nowhere = Kunjungan ini belum punya desa. Buka lagi dengan nama yang sama dan pilih desanya.
+expected-known = sudah dikenal di laptop ini
+attention-lease = Jatah nomor
+wrong-label = Beri nama tempat kunjungan.

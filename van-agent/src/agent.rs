@@ -9,17 +9,15 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::{View, Visit, visit},
-    id::{DocumentId, Kind, VillageCode},
+    id::DocumentId,
     store::{
-        StoreError,
         attachment::{self, Look},
         changes, devices, log, needs, quarantine, read_model,
     },
     sync::{
         Input, Output, Replica,
         custody::{self, Custody},
-        writing::{SaveError, Writing},
+        writing::Writing,
     },
     time::{Now, Tick, Zone},
 };
@@ -38,6 +36,7 @@ use crate::{
     record,
     request::Request,
     start::{Head, Witness},
+    visit::OpenVisit,
 };
 
 /// What somebody hears who asks a process without a link to reconcile.
@@ -174,6 +173,7 @@ impl Agent {
             }
             Request::VisitClose { visit } => self.close_visit(now, &visit),
             Request::VisitList => self.visits(each),
+            Request::VisitExpected => self.list_expected(each),
             Request::SettingList => self.settings(each),
             Request::SettingSet { setting, value } => {
                 self.set_setting(setting, &value).map(|()| json!({"setting": setting, "value": value.trim()}))
@@ -376,109 +376,6 @@ impl Agent {
         }))
     }
 
-    fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
-        if open.label.trim().is_empty() {
-            return Err(Failure::usage("a visit needs a label")
-                .next("give what people call it: visit open \"Pasar Niki-Niki\""));
-        }
-        let offset_minutes = self.offset_minutes();
-        let today = now.wall.day(offset_minutes);
-        let date = open.date.as_deref().map_or(Ok(today), day)?;
-        if let Some(code) = &open.village
-            && self.replica.registries().village(code).is_none()
-        {
-            return Err(Failure::new(format!("village {code} is not in the registry")));
-        }
-        let Some(place) = self.replica.station().place.clone() else { return Err(not_enrolled()) };
-        let unit = place.unit.clone().ok_or_else(not_enrolled)?;
-        let known = read_model::visit_of(self.read()?, unit.as_str(), &open.label, &date.to_string());
-        let known = known.map_err(said)?;
-        let written = self.replica.write(now, |writing| -> Result<DocumentId, VisitError> {
-            if let Some(document) = known {
-                let mut edit = writing.open(document)?;
-                visit::set_place(
-                    &mut edit,
-                    open.village.as_ref(),
-                    open.point.as_deref(),
-                    open.lead.as_deref(),
-                )?;
-                for agency in &open.agencies {
-                    visit::set_aboard(&mut edit, agency, true)?;
-                }
-                visit::set_closed(&mut edit, None)?;
-                writing.save(document, edit)?;
-                return Ok(document);
-            }
-            let (document, mut edit) = writing.create(Kind::Visit);
-            visit::New {
-                district: &place.district,
-                unit: &unit,
-                label: &open.label,
-                date,
-                village: open.village.as_ref(),
-                point: open.point.as_deref(),
-                lead: open.lead.as_deref(),
-                agencies: &open.agencies,
-                opened: now.wall,
-                offset_minutes,
-            }
-            .write(&mut edit)?;
-            writing.save(document, edit)?;
-            Ok(document)
-        });
-        let document = written.map_err(said)?;
-        let agencies = self.replica.registries().agencies();
-        let unknown =
-            open.agencies.iter().filter(|code| !agencies.keys().any(|known| known.as_str() == **code));
-        let mut warnings: Vec<_> =
-            unknown.map(|code| format!("agency {code} is not in the registry")).collect();
-        if let Some(point) = &open.point
-            && self.replica.registries().point(point).is_none()
-        {
-            warnings.push(format!("service point {point} is not in the registry"));
-        }
-        let date = date.to_string();
-        Ok(json!({"visit": document, "label": open.label, "date": date, "unit": unit, "warnings": warnings}))
-    }
-
-    fn close_visit(&mut self, now: Now, text: &str) -> Result<Value, Failure> {
-        let unit = self.replica.station().place.as_ref().and_then(|place| place.unit.clone());
-        let unit = unit.ok_or_else(not_enrolled)?;
-        let document = resolve::visit(self.read()?, Some(unit.as_str()), text).map_err(said)?;
-        let known = read_model::visits(self.read()?).map_err(said)?;
-        if let Some(other) = known.iter().find(|row| row.document == document && row.unit != unit.as_str()) {
-            return Err(Failure::new(format!("that visit is one of {}", other.unit))
-                .next(format!("let a laptop of {} close it", other.unit)));
-        }
-        let written = self.replica.write(now, |writing| -> Result<bool, VisitError> {
-            let mut edit = writing.open(document)?;
-            visit::set_closed(&mut edit, Some(now.wall))?;
-            Ok(writing.save(document, edit)?)
-        });
-        written.map_err(said)?;
-        Ok(json!({"visit": document, "closed": now.wall.to_rfc3339(self.offset_minutes())}))
-    }
-
-    fn visits(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
-        let offset_minutes = self.offset_minutes();
-        let tx = self.read()?;
-        let visits = read_model::visits(tx).map_err(said)?;
-        let count = visits.len();
-        let told = |at: Option<i64>| at.map(|at| shared::time::Timestamp(at).to_rfc3339(offset_minutes));
-        for visit in visits {
-            let mut value = json!(visit);
-            value["opened"] = json!(told(visit.opened));
-            value["closed"] = json!(told(visit.closed));
-            let history = changes::history(tx, visit.document).map_err(said)?;
-            let Visit { agencies, point, lead, .. } = Visit::read(&View::of(&history));
-            let aboard = agencies.into_iter().filter_map(|(code, aboard)| aboard.then_some(code));
-            value["agencies"] = json!(aboard.collect::<Vec<_>>());
-            (value["point"], value["lead"]) = (json!(point), json!(lead));
-            each(value);
-        }
-        Ok(json!({"visits": count}))
-    }
-
     fn people(
         &mut self,
         text: &str,
@@ -520,34 +417,6 @@ impl Agent {
         self.replica.write(now, work).map_err(said)?;
         Ok(json!({"one": first, "other": second, "same": same}))
     }
-}
-
-/// A visit to be opened.
-struct OpenVisit {
-    label: String,
-    date: Option<String>,
-    village: Option<VillageCode>,
-    point: Option<String>,
-    lead: Option<String>,
-    agencies: Vec<String>,
-}
-
-pub(crate) fn day(text: &str) -> Result<time::Date, Failure> {
-    match text.parse() {
-        Ok(shared::born::Born::Day(date)) => Ok(date),
-        Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
-    }
-}
-
-/// Why a visit is not saved.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum VisitError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Edit(#[from] shared::document::EditError),
-    #[error(transparent)]
-    Save(#[from] SaveError),
 }
 
 /// An error in words for a person.

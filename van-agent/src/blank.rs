@@ -16,9 +16,10 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, VisitError, not_enrolled, said},
+    agent::{Agent, not_enrolled, said},
     host::output::Failure,
     record::number,
+    visit::VisitError,
 };
 
 /// What is done with numbered blanks.

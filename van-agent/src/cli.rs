@@ -551,6 +551,9 @@ pub enum Visit {
     /// All visits, newest first.
     #[command(after_help = "Example:\n  van-agent visit list")]
     List,
+    /// Who is expected at the open visits: people of the pre-list, and products for their village.
+    #[command(after_help = "Example:\n  van-agent visit expected")]
+    Expected,
 }
 
 /// What to do with the day.

@@ -2,10 +2,9 @@
 //!
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
-//! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `day`
-//! closes it with a seal; [`slips`] is what citizens take home; `prelist` knows whom villages announced, `survey` takes what
-//! citizens answer, [`blank`] keeps the book of numbered blanks;
-//! closes it with a seal; [`slips`] is what citizens take home, [`sheets`] is paper for when the `battery` is empty;
+//! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `visit`
+//! says where the unit stands, `day` closes the day with a seal; `prelist` knows whom villages announced, `survey` takes what
+//! citizens answer, [`blank`] keeps the book of numbered blanks; [`slips`] is what citizens take home, [`sheets`] is paper for when the `battery` is empty;
 //! [`carry`] is what laptops carry for each other, by bundles and [`peers`];
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
@@ -34,4 +33,5 @@ pub mod slips;
 pub mod start;
 mod survey;
 mod today;
+mod visit;
 pub mod web;

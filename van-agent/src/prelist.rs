@@ -22,7 +22,7 @@ impl Agent {
     }
 
     /// Whether somebody known here is the person of a row, as far as can be said: by NIK, or by name and birth.
-    fn is_known(&mut self, row: &Listed) -> Result<bool, Failure> {
+    pub(crate) fn is_known(&mut self, row: &Listed) -> Result<bool, Failure> {
         let nik = row.nik.as_ref().map(Nik::as_str);
         let like = people::like(self.read()?, nik, &row.name, row.born).map_err(said)?;
         let born = row.born.map(|born| born.to_string());

@@ -87,7 +87,7 @@ impl Agent {
         self.replica_mut().keep(|tx, _| queue::postpone(tx, &day, now.wall)).map_err(said)
     }
 
-    /// How many of today's tickets stand at each state, and how many are on the waiting list.
+    /// How many of today's tickets stand at each state, how many of each class wait, and who is on the waiting list.
     pub(crate) fn tickets(&mut self, now: Now) -> Result<Value, Failure> {
         let day = now.wall.day(self.offset_minutes()).to_string();
         let tx = self.read()?;
@@ -97,6 +97,12 @@ impl Agent {
             let count = drawn.iter().filter(|ticket| ticket.day == day && ticket.state == *state).count();
             counts.insert(state.to_string(), json!(count));
         }
+        let waits = |class: Class| {
+            let of_class = |ticket: &&Ticket| ticket.class == class && ticket.state == TicketState::Waiting;
+            (class.to_string(), json!(drawn.iter().filter(of_class).count()))
+        };
+        let classes: serde_json::Map<_, _> = Class::ALL.iter().copied().map(waits).collect();
+        counts.insert("classes".to_owned(), json!(classes));
         let waiting_list = queue::waiting_list(tx, &day).map_err(said)?;
         counts.insert("drawn".to_owned(), json!(drawn.iter().filter(|ticket| ticket.day == day).count()));
         counts.insert("waiting_list".to_owned(), json!(waiting_list));

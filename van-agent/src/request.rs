@@ -130,6 +130,8 @@ pub enum Request {
     },
     /// List visits: an event each.
     VisitList,
+    /// Who is expected at the open visits: an event each.
+    VisitExpected,
     /// Tell how this laptop is set up: an event each.
     SettingList,
     /// Set up something.

@@ -11,8 +11,9 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, VisitError, day, not_enrolled, said},
+    agent::{Agent, not_enrolled, said},
     host::output::Failure,
+    visit::{VisitError, day},
 };
 
 impl Agent {

@@ -118,6 +118,20 @@ impl Registries {
         self.villages.get(code)
     }
 
+    /// The village of a code, or the one whose name, with its *kecamatan*, begins with `text`.
+    pub fn village_named(&self, text: &str) -> Option<&Village> {
+        if let Some(village) = text.parse().ok().and_then(|code| self.village(&code)) {
+            return Some(village);
+        }
+        let wanted = text.trim().to_lowercase();
+        let begins = |village: &&Village| {
+            format!("{}, {}", village.name, village.district).to_lowercase().starts_with(&wanted)
+        };
+        let mut found = self.villages().filter(begins);
+        let first = found.next().filter(|_| !wanted.is_empty())?;
+        found.next().is_none().then_some(first)
+    }
+
     /// All villages by code.
     pub fn villages(&self) -> impl ExactSizeIterator<Item = &Village> {
         self.villages.values()

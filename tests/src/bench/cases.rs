@@ -1,10 +1,10 @@
-//! Start, search, memory and the first exchange with many cases.
+//! Start, search, memory, pages and the first exchange with many cases.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::{Figure, Kind, Scale};
+use super::{Figure, Kind, Scale, pages};
 use crate::{
     people::{Order, Region, ndjson},
     process::{Hub, Running, Van},
@@ -69,6 +69,7 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     aimed("hub's start", hub_start, "s", 2.0);
     aimed("van's start", van_start, "s", 2.0);
     aimed("find, its process included", each.as_secs_f64() * 1e3, "ms", 50.0);
+    figures.extend(pages::measure(&van, cases)?);
     Ok(figures)
 }
 

@@ -9,6 +9,7 @@ pub mod day;
 pub mod fleet;
 pub mod link;
 pub mod pack;
+mod pages;
 mod put;
 pub mod settings;
 

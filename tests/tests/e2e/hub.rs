@@ -1,14 +1,15 @@
 //! What the hub's operator does, from the first command to a restored backup.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
     path::Path,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tests::process::{Hub, Output, Running, Van};
+use tests::{
+    page::get,
+    process::{Hub, Output, Running, Van},
+};
 
 /// One case, as NDJSON takes it.
 fn line(name: &str, nik: Option<&str>) -> String {
@@ -33,14 +34,6 @@ fn hub(folder: &Path) -> (Hub, Running) {
     let hub = Hub::init(folder.join("hub"), &[]);
     let running = hub.start(&[]);
     (hub, running)
-}
-
-fn page(at: SocketAddr, host: &str, path: &str) -> String {
-    let mut stream = TcpStream::connect(at).expect("the page listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("writes");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("reads");
-    answer
 }
 
 #[test]
@@ -126,10 +119,10 @@ fn a_running_hub_serves_commands_and_its_page_and_leaves_in_order() {
     hub.call(&["init", "--district", "53.01"]).run().exited(1);
     hub.call(&["run", "--web", "0.0.0.0:0"]).run().exited(2);
     let web = running.addr("web");
-    let shown = page(web, &web.to_string(), "/");
+    let shown = get(web, &web.to_string(), "/", None);
     assert!(shown.contains("Kabupaten Timor Tengah Selatan") && shown.contains("Perlu keputusan"), "{shown}");
-    assert!(page(web, &web.to_string(), "/?lang=en").contains("To be decided"));
-    assert!(page(web, "evil.example", "/").starts_with("HTTP/1.1 421"));
+    assert!(get(web, &web.to_string(), "/?lang=en", None).contains("To be decided"));
+    assert!(get(web, "evil.example", "/", None).starts_with("HTTP/1.1 421"));
 
     let units = folder.path().join("units.csv");
     std::fs::write(&units, "unit,name,kind\nV01,Mobil 1,van\nV02,Mobil 2,zeppelin\n").expect("writes");

@@ -1,15 +1,10 @@
 //! What a field officer does: offline in a village, at a market town with a network, after a power cut.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 use tests::{
+    page::get,
     people::{self, Order, Region},
     process::{Hub, Output, Running, Van},
 };
@@ -261,8 +256,8 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
 
     let url = page.ready()["url"].as_str().expect("a url").to_owned();
     let (at, query) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("it is whole");
-    let at: SocketAddr = at.parse().expect("an address");
-    let own = at.to_string();
+    let at = at.parse().expect("an address");
+    let own = format!("{at}");
     assert!(get(at, &own, "/", None).starts_with("HTTP/1.1 401"));
     assert!(get(at, "evil.example", &format!("/{query}"), None).starts_with("HTTP/1.1 421"));
     let signed = get(at, &own, &format!("/{query}"), None);
@@ -277,16 +272,6 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let missing = get(at, &own, "/case/nothing", Some(&cookie));
     assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("tidak ada di laptop ini"), "{missing}");
     page.terminate().done();
-}
-
-fn get(at: SocketAddr, host: &str, path: &str, cookie: Option<&str>) -> String {
-    let mut stream = TcpStream::connect(at).expect("the page listens");
-    let cookie = cookie.map_or_else(String::new, |cookie| format!("Cookie: {cookie}\r\n"));
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n{cookie}Connection: close\r\n\r\n")
-        .expect("writes");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("reads");
-    answer
 }
 
 #[test]

@@ -19,7 +19,18 @@ pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
         products["loaded"],
         products["with_collector"],
     ))?;
+    let classes = queue["classes"].as_object().into_iter().flatten();
+    let waiting: Vec<_> = classes.map(|(class, count)| format!("{class} {count}")).collect();
+    desk.printer.text(format_args!("Waiting: {}", waiting.join(", ")))?;
     let list = |name: &str| today[name].as_array().cloned().unwrap_or_default();
+    for visit in list("expected") {
+        desk.printer.text(format_args!(
+            "Expected at {}: {} of the pre-list, {} products to hand over",
+            field(&visit, "label"),
+            visit["people"],
+            visit["products"]
+        ))?;
+    }
     for found in list("attention") {
         desk.printer.text(format_args!("Attention: {}", attention(&found)))?;
     }
@@ -54,6 +65,12 @@ fn attention(found: &Value) -> String {
         }
         "disk" => format!("the disk has {} bytes left; make room, nothing is lost yet", found["free"]),
         "clock" => format!("the hub's clock is {} minutes ahead of this laptop's", found["minutes"]),
+        "lease" => {
+            let (lease, kind) = (&found["lease"], field(&found["lease"], "kind"));
+            let [from, to] = ["from", "to"].map(|end| field(&lease["range"], end));
+            let state = if lease["over"] == true { "is over" } else { "runs out" };
+            format!("the lease of {kind} {from}-{to} {state}; ask the hub for another")
+        }
         other => other.to_owned(),
     }
 }

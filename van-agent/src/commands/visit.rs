@@ -25,8 +25,28 @@ pub(super) fn visit(desk: &mut Desk, options: Visit) -> anyhow::Result<()> {
         Visit::List => {
             desk.list(Request::VisitList, line)?;
         }
+        Visit::Expected => {
+            desk.list(Request::VisitExpected, expected)?;
+        }
     }
     Ok(())
+}
+
+fn expected(found: &Value) -> String {
+    let label = field(found, "label");
+    match found["person"].as_object() {
+        Some(_) => {
+            let person = &found["person"];
+            let known = if found["known"] == true { ", known here" } else { "" };
+            let service = person["service"].as_str().unwrap_or("-");
+            format!("{label}: {}  {service}{known}", field(person, "name"))
+        }
+        None => {
+            let product = &found["product"];
+            let [slip, name, status] = ["slip", "name", "status"].map(|name| field(product, name));
+            format!("{label}: product {slip}  {name}  {status}")
+        }
+    }
 }
 
 fn line(visit: &Value) -> String {

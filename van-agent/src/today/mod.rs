@@ -71,6 +71,7 @@ impl Agent {
         Ok(json!({
             "date": now.wall.day(self.offset_minutes()).to_string(),
             "queue": self.tickets(now)?,
+            "expected": self.expected_counts()?,
             "products": products,
             "attention": self.attention(now, disk_free)?,
             "limits": self.limits(now)?,
@@ -93,6 +94,11 @@ impl Agent {
         }
         if let Some(ahead) = self.clock_ahead()?.filter(|ahead| ahead.abs() > CLOCK_MILLISECONDS_MAX) {
             found.push(json!({"code": "clock", "minutes": ahead / 60_000}));
+        }
+        let is_placed = self.replica().station().place.is_some();
+        let lent = if is_placed { self.running_out(now)? } else { Vec::new() };
+        for lent in lent {
+            found.push(json!({"code": "lease", "lease": lent}));
         }
         Ok(found)
     }

@@ -29,6 +29,7 @@ mod sync;
 mod today;
 mod uploaded;
 mod verify;
+mod visits;
 
 use axum::{
     Router,
@@ -128,7 +129,7 @@ pub async fn serve(
         .route("/custody", get(custody::page))
         .route("/sync", get(sync::page).post(sync::act))
         .route("/sync/news", get(sync::news))
-        .route("/visit", post(acts::visit))
+        .route("/visits", get(visits::begin).post(visits::act))
         .route("/survey", get(survey::begin).post(survey::add))
         .route("/survey/paper", get(survey::paper))
         .route("/blanks", get(blanks::begin).post(blanks::act))

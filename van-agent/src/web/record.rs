@@ -42,6 +42,8 @@ pub(super) struct Begin {
     at: Option<String>,
     /// The number of the emergency sheet that is entered.
     sheet: Option<String>,
+    /// Whom of the pre-list it is for.
+    listed: Option<String>,
 }
 
 pub(super) async fn begin(
@@ -59,7 +61,10 @@ pub(super) async fn begin(
         let (kept, fresh) = match kept {
             Some(found) => found,
             None => {
-                let sheet = agent.fresh_sheet(now, asked.with.as_deref(), asked.sheet.as_deref())?;
+                let mut sheet = agent.fresh_sheet(now, asked.with.as_deref(), asked.sheet.as_deref())?;
+                if let Some(listed) = &asked.listed {
+                    agent.take_listed(&mut sheet, listed);
+                }
                 (Kept { id: agent.draw_name(), began: now.wall, sheet }, true)
             }
         };

@@ -5,7 +5,10 @@ use shared::{
     born::Born,
     desk::{duplicates::Duplicate, warnings},
     document::{Confirmation, conflict::Sort, consent},
-    registry::row::{OfflineMode, Service},
+    registry::{
+        Registries,
+        row::{OfflineMode, Service, Village},
+    },
     store::read_model::{self, PersonRow},
     time::Now,
 };
@@ -91,10 +94,7 @@ impl View {
         let registries = agent.replica().registries();
         let service = |service: &Service| (service.code.as_str().to_owned(), in_language(words, service));
         let services = registries.services().map(service).collect();
-        let villages = registries.villages();
-        let villages = villages
-            .map(|village| (village.code.to_string(), format!("{}, {}", village.name, village.district)));
-        let villages = villages.collect();
+        let villages = villages(registries);
         let kept = kept.clone();
         Ok(Self {
             kept,
@@ -269,4 +269,11 @@ fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
     let at = kept.began.to_rfc3339(agent.offset_minutes());
     let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
     Ok((kept.id, format!("{name} · {clock}")))
+}
+
+/// Codes of all villages with their names, to choose from.
+pub(super) fn villages(registries: &Registries) -> Vec<(String, String)> {
+    let named =
+        |village: &Village| (village.code.to_string(), format!("{}, {}", village.name, village.district));
+    registries.villages().map(named).collect()
 }

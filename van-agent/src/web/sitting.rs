@@ -15,7 +15,7 @@ use shared::{
     name,
     registry::{
         Registries,
-        row::{Listed, Service, Village},
+        row::{Listed, Service},
     },
     store::{
         StoreError,
@@ -300,15 +300,7 @@ impl Agent {
 
     /// Writes the code of a village that was named; one that is not known stays as it was typed.
     fn find_village(&self, sheet: &mut Sheet) {
-        let wanted = sheet.text("village").to_lowercase();
-        let registries = self.replica().registries();
-        if wanted.is_empty() || wanted.parse().is_ok_and(|code| registries.village(&code).is_some()) {
-            return;
-        }
-        let full = |village: &Village| format!("{}, {}", village.name, village.district).to_lowercase();
-        let begins = |village: &&Village| full(village).starts_with(&wanted);
-        let mut found = registries.villages().filter(begins);
-        if let (Some(village), None) = (found.next(), found.next()) {
+        if let Some(village) = self.replica().registries().village_named(sheet.text("village")) {
             let code = village.code.to_string();
             sheet.set("village", &code);
         }

@@ -33,8 +33,12 @@ struct Today {
     /// Whether the newest exchange ended well, and how it went, in words.
     exchange: Option<(bool, String)>,
     recent: Vec<Row>,
-    /// Who waits in the queue: the name of the word, and how many.
+    /// Who waits in the queue: the class, and how many.
+    classes: Vec<(&'static str, u64)>,
+    /// What has become of the other tickets: the name of the word, and how many.
     queue: Vec<(&'static str, u64)>,
+    /// Who is expected: where, and how many people and products, in words.
+    expected: Vec<(String, String)>,
     /// Products: the name of the word, and how many.
     products: Vec<(&'static str, u64)>,
     /// What is odd about this laptop, in words.
@@ -95,7 +99,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
     let counts = |of: &Value, names: &[&'static str]| -> Vec<_> {
         names.iter().map(|name| (*name, of[name].as_u64().unwrap_or(0))).collect()
     };
-    let mut queue = counts(&glance["queue"], &["waiting", "skipped", "served"]);
+    let mut queue = counts(&glance["queue"], &["skipped", "served"]);
     queue.push(("waiting_list", glance["queue"]["waiting_list"].as_array().map_or(0, Vec::len) as u64));
     let each = |name: &str| glance[name].as_array().cloned().unwrap_or_default();
     let limits = named(site, words, each("limits")).await?;
@@ -107,7 +111,9 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         custody,
         exchange: site.newest.borrow().as_ref().map(|exchange| told(words, exchange)),
         recent,
+        classes: counts(&glance["queue"]["classes"], &["general", "priority", "collect"]),
         queue,
+        expected: each("expected").iter().map(|visit| expected(words, visit)).collect(),
         products: counts(&glance["products"], &["ready", "loaded", "with_collector"]),
         attention: each("attention").iter().map(|found| attention(words, found)).collect(),
         limits: limits.iter().map(|limit| running(words, limit)).collect(),
@@ -125,6 +131,11 @@ async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Resu
     asked.await
 }
 
+fn expected(words: &Words, visit: &Value) -> (String, String) {
+    let counts = |name: &str| words.count(&format!("expected-{name}"), visit[name].as_u64().unwrap_or(0));
+    (text(visit, "label"), format!("{}, {}", counts("people"), counts("products")))
+}
+
 fn attention(words: &Words, found: &Value) -> String {
     let number = |name: &str| found[name].as_i64().unwrap_or(0);
     match text(found, "code").as_str() {
@@ -135,6 +146,12 @@ fn attention(words: &Words, found: &Value) -> String {
         "disk" => {
             let free = files::in_bytes(number("free").unsigned_abs());
             format!("{} {free}.", words.get("attention-disk"))
+        }
+        "lease" => {
+            let lease = &found["lease"];
+            let state = words.get(if lease["over"] == true { "lease-over" } else { "lease-low" });
+            let (from, to) = (text(&lease["range"], "from"), text(&lease["range"], "to"));
+            format!("{} {} {from}–{to}: {state}", words.get("attention-lease"), text(lease, "kind"))
         }
         "clock" => words.count("attention-clock", number("minutes").unsigned_abs()),
         code => words.part("attention", code),

@@ -273,6 +273,29 @@ pub fn count_at(tx: Tx<'_>, state: State) -> Result<u64> {
         .query_row([state.as_str()], |row| row.get(0))?)
 }
 
+/// How many cases of a village stand at `state`.
+///
+/// # Errors
+/// The store fails.
+pub fn count_in(tx: Tx<'_>, state: State, village: &str) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM case_row WHERE state = ?1 AND village = ?2")?
+        .query_row([state.as_str(), village], |row| row.get(0))?)
+}
+
+/// Cases of a village that stand at `state`, by name, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_in(tx: Tx<'_>, state: State, village: &str, limit: usize) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.state = ?1 AND case_row.village = ?2
+         ORDER BY case_row.detail ->> 'name', case_row.document LIMIT ?3"
+    ))?;
+    let rows = statement.query_map(params![state.as_str(), village, limit], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The slip number and the unit of a case that a life of a device made, if one is here.
 ///
 /// # Errors

@@ -1,0 +1,243 @@
+//! Visits of this unit: opened, closed, listed, and who is expected at them.
+
+use serde_json::{Value, json};
+use shared::{
+    desk::{resolve, rows},
+    document::{State, View, Visit, visit},
+    id::{DocumentId, Kind, VillageCode},
+    registry::row::Listed,
+    store::{
+        StoreError, changes,
+        read_model::{self, VisitRow},
+    },
+    sync::writing::SaveError,
+    time::{Now, Timestamp},
+};
+
+use crate::{
+    agent::{Agent, not_enrolled, said},
+    host::output::Failure,
+};
+
+/// States in which a product waits to be handed over.
+const PRODUCTS: [State; 3] = [State::Ready, State::Loaded, State::WithCollector];
+/// People and products of a visit that are listed, each.
+const EXPECTED_MAX: usize = 300;
+
+impl Agent {
+    pub(crate) fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
+        if open.label.trim().is_empty() {
+            return Err(Failure::usage("a visit needs a label")
+                .next("give what people call it: visit open \"Pasar Niki-Niki\""));
+        }
+        let offset_minutes = self.offset_minutes();
+        let today = now.wall.day(offset_minutes);
+        let date = open.date.as_deref().map_or(Ok(today), day)?;
+        if let Some(code) = &open.village
+            && self.replica().registries().village(code).is_none()
+        {
+            return Err(Failure::new(format!("village {code} is not in the registry")));
+        }
+        let Some(place) = self.replica().station().place.clone() else { return Err(not_enrolled()) };
+        let unit = place.unit.clone().ok_or_else(not_enrolled)?;
+        let known = read_model::visit_of(self.read()?, unit.as_str(), &open.label, &date.to_string());
+        let known = known.map_err(said)?;
+        let written = self.replica_mut().write(now, |writing| -> Result<DocumentId, VisitError> {
+            if let Some(document) = known {
+                let mut edit = writing.open(document)?;
+                visit::set_place(
+                    &mut edit,
+                    open.village.as_ref(),
+                    open.point.as_deref(),
+                    open.lead.as_deref(),
+                )?;
+                for agency in &open.agencies {
+                    visit::set_aboard(&mut edit, agency, true)?;
+                }
+                visit::set_closed(&mut edit, None)?;
+                writing.save(document, edit)?;
+                return Ok(document);
+            }
+            let (document, mut edit) = writing.create(Kind::Visit);
+            visit::New {
+                district: &place.district,
+                unit: &unit,
+                label: &open.label,
+                date,
+                village: open.village.as_ref(),
+                point: open.point.as_deref(),
+                lead: open.lead.as_deref(),
+                agencies: &open.agencies,
+                opened: now.wall,
+                offset_minutes,
+            }
+            .write(&mut edit)?;
+            writing.save(document, edit)?;
+            Ok(document)
+        });
+        let document = written.map_err(said)?;
+        let agencies = self.replica().registries().agencies();
+        let unknown =
+            open.agencies.iter().filter(|code| !agencies.keys().any(|known| known.as_str() == **code));
+        let mut warnings: Vec<_> =
+            unknown.map(|code| format!("agency {code} is not in the registry")).collect();
+        if let Some(point) = &open.point
+            && self.replica().registries().point(point).is_none()
+        {
+            warnings.push(format!("service point {point} is not in the registry"));
+        }
+        let date = date.to_string();
+        Ok(json!({"visit": document, "label": open.label, "date": date, "unit": unit, "warnings": warnings}))
+    }
+
+    pub(crate) fn close_visit(&mut self, now: Now, text: &str) -> Result<Value, Failure> {
+        let unit = self.replica().station().place.as_ref().and_then(|place| place.unit.clone());
+        let unit = unit.ok_or_else(not_enrolled)?;
+        let document = resolve::visit(self.read()?, Some(unit.as_str()), text).map_err(said)?;
+        let known = read_model::visits(self.read()?).map_err(said)?;
+        if let Some(other) = known.iter().find(|row| row.document == document && row.unit != unit.as_str()) {
+            return Err(Failure::new(format!("that visit is one of {}", other.unit))
+                .next(format!("let a laptop of {} close it", other.unit)));
+        }
+        let written = self.replica_mut().write(now, |writing| -> Result<bool, VisitError> {
+            let mut edit = writing.open(document)?;
+            visit::set_closed(&mut edit, Some(now.wall))?;
+            Ok(writing.save(document, edit)?)
+        });
+        written.map_err(said)?;
+        Ok(json!({"visit": document, "closed": now.wall.to_rfc3339(self.offset_minutes())}))
+    }
+
+    pub(crate) fn visits(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let offset_minutes = self.offset_minutes();
+        let tx = self.read()?;
+        let visits = read_model::visits(tx).map_err(said)?;
+        let count = visits.len();
+        let told = |at: Option<i64>| at.map(|at| Timestamp(at).to_rfc3339(offset_minutes));
+        for visit in visits {
+            let mut value = json!(visit);
+            value["opened"] = json!(told(visit.opened));
+            value["closed"] = json!(told(visit.closed));
+            let history = changes::history(tx, visit.document).map_err(said)?;
+            let Visit { agencies, point, lead, .. } = Visit::read(&View::of(&history));
+            let aboard = agencies.into_iter().filter_map(|(code, aboard)| aboard.then_some(code));
+            value["agencies"] = json!(aboard.collect::<Vec<_>>());
+            (value["point"], value["lead"]) = (json!(point), json!(lead));
+            each(value);
+        }
+        Ok(json!({"visits": count}))
+    }
+
+    /// The open visits of this unit, newest first.
+    pub(crate) fn open_visits(&mut self) -> Result<Vec<VisitRow>, Failure> {
+        let unit = self.unit();
+        let visits = read_model::visits(self.read()?).map_err(said)?;
+        Ok(visits.into_iter().filter(|visit| visit.closed.is_none() && visit.unit == unit).collect())
+    }
+
+    /// How many people of the pre-list and how many products belong to the village of each open visit.
+    pub(crate) fn expected_counts(&mut self) -> Result<Vec<Value>, Failure> {
+        let mut counts = Vec::new();
+        for visit in self.open_visits()? {
+            let (people, products) = self.count_expected(&visit)?;
+            if people + products > 0 {
+                let VisitRow { document, label, .. } = visit;
+                counts
+                    .push(json!({"visit": document, "label": label, "people": people, "products": products}));
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Who is expected at the open visits: people of the pre-list, and products that wait for somebody of the
+    /// village, an event each.
+    pub(crate) fn list_expected(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
+        let (mut people, mut products) = (0, 0);
+        for visit in self.open_visits()? {
+            let found = self.expected(&visit)?;
+            (people, products) = (people + found.of.0, products + found.of.1);
+            let of = json!({"visit": visit.document, "label": visit.label});
+            for (row, known) in found.people {
+                let mut value = of.clone();
+                (value["person"], value["known"]) = (json!(row), json!(known));
+                each(value);
+            }
+            for row in found.products {
+                let mut value = of.clone();
+                value["product"] = json!(row);
+                each(value);
+            }
+        }
+        Ok(json!({"people": people, "products": products}))
+    }
+
+    /// Who is expected at a visit.
+    pub(crate) fn expected(&mut self, visit: &VisitRow) -> Result<Expected, Failure> {
+        let of = self.count_expected(visit)?;
+        let village = visit.village.as_deref().unwrap_or_default();
+        let listed: Vec<Listed> = self.announced_in(village).take(EXPECTED_MAX).cloned().collect();
+        let (mut people, mut products) = (Vec::new(), Vec::new());
+        for row in listed {
+            let known = self.is_known(&row)?;
+            people.push((row, known));
+        }
+        for state in PRODUCTS {
+            let found = read_model::cases_in(self.read()?, state, village, EXPECTED_MAX).map_err(said)?;
+            products.extend(found.into_iter().map(rows::Row::from));
+        }
+        Ok(Expected { people, products, of })
+    }
+
+    /// People of the pre-list and products of a visit's village.
+    fn count_expected(&mut self, visit: &VisitRow) -> Result<(u64, u64), Failure> {
+        let Some(village) = &visit.village else { return Ok((0, 0)) };
+        let people = self.announced_in(village).count() as u64;
+        let mut products = 0;
+        for state in PRODUCTS {
+            products += read_model::count_in(self.read()?, state, village).map_err(said)?;
+        }
+        Ok((people, products))
+    }
+
+    fn announced_in<'a>(&'a self, village: &'a str) -> impl Iterator<Item = &'a Listed> {
+        self.replica().registries().prelist().filter(move |row| row.village.as_str() == village)
+    }
+}
+
+/// Who is expected at a visit.
+pub(crate) struct Expected {
+    /// People whom the village announced, and whether each is known on this laptop.
+    pub(crate) people: Vec<(Listed, bool)>,
+    /// Products that wait for somebody of the village.
+    pub(crate) products: Vec<rows::Row>,
+    /// How many of each there are, listed or not.
+    pub(crate) of: (u64, u64),
+}
+
+/// A visit to be opened.
+pub(crate) struct OpenVisit {
+    pub(crate) label: String,
+    pub(crate) date: Option<String>,
+    pub(crate) village: Option<VillageCode>,
+    pub(crate) point: Option<String>,
+    pub(crate) lead: Option<String>,
+    pub(crate) agencies: Vec<String>,
+}
+
+pub(crate) fn day(text: &str) -> Result<time::Date, Failure> {
+    match text.parse() {
+        Ok(shared::born::Born::Day(date)) => Ok(date),
+        Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
+    }
+}
+
+/// Why a visit is not saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum VisitError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Edit(#[from] shared::document::EditError),
+    #[error(transparent)]
+    Save(#[from] SaveError),
+}

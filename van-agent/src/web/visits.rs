@@ -1,0 +1,159 @@
+//! The page of visits: where the unit stands today, and who is expected there.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use shared::{registry::row::Listed, store::read_model::VisitRow, time::Now};
+
+use super::{
+    Site,
+    acts::see,
+    card::{Card, listed_card},
+    pages::{Row, ask, failed, name_codes, show, text, words},
+    posted::Posted,
+    sheet,
+};
+use crate::{
+    agent::Agent,
+    host::{output::Failure, web::Words},
+    request::Request,
+    visit::Expected,
+};
+
+#[derive(Template)]
+#[template(path = "visits.html")]
+struct Visits {
+    words: &'static Words,
+    token: String,
+    visits: Vec<Visit>,
+    /// Codes of all villages with their names.
+    villages: Vec<(String, String)>,
+    /// What was typed of a visit to be opened: its label, and its village.
+    typed: (String, String),
+    wrong: Option<String>,
+}
+
+/// An open visit, and who is expected there.
+struct Visit {
+    id: String,
+    label: String,
+    date: String,
+    village: String,
+    people: Vec<Announced>,
+    products: Vec<Row>,
+    /// How many there are of each, in words.
+    counts: String,
+}
+
+/// Somebody whom the village announced.
+struct Announced {
+    card: Card,
+    /// The name of the service that is wanted, and the class of the queue.
+    wants: String,
+    /// Whether the person is known on this laptop already.
+    known: bool,
+}
+
+pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
+    page(&site, words(&headers), (String::new(), String::new()), None).await
+}
+
+/// Opens a visit of this unit, or closes one.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let visit = posted.text("visit");
+    if !visit.is_empty() {
+        return match ask(&site, words, Request::VisitClose { visit: visit.to_owned() }).await {
+            Ok(_) => see("/"),
+            Err(failure) => failed(words, &failure),
+        };
+    }
+    let (label, named) = (posted.text("label").trim().to_owned(), posted.text("village").trim().to_owned());
+    let typed = (label.clone(), named.clone());
+    let found = site.run(move |agent, _| {
+        // A visit is mostly called after its village.
+        let wanted = if named.is_empty() { &label } else { &named };
+        let village = agent.replica().registries().village_named(wanted);
+        Ok((village.map(|village| village.code.clone()), label))
+    });
+    let (village, label) = match found.await {
+        Ok(found) => found,
+        Err(failure) => return failed(words, &failure),
+    };
+    if village.is_none() && !typed.1.is_empty() {
+        return page(&site, words, typed, Some(words.get("wrong-village"))).await;
+    }
+    if label.is_empty() {
+        return page(&site, words, typed, Some(words.get("wrong-label"))).await;
+    }
+    let request =
+        Request::VisitOpen { label, date: None, village, point: None, lead: None, agencies: Vec::new() };
+    match ask(&site, words, request).await {
+        Ok(_) => see("/"),
+        Err(failure) => failed(words, &failure),
+    }
+}
+
+async fn page(
+    site: &Site,
+    words: &'static Words,
+    typed: (String, String),
+    wrong: Option<String>,
+) -> Response {
+    let read = site.run(move |agent, now| {
+        let mut visits = Vec::new();
+        for row in agent.open_visits()? {
+            visits.push(visit(agent, now, words, &row)?);
+        }
+        Ok((visits, sheet::villages(agent.replica().registries())))
+    });
+    let (visits, villages) = match read.await {
+        Ok(read) => read,
+        Err(failure) => return failed(words, &failure),
+    };
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let token = site.sign_in.token();
+    (status, show(Visits { words, token, visits, villages, typed, wrong })).into_response()
+}
+
+fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<Visit, Failure> {
+    let Expected { people, products, of } = agent.expected(row)?;
+    let mut place = json!({"village": row.village});
+    name_codes(agent, words, &mut place);
+    let announced = |(listed, known): (Listed, bool)| Announced {
+        wants: wants(agent, words, &listed),
+        card: listed_card(agent, now, words, &listed),
+        known,
+    };
+    let people = people.into_iter().map(announced).collect();
+    let product = |row| {
+        let mut value = json!(row);
+        name_codes(agent, words, &mut value);
+        Row::of(&value)
+    };
+    let products = products.into_iter().map(product).collect();
+    let counts = [("people", of.0), ("products", of.1)];
+    let counts = counts.map(|(name, count)| words.count(&format!("expected-{name}"), count));
+    Ok(Visit {
+        id: row.document.to_string(),
+        label: row.label.clone(),
+        date: words.day(&row.date),
+        village: text(&place, "village"),
+        people,
+        products,
+        counts: counts.join(", "),
+    })
+}
+
+/// What somebody of the pre-list will ask for, and in which class of the queue.
+fn wants(agent: &Agent, words: &Words, row: &Listed) -> String {
+    let mut value = json!({"service": row.service});
+    name_codes(agent, words, &mut value);
+    let priority = row.priority.as_deref().map(|code| words.part("priority", code));
+    let parts = [Some(text(&value, "service")), priority];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
