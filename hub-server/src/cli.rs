@@ -239,6 +239,27 @@ pub enum Case {
         after_help = "Example:\n  hub-server case amend 53.02/V01A/20261121/0042-E --as-agency DUK \\\n    --set status=forwarded --set reference=472/118 --reason \"batch of 21 November\""
     )]
     Amend(Amend),
+    /// Mark products ready for hand-over, all of them in one transaction, for the unit that is to take them along.
+    #[command(
+        after_help = "Without --unit it is the unit that took the case in.\n\nExample:\n  hub-server case ready 53.02/V01A/20261121/0042-E --unit V02 --as-agency DUK"
+    )]
+    Ready {
+        /// Slip numbers or ids.
+        #[arg(value_name = "CASE", required = true)]
+        cases: Vec<String>,
+        /// The unit.
+        #[arg(long, value_name = "UNIT")]
+        unit: Option<UnitId>,
+        /// The agency in whose name, as DUK.
+        #[arg(long, value_name = "AGENCY")]
+        as_agency: String,
+    },
+    /// What is ready for a unit, and what is aboard of it by what has arrived here.
+    #[command(after_help = "Example:\n  hub-server case manifest V02 --json")]
+    Manifest {
+        /// The unit.
+        unit: UnitId,
+    },
     /// Write an attachment of a case to a file.
     #[command(
         after_help = "Example:\n  hub-server case attachment 53.02/V01A/20261121/0042-E 4f1c09aa --out ktp.jpg"

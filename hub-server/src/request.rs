@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use shared::{
-    blank::Serial, desk::amend::Amendment, id::UnitId, registry::lease::LeaseKind, store::devices::Standing,
+    blank::Serial,
+    desk::{amend::Amendment, handover::Order},
+    id::UnitId,
+    registry::lease::LeaseKind,
+    store::devices::Standing,
 };
 
 /// One question or order. Rows of lists come as events on the way; the result closes.
@@ -44,6 +48,18 @@ pub enum Request {
         case: String,
         /// What.
         amendment: Amendment,
+    },
+    /// Something with products.
+    HandOver {
+        /// What.
+        order: Order,
+        /// Slip numbers or ids.
+        cases: Vec<String>,
+    },
+    /// What is ready for a unit or aboard of it, each an event.
+    Manifest {
+        /// The unit.
+        unit: UnitId,
     },
     /// A case as a file.
     CaseExport {

@@ -3,7 +3,7 @@
 //! In reading order: [`id`] names things; [`time`] and [`geo`] place them; [`born`] is a birth as far as it is
 //! known, [`name`] tells when two names may be one, [`nik`] is the national identity number, [`phone`] a
 //! telephone in one writing, [`slip`] the number that the citizen takes home, [`symbols`] are bytes as people type them,
-//! [`blank`] is the number of a printed blank, [`survey`] what citizens say of the service; [`change`] is one edit as
+//! [`blank`] is the number of a printed blank, [`collection`] who takes a product and how it is confirmed, [`survey`] what citizens say of the service; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
 //! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`seal`] states a day's work, [`stamp`] what a slip says;
 //! [`store`] keeps everything on disk; [`sync`] brings two machines to the same; [`desk`] is what both
@@ -12,6 +12,7 @@
 pub mod blank;
 pub mod born;
 pub mod change;
+pub mod collection;
 pub mod desk;
 pub mod document;
 pub mod geo;

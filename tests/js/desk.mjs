@@ -55,11 +55,15 @@ async function desk(programs, browser, pictures) {
   });
   await check("what cannot be set is refused in words, and stays as it was", async () => {
     await reader.go(`${site}/settings`);
+    await page.locator("#paper").selectOption("80");
     await officer.fill("scanner_folder", "no/such/folder");
     await officer.next("Alt+s");
     assert.match(await page.locator("[role=alert]").innerText(), /tidak ada yang hilang|Tidak ada yang hilang/i);
     reader.complaints.length = 0;
-    assert.equal(ask(programs, "settings", "list").find(({ setting }) => setting === "scanner_folder").value, "");
+    const settings = Object.fromEntries(ask(programs, "settings", "list").map(({ setting, value }) => [setting, value]));
+    assert.deepEqual([settings.scanner_folder, settings.paper], ["", "58"], "nothing of the form was set");
+    const typed = [await page.locator("#scanner_folder").inputValue(), await page.locator("#paper").inputValue()];
+    assert.deepEqual(typed, ["no/such/folder", "80"], "what was typed stays");
     ask(programs, "settings", "set", "paper", "a5");
     programs.ask("van-agent", "van", ["settings", "set", "paper", "59"], { exit: 2 });
   });
@@ -80,10 +84,23 @@ async function desk(programs, browser, pictures) {
     await officer.next("Alt+d");
     assert.match(await page.locator("[role=status]").innerText(), /Basis data utuh/);
   });
-  await check("everything that is ready is loaded at once, and today counts it", async () => {
+  await check("everything that is ready for this unit is loaded by its manifest, and today counts it", async () => {
     await reader.go(`${site}/`);
     assert.equal((await reader.terms())["Siap dimuat"], "1");
     await officer.go("Alt+a", "**/handover");
+    await officer.go("Alt+m", "**/manifest");
+    assert.equal((await reader.terms())["Belum dimuat atau tidak ditemukan"], "1");
+    await reader.audit("manifest-id", "id");
+    await officer.fill("scan", "53.02/V01A/20261121/9999-0");
+    await officer.next();
+    assert.match(await page.locator("[role=alert]").innerText(), /Tidak ada di daftar muat unit ini/);
+    reader.complaints.length = 0;
+    await officer.fill("scan", slip);
+    await officer.next();
+    assert.match(await page.locator("[role=status]").innerText(), /dimuat/);
+    assert.equal((await reader.terms())["Sudah dimuat"], "1");
+    programs.ask("van-agent", "van", ["handover", "back", slip, "--reason", "tertukar"]);
+    await reader.go(`${site}/manifest`);
     await officer.next("Alt+m");
     assert.equal(ask(programs, "case", "show", slip)[0].status, "loaded");
     const [today] = ask(programs, "today");
@@ -92,6 +109,7 @@ async function desk(programs, browser, pictures) {
   await check("a product in wrong hands is an alarm until it is settled with a reason", async () => {
     await reader.go(`${site}/handover?q=${encodeURIComponent(slip)}`);
     await page.locator("input[value=subject]").press("Space");
+    await page.locator("input[value=thumb]").press("Space");
     await officer.next("Alt+s");
     await reader.go(`${site}/handover?q=${encodeURIComponent(slip)}`);
     await reader.audit("handover-wrong-id", "id");
@@ -138,6 +156,17 @@ async function desk(programs, browser, pictures) {
     const [shown] = programs.ask("hub-server", "hub", ["case", "show", slip]);
     assert.equal(shown.reasons.alarm, "sudah kembali ke pemiliknya");
     await hub.stop();
+  });
+  await check("the pages of the desk hold in English", async () => {
+    await reader.go(`${site}/language/en`);
+    for (const path of ["/handover", "/manifest", "/officer", "/queue", "/settings", "/sheets", "/verify"]) {
+      await reader.go(`${site}${path}`);
+      await reader.audit(`${path.slice(1)}-en`, "en");
+    }
+    const [{ case: id }] = ask(programs, "case", "show", slip);
+    await reader.go(`${site}/correct/${id}`);
+    await reader.audit("correct-en", "en");
+    await reader.go(`${site}/language/id`);
   });
   await reader.context.close();
 }

@@ -24,9 +24,12 @@ const FLAGS = [
   "--use-fake-ui-for-media-stream",
 ];
 
-/** Starts the Chromium of this machine: KELILING_CHROMIUM, or the first of its usual names on PATH. */
-export function launch() {
-  return chromium.launch({ executablePath: process.env.KELILING_CHROMIUM ?? installed(), args: FLAGS });
+/**
+ * Starts the Chromium of this machine: KELILING_CHROMIUM, or the first of its usual names on PATH.
+ * @param {string[]} more what it is told besides
+ */
+export function launch(more = []) {
+  return chromium.launch({ executablePath: process.env.KELILING_CHROMIUM ?? installed(), args: [...FLAGS, ...more] });
 }
 
 function installed() {

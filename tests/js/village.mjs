@@ -247,12 +247,14 @@ async function village(programs, browser, pictures) {
     const one = (at) => reader.go(`${site()}/handover?q=${encodeURIComponent(slips[at])}`);
     await one(0);
     await page.locator("input[value=proxy]").press("Space");
+    await page.locator("input[value=thumb]").press("Space");
     await officer.fill("with", "Calo Baik");
     await officer.next("Alt+s");
     assert.match(await page.locator("[role=alert]").innerText(), /keluarga/i);
     reader.complaints.length = 0;
     assert.equal(state(0), "loaded");
     assert.match(await page.locator(".who").innerText(), new RegExp(`${WAITING[0]}[^]*Maria[^]*1980`));
+    assert.ok(await page.locator("input[value=thumb]").isChecked(), "what was chosen stays chosen");
     await page.locator("input[value=subject]").press("Space");
     await officer.next("Alt+s");
     assert.equal(state(0), "handed_over");

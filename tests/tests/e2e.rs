@@ -22,6 +22,8 @@ mod kills;
 mod machines;
 #[path = "e2e/network.rs"]
 mod network;
+#[path = "e2e/products.rs"]
+mod products;
 #[path = "e2e/slips.rs"]
 mod slips;
 #[path = "e2e/stage.rs"]

@@ -8,8 +8,8 @@ use std::{
 };
 
 /// The modules of `shared` that are single values; each may know those before it.
-const VALUES: [&str; 11] =
-    ["id", "time", "geo", "born", "name", "nik", "phone", "slip", "symbols", "blank", "survey"];
+const VALUES: [&str; 12] =
+    ["id", "time", "geo", "born", "name", "nik", "phone", "slip", "symbols", "blank", "collection", "survey"];
 
 /// The other modules of `shared`, each with those that it may know besides the values. A new module takes its
 /// place here or above first.

@@ -9,7 +9,7 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    id::DocumentId,
+    id::{DocumentId, UnitId},
     store::{
         attachment::{self, Look},
         changes, devices, log, needs, quarantine, read_model,
@@ -117,8 +117,12 @@ impl Agent {
 
     /// The unit that this laptop works in; empty before it is enrolled.
     pub(crate) fn unit(&self) -> String {
-        let place = self.replica.station().place.as_ref();
-        place.and_then(|place| place.unit.as_ref()).map_or_else(String::new, ToString::to_string)
+        self.own_unit().map_or_else(String::new, ToString::to_string)
+    }
+
+    /// The unit that this laptop works in, once it is enrolled.
+    pub(crate) fn own_unit(&self) -> Option<&UnitId> {
+        self.replica.station().place.as_ref()?.unit.as_ref()
     }
 
     /// Minutes east of UTC in this laptop's district.
@@ -176,9 +180,11 @@ impl Agent {
             Request::VisitExpected => self.list_expected(each),
             Request::SettingList => self.settings(each),
             Request::SettingSet { setting, value } => {
-                self.set_setting(setting, &value).map(|()| json!({"setting": setting, "value": value.trim()}))
+                let set = json!({"setting": setting, "value": value.trim()});
+                self.set_settings(&[(setting, value)]).map(|()| set)
             }
             Request::Queue { act } => self.queue(now, &act, each),
+            Request::HandOver { act } => self.hand_over(now, act, each),
             Request::Slip { act } => self.slip(now, &act, each),
             Request::SurveyAdd { visit, sheets, batch } => {
                 self.add_sheets(now, visit.as_deref(), &sheets, batch.as_deref())

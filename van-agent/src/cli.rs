@@ -1,6 +1,7 @@
 //! What a person may type.
 
 mod blank;
+mod handover;
 mod survey;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -20,6 +21,7 @@ use crate::{
 
 pub use self::{
     blank::{Blank, BlankRange},
+    handover::HandOver,
     survey::Survey,
 };
 
@@ -66,6 +68,12 @@ pub enum Command {
     /// Cases: list, show, export.
     #[command(subcommand, after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-E")]
     Case(Case),
+    /// Products on their way into citizens' hands: load, hand over, entrust, back to stock.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent handover load --all\n  van-agent handover give 53.02/V01A/20261121/0042-E --collector family --with \"Maria Taek\" --received thumb"
+    )]
+    Handover(HandOver),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  van-agent find nahak soe")]
     Find(Find),
@@ -241,6 +249,9 @@ pub struct Record {
     /// The number on the emergency sheet from which it is entered; give the paper's time with --started.
     #[arg(long, value_name = "NUMBER", requires = "started")]
     pub sheet: Option<String>,
+    /// The number on the emergency sheet from which it is entered, where an earlier case of that sheet bears it.
+    #[arg(long, value_name = "NUMBER", requires = "started", conflicts_with = "sheet")]
+    pub of_sheet: Option<String>,
     /// Begin of the sitting; now, unless given.
     #[arg(long, value_name = "TIME")]
     pub started: Option<String>,

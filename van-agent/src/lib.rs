@@ -4,7 +4,7 @@
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `visit`
 //! says where the unit stands, `day` closes the day with a seal; `prelist` knows whom villages announced, `survey` takes what
-//! citizens answer, [`blank`] keeps the book of numbered blanks; [`slips`] is what citizens take home, [`sheets`] is paper for when the `battery` is empty;
+//! citizens answer, [`blank`] keeps the book of numbered blanks; [`slips`] is what citizens take home, [`handover`] how products come into their hands, [`sheets`] is paper for when the `battery` is empty;
 //! [`carry`] is what laptops carry for each other, by bundles and [`peers`];
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
 //! does what was typed; [`web`] is the page; [`host`] is what both programs need of the machine.
@@ -19,6 +19,7 @@ pub mod carry;
 pub mod cli;
 pub mod commands;
 mod day;
+pub mod handover;
 pub mod host;
 mod interfaces;
 pub mod link;

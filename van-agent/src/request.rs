@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
 use crate::{
-    blank::BlankAct, carry::CarryAct, queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct,
+    blank::BlankAct, carry::CarryAct, handover::HandOverAct, queue::QueueAct, settings::Setting,
+    sheets::SheetAct, slips::SlipAct,
 };
 
 /// A request. It travels between processes of one laptop only, all of one version.
@@ -145,6 +146,11 @@ pub enum Request {
     Queue {
         /// What.
         act: QueueAct,
+    },
+    /// Do something with products.
+    HandOver {
+        /// What.
+        act: HandOverAct,
     },
     /// Do something with slips.
     Slip {

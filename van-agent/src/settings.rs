@@ -107,11 +107,16 @@ impl Agent {
         Ok(set.unwrap_or_else(|| setting.choices().first().copied().unwrap_or_default().to_owned()))
     }
 
-    /// Sets it.
-    pub(crate) fn set_setting(&mut self, setting: Setting, value: &str) -> Result<(), Failure> {
-        let value = value.trim();
-        setting.check(value)?;
-        let keep = |tx: store::Tx<'_>, _: &_| store::set_fact(tx, &setting.fact(), value.as_bytes());
+    /// Sets all of them, or none where one is refused.
+    pub(crate) fn set_settings(&mut self, settings: &[(Setting, String)]) -> Result<(), Failure> {
+        for (setting, value) in settings {
+            setting.check(value.trim())?;
+        }
+        let keep = |tx: store::Tx<'_>, _: &_| {
+            settings.iter().try_for_each(|(setting, value)| {
+                store::set_fact(tx, &setting.fact(), value.trim().as_bytes())
+            })
+        };
         self.replica_mut().keep::<_, StoreError>(keep).map_err(said)
     }
 

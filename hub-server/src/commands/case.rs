@@ -1,7 +1,13 @@
 //! `hub-server case` and `find`.
 
 use serde_json::Value;
-use shared::desk::{amend::Amendment, author, files, rows};
+use shared::desk::{
+    amend::Amendment,
+    author, files,
+    handover::{self, Act, Order},
+    rows,
+};
+use shared::id::UnitId;
 use van_agent::host::{
     cases::{Find, say_found, write_export},
     output::Failure,
@@ -18,6 +24,11 @@ pub(super) fn case(mut desk: Desk, case: Case) -> anyhow::Result<()> {
         Case::List { format, limit } => list(&mut desk, format, limit),
         Case::Show(name) => desk.say(&Request::CaseShow { case: name.case }, shown),
         Case::Amend(options) => amend(&mut desk, options),
+        Case::Ready { cases, unit, as_agency } => {
+            let order = Order { unit, agency: Some(as_agency), ..Order::of(Act::Ready) };
+            ready(&mut desk, order, cases)
+        }
+        Case::Manifest { unit } => manifest(&mut desk, unit),
         Case::Attachment { case, attachment, out, thumbnail } => {
             let out = std::path::absolute(out)?;
             let request = Request::CaseAttachment { case, attachment, out, thumbnail };
@@ -59,6 +70,10 @@ fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
         match setting.split_once('=') {
             Some(("reference", value)) => amendment.reference = Some(value.to_owned()),
             Some(("with", value)) => amendment.with = Some(value.to_owned()),
+            Some(("unit", value)) => {
+                let unit = value.parse().map_err(|error| Failure::usage(format!("{error}")))?;
+                amendment.unit = Some(unit);
+            }
             _ => amendment.settings.push(setting.parse().map_err(|error| {
                 Failure::usage(format!("{error}")).next("see `hub-server case amend --help`")
             })?),
@@ -71,6 +86,34 @@ fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
         let warnings: String = warnings.map(|warning| format!("\nNote: {warning}")).collect();
         format!("{changed} {name}: {}.{warnings}", text(answer, "status"))
     })
+}
+
+/// Marks products ready; it has failed where one of them may not be.
+fn ready(desk: &mut Desk, order: Order, cases: Vec<String>) -> anyhow::Result<()> {
+    let answer = desk.ask(&Request::HandOver { order, cases })?;
+    desk.printer.value(&answer)?;
+    let each = |name: &str, what: &str| -> Vec<String> {
+        let rows = answer[name].as_array().into_iter().flatten();
+        rows.map(|row| format!("{}  {}", text(row, "slip"), text(row, what))).collect()
+    };
+    for done in each("done", "status") {
+        desk.printer.text(done)?;
+    }
+    let refused = each("refused", "reason");
+    if refused.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("not done:\n  {}", refused.join("\n  ")))
+        .next("the others are done; see `hub-server case show` of these")
+        .into())
+}
+
+fn manifest(desk: &mut Desk, unit: UnitId) -> anyhow::Result<()> {
+    let answer = desk.ask_rows(&Request::Manifest { unit }, line)?;
+    desk.printer.value(&answer)?;
+    let (aboard, missing) = (&answer["aboard"], &answer["missing"]);
+    desk.printer.text(format_args!("Aboard: {aboard}. Ready and not aboard: {missing}."))?;
+    Ok(())
 }
 
 fn line(row: &Value) -> String {
@@ -96,8 +139,10 @@ fn shown(case: &Value) -> String {
         }
     }
     for event in objects("events") {
-        let extra = ["agency", "reference", "reason", "with"].iter().filter_map(|key| event[*key].as_str());
-        let extra: Vec<_> = extra.collect();
+        let extra = ["agency", "reference", "reason"].iter().filter_map(|key| event[*key].as_str());
+        let product = handover::in_words(&event);
+        let extra: Vec<_> =
+            extra.chain([product.as_str()].into_iter().filter(|text| !text.is_empty())).collect();
         let at = event["at"].as_str().unwrap_or("");
         lines.push(format!(
             "  {at} {} ({}) {}",

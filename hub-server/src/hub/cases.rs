@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use shared::{
     desk::{
         amend::{self, AmendError, Amendment},
-        files, people, resolve, rows, show,
+        files,
+        handover::{self, Order},
+        people, resolve, rows, show,
     },
-    document::{Case, View},
-    id::DeviceId,
+    document::{Case, State, View},
+    id::{DeviceId, UnitId},
     store::{changes, read_model},
     sync::writing::SaveError,
     time::Now,
@@ -58,6 +60,29 @@ impl Hub {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Carries an order out with products, all in one transaction.
+    pub(super) fn hand_over(&mut self, now: Now, order: &Order, cases: &[String]) -> anyhow::Result<Value> {
+        let tx = self.replica.read()?;
+        let cases: Vec<_> = cases.iter().map(|case| resolve::case(tx, case)).collect::<Result<_, _>>()?;
+        let outcome = self.replica.write(now, |writing| handover::carry_out(writing, order, &cases, None))?;
+        Ok(serde_json::to_value(outcome)?)
+    }
+
+    /// Tells what is ready for a unit or aboard of it.
+    pub(super) fn tell_manifest(
+        &mut self,
+        unit: &UnitId,
+        tell: &mut dyn FnMut(Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let rows = read_model::manifest(self.replica.read()?, unit.as_str())?;
+        let aboard = rows.iter().filter(|row| row.status == State::Loaded.as_str()).count();
+        let missing = rows.len() - aboard;
+        for row in rows {
+            tell(json!(rows::Row::from(row)));
+        }
+        Ok(json!({ "unit": unit, "aboard": aboard, "missing": missing }))
     }
 
     /// A case as a file.

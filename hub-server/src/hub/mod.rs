@@ -162,6 +162,8 @@ impl Hub {
             Request::CaseList { limit } => self.tell_cases(*limit, tell),
             Request::CaseShow { case } => self.show_case(case),
             Request::Amend { case, amendment } => self.amend(now, case, amendment),
+            Request::HandOver { order, cases } => self.hand_over(now, order, cases),
+            Request::Manifest { unit } => self.tell_manifest(unit, tell),
             Request::CaseExport { case, automerge } => self.export(case, *automerge),
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(case, attachment, out, *thumbnail)

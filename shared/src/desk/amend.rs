@@ -9,6 +9,7 @@ use super::{
     warnings::{self, Code, Warning},
 };
 use crate::{
+    collection::{Collector, Received},
     document::{
         Case, Edit, EditError, Field, NewEvent, Person, State, View, case, conflict, field,
         state::ParseStateError,
@@ -82,6 +83,18 @@ impl FromStr for Setting {
     }
 }
 
+impl Setting {
+    /// That a case comes to stand elsewhere.
+    pub(super) fn status(state: State) -> Self {
+        Self { party: Party::Subject, item: Item::Field(Field::Status), value: state.as_str().to_owned() }
+    }
+
+    /// That a product went into wrong hands, and how.
+    pub(super) fn alarm(how: &str) -> Self {
+        Self { party: Party::Subject, item: Item::Field(Field::Alarm), value: how.to_owned() }
+    }
+}
+
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.party {
@@ -125,6 +138,12 @@ pub struct Amendment {
     pub reference: Option<String>,
     /// Who took the product along.
     pub with: Option<String>,
+    /// Who that is to the subject.
+    pub collector: Option<Collector>,
+    /// How they confirm that they have it.
+    pub received: Option<Received>,
+    /// The unit that a product is ready for, or aboard of.
+    pub unit: Option<UnitId>,
     /// The officer who sets a status.
     pub officer: Option<String>,
 }
@@ -171,6 +190,22 @@ pub enum AmendError {
     /// Nobody is named who took the product.
     #[error("with_collector needs the name of who took the product: add --with NAME")]
     NoCollector,
+    /// No such unit.
+    #[error("unit {unit} is not in the registry")]
+    Unit {
+        /// The unit.
+        unit: UnitId,
+    },
+    /// The unit's laptops would never hear of it.
+    #[error(
+        "unit {unit} does not serve {village}: its laptops would not hear of the case; assign the village first"
+    )]
+    UnitElsewhere {
+        /// The unit.
+        unit: UnitId,
+        /// The case's village.
+        village: VillageCode,
+    },
     /// No such visit.
     #[error(transparent)]
     Visit(#[from] ResolveError),
@@ -380,6 +415,21 @@ fn party(case: &Case, party: Party) -> Result<DocumentId, AmendError> {
     found.ok_or(AmendError::NoParty { party })
 }
 
+/// Whether the laptops of a unit, for which a product is to be ready, hear of the case.
+fn check_unit(writing: &Writing<'_>, case: &Case, unit: &UnitId) -> Result<(), AmendError> {
+    let Some(known) = writing.registries.unit(unit) else {
+        // Before any unit is in the registry, each is known by its laptops alone.
+        let none = writing.registries.units().len() == 0;
+        return if none { Ok(()) } else { Err(AmendError::Unit { unit: unit.clone() }) };
+    };
+    let Some(village) = &case.village else { return Ok(()) };
+    let serves = known.villages.is_empty() || known.villages.contains(village);
+    if serves || case.unit.as_ref() == Some(unit) {
+        return Ok(());
+    }
+    Err(AmendError::UnitElsewhere { unit: unit.clone(), village: village.clone() })
+}
+
 fn set_status(
     writing: &Writing<'_>,
     edit: &mut Edit,
@@ -390,6 +440,9 @@ fn set_status(
     let state: State = setting.value.trim().parse()?;
     if state == State::WithCollector && amendment.with.as_deref().is_none_or(|name| name.trim().is_empty()) {
         return Err(AmendError::NoCollector);
+    }
+    if let Some(unit) = amendment.unit.as_ref().filter(|_| writing.station.hub) {
+        check_unit(writing, case, unit)?;
     }
     let version = case.catalogue.as_deref().and_then(|version| version.parse().ok());
     let service = version
@@ -403,6 +456,9 @@ fn set_status(
         reference: amendment.reference.as_deref(),
         reason: amendment.reason.as_deref(),
         with: amendment.with.as_deref(),
+        collected_by: amendment.collector,
+        collected_how: amendment.received,
+        unit: amendment.unit.as_ref(),
         confirm,
         ..NewEvent::new(state, writing.now.wall)
     };

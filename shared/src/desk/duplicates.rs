@@ -2,10 +2,14 @@
 
 use serde::Serialize;
 
-use super::author::{self, Author};
+use super::{
+    author::{self, Author},
+    blanks,
+};
 use crate::{
     document::conflict::Sort,
     id::DocumentId,
+    registry::Registries,
     store::{
         Result, Tx, changes,
         read_model::{self, CaseRow},
@@ -39,19 +43,21 @@ pub struct Duplicate {
     pub village: Option<String>,
 }
 
-/// The open cases of a known person about `service`, and all cases with the numbered blank `blank`.
+/// The open cases of a known person about `service`, and all cases with the numbered blank `blank` of its kind.
 ///
 /// # Errors
 /// The store fails.
 pub fn of(
     tx: Tx<'_>,
+    registries: &Registries,
     subject: Option<DocumentId>,
     service: &str,
     blank: Option<&str>,
     offset_minutes: i16,
 ) -> Result<Vec<Duplicate>> {
     let open = subject.map_or(Ok(Vec::new()), |subject| read_model::open_cases(tx, subject, service))?;
-    let used = blank.map_or(Ok(Vec::new()), |blank| read_model::cases_of_blank(tx, blank))?;
+    let kind = blanks::kind_of(registries, service);
+    let used = blank.map_or(Ok(Vec::new()), |blank| read_model::cases_of_blank(tx, kind.as_ref(), blank))?;
     let open = open.into_iter().map(|case| (Sort::SameService, case));
     let used = used.into_iter().map(|case| (Sort::SameBlank, case));
     open.chain(used).map(|(sort, case)| duplicate(tx, sort, case, offset_minutes)).collect()

@@ -52,7 +52,7 @@ pub struct Row {
 }
 
 /// The columns of a list as CSV.
-pub const COLUMNS: [&str; 26] = [
+pub const COLUMNS: [&str; 31] = [
     "case",
     "slip",
     "service",
@@ -75,8 +75,13 @@ pub const COLUMNS: [&str; 26] = [
     "notes",
     "ref",
     "channel",
+    "sheet",
     "blank",
     "to_be_confirmed",
+    "for_unit",
+    "with",
+    "collected_by",
+    "collected_how",
     "conflict",
     "warnings",
 ];

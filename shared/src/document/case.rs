@@ -66,6 +66,8 @@ pub struct Case {
     pub channel: Option<String>,
     /// Serial of the numbered blank used.
     pub blank: Option<String>,
+    /// Number of the emergency sheet from which it was entered, where another case bears it.
+    pub sheet: Option<String>,
     /// Class of the queue.
     pub priority: Option<String>,
     /// Who accompanied the citizen.
@@ -135,6 +137,7 @@ impl Case {
             reference: text(key::REF),
             channel: text(key::CHANNEL),
             blank: text(key::BLANK),
+            sheet: text(key::SHEET),
             priority: text(key::PRIORITY),
             companion: text(key::COMPANION),
             witnesses: witnesses(root),
@@ -282,6 +285,15 @@ impl New<'_> {
         self.event.write(edit)?;
         Ok(())
     }
+}
+
+/// Names, in the change that makes a case, the emergency sheet from which it is entered, where another case bears its
+/// number.
+///
+/// # Errors
+/// The document is no case.
+pub fn put_sheet(edit: &mut Edit, sheet: Option<&SlipNumber>) -> Result<(), EditError> {
+    sheet.map_or(Ok(()), |sheet| edit.put(&[key::SHEET], &Scalar::Str(sheet.to_string())))
 }
 
 /// Notes that a requirement is there.

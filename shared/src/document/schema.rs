@@ -153,7 +153,8 @@ pub mod key {
     keys! {
         ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", APPLICANT = "applicant", AT = "at",
         ATTACHMENTS = "attachments", BLANK = "blank", BLANKS = "blanks", BORN = "born", BORN_ESTIMATED = "born_estimated",
-        CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTOR = "collector",
+        CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTED_BY = "collected_by",
+        COLLECTED_HOW = "collected_how", COLLECTOR = "collector",
         COMPANION = "companion", CONFIRM = "confirm", CONFIRMED = "confirmed", CONSENT = "consent",
         CONSENT_TEXT = "consent_text", DATE = "date", DISTRICT = "district",
         ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", FROM = "from", ID = "id", KIND = "kind", KK = "kk", LABEL = "label",
@@ -161,7 +162,7 @@ pub mod key {
         NIK = "nik", NOT_SAME = "not_same", NOTES = "notes", OFFICER = "officer", OFFSET = "offset",
         OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", REASON = "reason",
         REASONS = "reasons", REF = "ref", REFERENCE = "reference", SAME_AS = "same_as", SERVICE = "service",
-        SEX = "sex", SIZE = "size", SLIP = "slip", STARTED = "started", STATE = "state", STATUS = "status",
+        SEX = "sex", SHEET = "sheet", SIZE = "size", SLIP = "slip", STARTED = "started", STATE = "state", STATUS = "status",
         SUBJECT = "subject", SURVEY = "survey", THUMBNAIL = "thumbnail", TICKS = "ticks", TO = "to", TYPE = "type", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
         WARNINGS = "warnings", WITH = "with", WITNESSES = "witnesses",
     }
@@ -228,6 +229,7 @@ static CASE: MapShape = MapShape {
         (key::WARNINGS, first(Shape::Map(&WARNINGS))),
         (key::ATTACHMENTS, first(Shape::Map(&ATTACHMENTS))),
         (key::REASONS, first(Shape::Map(&REASONS))),
+        (key::SHEET, first_if_any(CODE)),
         (key::ID, first(NUMBER)),
     ]),
 };
@@ -317,6 +319,9 @@ static EVENT: MapShape = MapShape {
         (key::REASON, grow(TEXT)),
         (key::CONFIRM, grow(Shape::Boolean)),
         (key::WITH, grow(NAME)),
+        (key::COLLECTED_BY, grow(CODE)),
+        (key::COLLECTED_HOW, grow(CODE)),
+        (key::UNIT, grow(CODE)),
     ]),
 };
 

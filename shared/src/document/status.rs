@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     change::{OperationId, Scalar},
+    collection::{Collector, Received},
     document::history::Ancestry,
-    id::{ActorId, ChangeHash},
+    id::{ActorId, ChangeHash, UnitId},
     time::Timestamp,
 };
 
@@ -45,6 +46,15 @@ pub struct Event {
     /// Who took the product along.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub with: Option<String>,
+    /// Who that is to the subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected_by: Option<Collector>,
+    /// How they confirmed that they have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collected_how: Option<Received>,
+    /// The unit that a product is ready for, or aboard of.
+    #[serde(skip_serializing_if = "Option::is_none", rename = "for_unit")]
+    pub unit: Option<UnitId>,
     /// The change that wrote it.
     pub change: ChangeHash,
     /// Who wrote it.
@@ -73,6 +83,12 @@ pub struct NewEvent<'a> {
     pub confirm: bool,
     /// Who took the product along.
     pub with: Option<&'a str>,
+    /// Who that is to the subject.
+    pub collected_by: Option<Collector>,
+    /// How they confirm that they have it.
+    pub collected_how: Option<Received>,
+    /// The unit that a product is ready for, or aboard of.
+    pub unit: Option<&'a UnitId>,
 }
 
 impl NewEvent<'_> {
@@ -87,6 +103,9 @@ impl NewEvent<'_> {
             reason: None,
             confirm: false,
             with: None,
+            collected_by: None,
+            collected_how: None,
+            unit: None,
         }
     }
 
@@ -107,6 +126,9 @@ impl NewEvent<'_> {
             (key::REFERENCE, self.reference),
             (key::REASON, self.reason),
             (key::WITH, self.with),
+            (key::COLLECTED_BY, self.collected_by.map(Collector::as_str)),
+            (key::COLLECTED_HOW, self.collected_how.map(Received::as_str)),
+            (key::UNIT, self.unit.map(UnitId::as_str)),
         ];
         for (name, text) in texts {
             if let Some(text) = text {
@@ -219,6 +241,9 @@ impl Event {
             reason: text(key::REASON),
             confirm: map.boolean(key::CONFIRM).unwrap_or(false),
             with: text(key::WITH),
+            collected_by: map.text(key::COLLECTED_BY).and_then(|text| text.parse().ok()),
+            collected_how: map.text(key::COLLECTED_HOW).and_then(|text| text.parse().ok()),
+            unit: map.text(key::UNIT).and_then(|text| text.parse().ok()),
             change: value.change,
             actor: value.operation.actor,
             operation: value.operation,
@@ -333,6 +358,9 @@ mod tests {
             reason: None,
             confirm: false,
             with: None,
+            collected_by: None,
+            collected_how: None,
+            unit: None,
             change: ChangeHash([index as u8; 32]),
             actor: ActorId([index as u8; 16]),
             operation: OperationId { counter: index as u64 + 1, actor: ActorId([index as u8; 16]) },

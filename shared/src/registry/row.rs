@@ -7,6 +7,7 @@ use time::Date;
 use super::{AgencyCode, Kind, OfficerId, PointId, ServiceCode};
 pub use super::{lease::Lease, prelist::Listed};
 use crate::{
+    collection::Collector,
     geo::Position,
     id::{DeviceId, Epoch, PublicKey, UnitId, VillageCode},
     time::Timestamp,
@@ -159,20 +160,6 @@ pub enum LimitUnit {
     Day,
     /// Days without weekends and holidays.
     Workday,
-}
-
-/// Who may collect a product.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Collector {
-    /// The subject alone.
-    Subject,
-    /// A member of the family.
-    Family,
-    /// Anyone with a letter from the subject.
-    Proxy,
-    /// The village head, for many at once.
-    VillageHead,
 }
 
 /// A day without office hours.

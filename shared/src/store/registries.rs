@@ -79,6 +79,13 @@ pub fn keep(tx: Tx<'_>, table: &Table) -> Result<()> {
     for (key, value) in table.iter() {
         statement.execute(params![table.kind().as_str(), version.0, key, value])?;
     }
+    if table.kind() == &Kind::Services {
+        // A case may come before the catalogue that tells which kind its blank is of.
+        tx.execute_batch(
+            "INSERT OR IGNORE INTO stale (document)
+             SELECT document FROM case_row WHERE blank IS NOT NULL AND blank_kind IS NULL",
+        )?;
+    }
     Ok(())
 }
 

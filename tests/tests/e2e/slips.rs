@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tests::process::{Output, Van};
 
-use crate::stage::{Stage, case, sync};
+use crate::stage::{Stage, case, line, record, sync};
 
 fn stamp(van: &Van, slip: &str) -> String {
     van.run(&["slip", "show", slip]).text("stamp")
@@ -175,4 +175,33 @@ fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
         .collect();
     assert_eq!(states, ["entered", "open", "open"]);
     one.call(&["sheet", "print", "0"]).run().exited(2);
+}
+
+#[test]
+fn every_case_of_an_emergency_sheet_names_it() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let sheets = van.run(&["sheet", "print", "2"]);
+    let numbers: Vec<_> = sheets.lines.iter().filter_map(|row| row["sheet"].as_str()).collect();
+    let entered = |fields: Value| {
+        let mut fields = fields;
+        fields["started"] = json!("2026-11-19T10:30:00+08:00");
+        fields["visit"] = Value::Null;
+        line(fields)
+    };
+    let early = record(&van, &[entered(json!({"of_sheet": numbers[1]}))]).exited(1);
+    assert!(early.to_string().contains("nothing was entered from the sheet"), "{early}");
+    let lines = [
+        entered(json!({"sheet": numbers[0], "service": "DUK-KK"})),
+        entered(json!({"of_sheet": numbers[0], "service": "DUK-KIA"})),
+    ];
+    let output = record(&van, &lines).done();
+    let slips: Vec<_> = output.lines.iter().filter_map(|row| row["slip"].as_str()).collect();
+    assert_eq!(slips[0], numbers[0]);
+    let second = van.run(&["case", "show", slips[1]]);
+    assert_eq!((second.text("sheet").as_str(), second.text("channel").as_str()), (numbers[0], "paper"));
+    let found = van.run(&["find", numbers[0]]).lines;
+    assert_eq!(found.len(), 2, "the paper leads to every case of it");
+    sync(&van);
+    assert_eq!(stage.hub.run(&["case", "show", slips[1]]).text("sheet"), numbers[0]);
 }

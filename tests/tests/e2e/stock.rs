@@ -114,6 +114,31 @@ fn answers_of_two_laptops_are_pooled_at_the_hub() {
 }
 
 #[test]
+fn two_kinds_of_blanks_may_bear_one_number() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let used = |name: &str, service: &str| {
+        let slip = case(&van, json!({"name": name, "service": service, "blank": "000003"}));
+        van.run(&["case", "show", &slip]).json().clone()
+    };
+    let (card, child) = (used("Nahak", "DUK-CETAK"), used("Bria", "DUK-KIA"));
+    for shown in [&card, &child] {
+        assert_eq!((&shown["conflict"], &shown["warnings"]["same_blank"]), (&json!(false), &Value::Null));
+    }
+    let again = used("Seran", "DUK-KIA");
+    assert_eq!(again["conflict"], true);
+    let sides = again["conflicts"][0]["sides"].as_array().expect("sides");
+    let slips: Vec<_> = sides.iter().map(|side| &side["value"]).collect();
+    assert_eq!(slips, [&child["slip"], &again["slip"]]);
+    sync(&van);
+    let conflict = |shown: &Value| {
+        let slip = shown["slip"].as_str().expect("a number");
+        stage.hub.run(&["case", "show", slip]).json()["conflict"].clone()
+    };
+    assert_eq!([&card, &child, &again].map(conflict), [json!(false), json!(true), json!(true)]);
+}
+
+#[test]
 fn blanks_are_counted_and_a_second_use_is_an_alarm_everywhere() {
     let stage = Stage::open();
     let (van, mate) = (stage.van("van", "V01"), stage.van("mate", "V01"));

@@ -73,9 +73,21 @@ impl Agent {
         self.attach(now, case, &Content { bytes, kind: given.kind, name, thumbnail })
     }
 
-    /// Lets a file belong to a case: its bytes are on disk before the case names them.
+    /// Lets a file belong to a case.
     pub(crate) fn attach(&mut self, now: Now, case: &str, content: &Content) -> Result<Value, Failure> {
         let document = self.case(case)?;
+        let file = self.lay_down(content)?;
+        let written = self.replica_mut().write(now, |writing| files::attach(writing, document, &file));
+        let mut answer = json!(written.map_err(said)?);
+        answer["kind"] = json!(file.kind);
+        answer["type"] = json!(file.media_type);
+        answer["size"] = json!(file.size);
+        answer["thumbnail_size"] = json!(file.thumbnail.map(|(_, size)| size));
+        Ok(answer)
+    }
+
+    /// Writes a file's bytes to disk, before any case names them.
+    pub(crate) fn lay_down(&mut self, content: &Content) -> Result<NewFile, Failure> {
         let media = media::of(&content.bytes);
         let folder = self.replica().store().files();
         let hash = folder.put(&content.bytes).map_err(said)?;
@@ -84,21 +96,14 @@ impl Agent {
             Some(small) => Some((folder.put(small).map_err(said)?, small.len() as u64)),
             None => None,
         };
-        let file = NewFile {
+        Ok(NewFile {
             hash,
             size: content.bytes.len() as u64,
             name: content.name.clone(),
             kind: content.kind.unwrap_or(media.kind),
             media_type: media.name.to_owned(),
             thumbnail: thumbnail.filter(|(small, _)| *small != hash),
-        };
-        let written = self.replica_mut().write(now, |writing| files::attach(writing, document, &file));
-        let mut answer = json!(written.map_err(said)?);
-        answer["kind"] = json!(file.kind);
-        answer["type"] = json!(file.media_type);
-        answer["size"] = json!(file.size);
-        answer["thumbnail_size"] = json!(thumbnail.map(|(_, size)| size));
-        Ok(answer)
+        })
     }
 
     /// Takes a file away from a case.

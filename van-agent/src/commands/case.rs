@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::{
     born,
-    desk::{amend::Amendment, author, files, rows},
+    desk::{amend::Amendment, author, files, handover, rows},
 };
 
 use super::{Desk, attachment, field};
@@ -115,6 +115,7 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         ("started", "Started"),
         ("officer", "Officer"),
         ("visit", "Visit"),
+        ("sheet", "Sheet"),
         ("notes", "Notes"),
         ("custody", "Custody"),
     ];
@@ -127,8 +128,9 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         printer.text(format_args!("  {title:<10} {text}"))?;
     }
     for event in shown["events"].as_array().into_iter().flatten() {
-        let by = author::in_words(event);
-        printer.text(format_args!("  {}  {} ({by})", field(event, "at"), field(event, "state")))?;
+        let (by, product) = (author::in_words(event), handover::in_words(event));
+        let (at, state) = (field(event, "at"), field(event, "state"));
+        printer.text(format_args!("  {}", format!("{at}  {state} ({by}) {product}").trim_end()))?;
     }
     for attachment in shown["attachments"].as_array().into_iter().flatten() {
         printer.text(format_args!("  Attachment {}", files::line(attachment)))?;
@@ -187,7 +189,8 @@ fn facts(shown: &Value) -> Vec<(&'static str, String)> {
 
 pub(super) fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
     let Amend { case, set, reason, reference, agency, with, officer } = options;
-    let amendment = Amendment { settings: set, reason, agency, reference, with, officer };
+    let amendment =
+        Amendment { settings: set, reason, agency, reference, with, officer, ..Amendment::default() };
     let amended = desk.ask(Request::Amend { case, amendment })?;
     desk.printer.value(&amended)?;
     let what = if amended["changed"] == true { "Amended" } else { "Nothing to change in" };

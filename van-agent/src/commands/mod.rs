@@ -6,6 +6,7 @@ mod bundle;
 mod case;
 mod day;
 mod enroll;
+mod handover;
 mod peer;
 mod people;
 mod progress;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         command @ (Command::Amend(_)
         | Command::Case(_)
         | Command::Find(_)
+        | Command::Handover(_)
         | Command::Custody { .. }
         | Command::Today
         | Command::Visit(_)
@@ -95,6 +97,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
         Command::Find(options) => case::find(&mut desk, &options),
+        Command::Handover(options) => handover::hand_over(&mut desk, options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Today => today::today(&mut desk),
         Command::Visit(options) => visit::visit(&mut desk, options),

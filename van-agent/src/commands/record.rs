@@ -285,6 +285,7 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
         ("blank", options.blank),
         ("encounter", options.encounter),
         ("sheet", options.sheet),
+        ("of_sheet", options.of_sheet),
     ];
     for (field, text) in texts {
         if let Some(text) = text {

@@ -160,6 +160,8 @@ pub struct Line {
     pub encounter: Option<String>,
     /// The number on the emergency sheet from which it is entered.
     pub sheet: Option<SlipNumber>,
+    /// The number on the emergency sheet from which it is entered, where an earlier case of that sheet bears it.
+    pub of_sheet: Option<SlipNumber>,
     /// What tells a repeated line.
     pub digest: [u8; 16],
 }
@@ -220,6 +222,7 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
         ticks: fields.texts("ticks")?,
         encounter: fields.text("encounter")?,
         sheet: fields.text("sheet")?.map(|text| parsed(&text, "sheet")).transpose()?,
+        of_sheet: fields.text("of_sheet")?.map(|text| parsed(&text, "of_sheet")).transpose()?,
         digest,
     };
     fields.end()?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::{id::DocumentId, nik::Nik};
+use shared::{blank::BlankKind, id::DocumentId, nik::Nik};
 
 use super::line::Line;
 
@@ -14,7 +14,8 @@ pub(super) struct Made {
     pub(super) cases: BTreeMap<String, MadeCase>,
     pub(super) visits: BTreeMap<(String, String), DocumentId>,
     pub(super) open: BTreeMap<(DocumentId, String), String>,
-    pub(super) blanks: BTreeMap<String, String>,
+    /// By kind and number.
+    pub(super) blanks: BTreeMap<(Option<BlankKind>, String), String>,
     pub(super) applicants: BTreeMap<[u8; 8], DocumentId>,
     pub(super) repeats: BTreeMap<[u8; 16], String>,
 }
@@ -63,13 +64,21 @@ impl Made {
         self.applicants.entry(encounter).or_insert(applicant);
     }
 
-    pub(super) fn note_case(&mut self, line: &Line, case: DocumentId, subject: DocumentId, slip: &str) {
+    /// Notes a case of `line`, whose service uses blanks of `kind`.
+    pub(super) fn note_case(
+        &mut self,
+        line: &Line,
+        kind: Option<BlankKind>,
+        case: DocumentId,
+        subject: DocumentId,
+        slip: &str,
+    ) {
         if let Some(reference) = &line.reference {
             let made = MadeCase { case, slip: slip.to_owned(), subject, digest: line.digest };
             self.cases.insert(reference.clone(), made);
         }
         if let Some(blank) = &line.blank {
-            self.blanks.entry(blank.clone()).or_insert_with(|| slip.to_owned());
+            self.blanks.entry((kind, blank.clone())).or_insert_with(|| slip.to_owned());
         }
         self.open.entry((subject, line.service.clone())).or_insert_with(|| slip.to_owned());
         self.repeats.entry(line.digest).or_insert_with(|| slip.to_owned());

@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::warnings::{self, Code, Warning},
+    desk::{
+        blanks,
+        warnings::{self, Code, Warning},
+    },
     document::{EditError, NewEvent, State, case, field::SetError, visit},
     id::{DocumentId, Kind, UnitId, VillageCode, hex},
     nik::Nik,
@@ -79,6 +82,8 @@ pub(super) enum RefusedError {
     SheetExpired(SlipNumber),
     #[error("the sheet with number {0} was entered already; see `case show`")]
     SheetEntered(SlipNumber),
+    #[error("nothing was entered from the sheet with number {0} yet; give its first case that number")]
+    SheetOpen(SlipNumber),
     #[error("visit {0} is not on this laptop")]
     Visit(DocumentId),
     #[error("person {0} is not on this laptop")]
@@ -109,7 +114,9 @@ impl RefusedError {
             Self::Service(_) => Some("service"),
             Self::ReferenceUsed { .. } => Some("ref"),
             Self::Listed(_) => Some("listed"),
-            Self::NoSheet(_) | Self::SheetExpired(_) | Self::SheetEntered(_) => Some("sheet"),
+            Self::NoSheet(_) | Self::SheetExpired(_) | Self::SheetEntered(_) | Self::SheetOpen(_) => {
+                Some("sheet")
+            }
             Self::Visit(_) => Some("visit"),
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
             Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
@@ -302,7 +309,7 @@ impl<'a> Group<'a> {
             confirmed: line.confirmed,
             notes: line.notes.as_deref(),
             reference: line.reference.as_deref(),
-            channel: line.sheet.as_ref().map_or(line.channel.as_deref(), |_| Some(FROM_PAPER)),
+            channel: channel(line),
             blank: line.blank.as_deref(),
             priority: line.priority.as_deref(),
             companion: line.companion.as_deref(),
@@ -316,6 +323,7 @@ impl<'a> Group<'a> {
             },
         }
         .write(&mut edit)?;
+        case::put_sheet(&mut edit, line.of_sheet.as_ref())?;
         writing.save(document, edit)?;
         let slip = slip.to_string();
         self.note(writing, line, document, subject, &slip)?;
@@ -345,7 +353,8 @@ impl<'a> Group<'a> {
             Some(number) => sheets::set_entered(writing.tx, number, document)?,
             None => slips::want(writing.tx, document, 1, writing.now.wall)?,
         }
-        self.made.note_case(line, document, subject, slip);
+        let kind = blanks::kind_of(writing.registries, &line.service);
+        self.made.note_case(line, kind, document, subject, slip);
         Ok(())
     }
 
@@ -511,9 +520,10 @@ impl<'a> Group<'a> {
             warnings.push((Code::SameOpen, words));
         }
         let Some(blank) = &line.blank else { return Ok(()) };
-        let used = match self.made.blanks.get(blank) {
+        let key = (blanks::kind_of(writing.registries, &line.service), blank.clone());
+        let used = match self.made.blanks.get(&key) {
             Some(slip) => vec![slip.clone()],
-            None => slips(read_model::cases_of_blank(writing.tx, blank)?),
+            None => slips(read_model::cases_of_blank(writing.tx, key.0.as_ref(), blank)?),
         };
         if !used.is_empty() {
             let words = format!("blank {blank} was used for case {} already{reason}", used.join(", "));
@@ -564,6 +574,7 @@ impl<'a> Group<'a> {
     /// The number on the sheet that is entered, or else the next slip number of the day.
     fn slip(&self, writing: &Writing<'_>, line: &Line) -> Result<SlipNumber, RefusedError> {
         let Some(number) = line.sheet.clone() else {
+            self.check_sheet(writing, line)?;
             let date = line.started.day(self.zone.offset_minutes());
             return Ok(next_slip(writing.tx, self.place, date)?);
         };
@@ -578,6 +589,22 @@ impl<'a> Group<'a> {
         }
         Ok(number)
     }
+
+    /// Refuses a further case of a sheet from which no first one was entered, on this laptop.
+    fn check_sheet(&self, writing: &Writing<'_>, line: &Line) -> Result<(), RefusedError> {
+        let Some(number) = &line.of_sheet else { return Ok(()) };
+        match sheets::find(writing.tx, number)? {
+            None => Err(RefusedError::NoSheet(number.clone())),
+            Some(sheet) if sheet.case.is_none() => Err(RefusedError::SheetOpen(number.clone())),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// By which way a case came in.
+fn channel(line: &Line) -> Option<&str> {
+    let is_on_paper = line.sheet.is_some() || line.of_sheet.is_some();
+    if is_on_paper { Some(FROM_PAPER) } else { line.channel.as_deref() }
 }
 
 /// The id of a sitting, as the read model writes it.

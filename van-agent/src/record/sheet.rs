@@ -252,11 +252,11 @@ impl Sheet {
             } else {
                 line.insert("started".to_owned(), json!(self.started_on_paper(clock)));
             }
-            // A sheet has one number: the first case bears it.
+            // A sheet has one number: the first case bears it, the others name it.
             if index == 0 && !number.is_empty() {
                 line.insert("sheet".to_owned(), json!(number));
             } else if !number.is_empty() {
-                line.insert("channel".to_owned(), json!("paper"));
+                line.insert("of_sheet".to_owned(), json!(number));
             }
             Value::Object(line).to_string()
         });
@@ -390,7 +390,7 @@ mod tests {
         for line in &paper {
             assert_eq!((&line["started"], line.get("ended")), (&json!("2026-11-20T10:30:00+08:00"), None));
         }
-        assert_eq!(paper[1]["channel"], "paper");
+        assert_eq!(paper[1]["of_sheet"], "53.02/V01A/20261121/0042-E");
         let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
         assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&json!(false), &Value::Null));
         assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));

@@ -25,7 +25,7 @@ use crate::{
     request::Request,
 };
 
-const CASE_FIELDS: [&str; 14] = [
+const CASE_FIELDS: [&str; 15] = [
     "nik",
     "sex",
     "born",
@@ -39,6 +39,7 @@ const CASE_FIELDS: [&str; 14] = [
     "companion",
     "notes",
     "channel",
+    "sheet",
     "custody",
 ];
 
@@ -83,6 +84,8 @@ struct Paper {
 
 struct Happened {
     state: String,
+    /// Who took the product, how they confirmed it, and the unit.
+    more: String,
     at: String,
     writer: String,
 }
@@ -122,6 +125,7 @@ pub(super) async fn page(
     let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
     let happened = |event: &Value| Happened {
         state: words.get(&format!("state-{}", text(event, "state"))),
+        more: collected(words, event),
         at: text(event, "at"),
         writer: writer(words, event),
     };
@@ -162,6 +166,20 @@ pub(super) async fn page(
     };
     let status = if page.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     (status, show(page)).into_response()
+}
+
+/// Who took a product, how they confirmed it, and the unit that it is for or aboard of; each after its name.
+fn collected(words: &Words, event: &Value) -> String {
+    let word = |kind: &str, name: &str| event[name].as_str().map(|value| words.part(kind, value));
+    let who = [event["with"].as_str().map(str::to_owned), word("collector", "collected_by")];
+    let who: Vec<_> = who.into_iter().flatten().collect();
+    let facts = [
+        ("event-with", Some(who.join(", ")).filter(|who| !who.is_empty())),
+        ("event-how", word("received", "collected_how")),
+        ("event-unit", event["for_unit"].as_str().map(str::to_owned)),
+    ];
+    let told = facts.into_iter().filter_map(|(name, fact)| Some(format!("{}: {}", words.get(name), fact?)));
+    told.collect::<Vec<_>>().join(" · ")
 }
 
 fn paper(words: &Words, whole: &Value, shown: &Value) -> Paper {

@@ -1,4 +1,4 @@
-//! The page of products: aboard, into whose hands, or back to stock. A case changes by an event, as by `amend`.
+//! The page of products: aboard, into whose hands, or back to stock.
 
 use askama::Template;
 use axum::{
@@ -8,11 +8,10 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use serde_json::Value;
 use shared::{
-    desk::{amend::Amendment, rows},
-    document::State as CaseState,
-    id::DocumentId,
-    registry::row::Collector,
+    collection::{Collector, Received},
+    desk::handover::{Act, Order, OrderError},
     store::read_model::{self, CaseRow},
     time::Now,
 };
@@ -21,59 +20,141 @@ use super::{
     Site,
     acts::see,
     card::{Card, card},
-    case::shown,
-    pages::{ask, failed, in_language, show, words},
+    pages::{ask, detail, failed, in_language, show, text, words},
     posted::Posted,
 };
 use crate::{
     agent::{Agent, said},
+    handover::{Found, HandOverAct, taken_by},
     host::{output::Failure, web::Words},
     request::Request,
 };
 
-/// States in which there is a product to be given into somebody's hands.
-const STATES: [CaseState; 3] = [CaseState::WithCollector, CaseState::Loaded, CaseState::Ready];
 /// Products of each state on the page.
 const PRODUCTS_MAX: usize = 200;
-/// Who may collect, in the words of the registry and of the Fluent files.
-const COLLECTORS: [(&str, Collector); 4] = [
-    ("subject", Collector::Subject),
-    ("family", Collector::Family),
-    ("proxy", Collector::Proxy),
-    ("village_head", Collector::VillageHead),
-];
+/// What stands before the picture of a signature that the pad draws.
+const PICTURE: &str = "data:image/png;base64,";
 
 #[derive(Template)]
 #[template(path = "handover.html")]
 struct HandOver {
     words: &'static Words,
     token: String,
-    text: String,
     /// The one product that was found, to be given out.
     one: Option<Product>,
     products: Vec<Product>,
-    collectors: Vec<&'static str>,
+    /// How many of how many are shown, where those are not all.
+    cut: Option<String>,
+    typed: Typed,
+    wrong: Option<String>,
+    refused: Vec<Refused>,
+}
+
+impl HandOver {
+    fn collectors(&self) -> [Collector; 4] {
+        Collector::ALL
+    }
+
+    /// Ways to confirm a receipt that need no script.
+    fn on_paper(&self) -> [Received; 2] {
+        [Received::Signature, Received::Thumb]
+    }
+}
+
+/// What was typed or chosen, which a page shows again after it was refused.
+#[derive(Default)]
+struct Typed {
+    q: String,
     /// Somebody who holds products for others, whose list is printed.
     holder: String,
-    wrong: Option<String>,
+    collector: String,
+    received: String,
+    with: String,
+    reason: String,
+    /// The picture that the pad drew.
+    signature: String,
+    /// Ids of the chosen cases, in their order.
+    cases: Vec<String>,
+}
+
+impl Typed {
+    fn of(posted: &Posted) -> Self {
+        let text = |name: &str| posted.text(name).to_owned();
+        let cases = posted.0.iter().filter(|(name, _)| name == "case").map(|(_, case)| case.clone());
+        Self {
+            q: text("q"),
+            holder: text("holder"),
+            collector: text("collector"),
+            received: text("received"),
+            with: text("with"),
+            reason: text("reason"),
+            signature: text("signature"),
+            cases: cases.collect(),
+        }
+    }
+
+    fn collects(&self, collector: &Collector) -> bool {
+        self.collector == collector.as_str()
+    }
+
+    fn is_received(&self, received: &str) -> bool {
+        self.received == received
+    }
+
+    fn chosen(&self) -> u64 {
+        self.cases.len() as u64
+    }
+
+    fn has(&self, case: &str) -> bool {
+        self.cases.iter().any(|chosen| chosen == case)
+    }
+
+    /// What a button orders; `None` of a button that there is not.
+    fn order(&self, button: &str) -> Option<Order> {
+        let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        let act = match button {
+            "load" => Act::Load,
+            "entrust" => Act::Entrust,
+            "back" => Act::Back,
+            "wrong-hands" => Act::WrongHands,
+            "returned" => Act::Returned,
+            "hand" => Act::Give,
+            _ => return None,
+        };
+        Some(Order {
+            collector: self.collector.parse().ok(),
+            received: self.received.parse().ok(),
+            with: text(&self.with),
+            reason: text(&self.reason),
+            ..Order::of(act)
+        })
+    }
 }
 
 /// Something that a citizen waits for.
-struct Product {
-    case: String,
-    slip: String,
-    service: String,
-    product: String,
-    state: String,
+pub(super) struct Product {
+    pub(super) case: String,
+    pub(super) slip: String,
+    pub(super) service: String,
+    pub(super) product: String,
+    pub(super) state: String,
     /// Who holds it for the citizen.
-    with: String,
-    person: Option<Card>,
+    pub(super) with: String,
+    pub(super) person: Option<Card>,
 }
 
 impl Product {
-    fn is(&self, state: &str) -> bool {
+    pub(super) fn is(&self, state: &str) -> bool {
         self.state == state
     }
+}
+
+/// A product with which something was not done.
+pub(super) struct Refused {
+    pub(super) slip: String,
+    pub(super) why: String,
+    /// As the program says it, where the page has no words of its own.
+    pub(super) detail: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,203 +167,188 @@ pub(super) struct Wanted {
 
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(wanted): Query<Wanted>,
+    Query(Wanted { q, holder }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    page(&site, words(&headers), wanted, None).await
+    let typed = Typed { q: q.trim().to_owned(), holder: holder.trim().to_owned(), ..Typed::default() };
+    page(&site, words(&headers), typed, Told::default()).await
 }
 
-async fn page(site: &Site, words: &'static Words, wanted: Wanted, wrong: Option<String>) -> Response {
-    let (text, holder) = (wanted.q.trim().to_owned(), wanted.holder.trim().to_owned());
-    let (wanted, held_by) = (text.clone(), holder.clone());
-    let found = site.run(move |agent, now| products(agent, now, words, &wanted, &held_by)).await;
-    let mut products = match found {
-        Ok(products) => products,
+/// What a page says of what was just done.
+#[derive(Default)]
+struct Told {
+    wrong: Option<String>,
+    refused: Vec<Refused>,
+    /// Whether something was done all the same.
+    done: bool,
+}
+
+impl Told {
+    fn wrong(sentence: String) -> Self {
+        Self { wrong: Some(sentence), ..Self::default() }
+    }
+}
+
+async fn page(site: &Site, words: &'static Words, typed: Typed, told: Told) -> Response {
+    let (text, holder, chosen) = (typed.q.clone(), typed.holder.clone(), typed.cases.clone());
+    let is_one = !text.is_empty();
+    let found = site.run(move |agent, now| {
+        let Found { rows, of } = agent.products(&text, &holder, PRODUCTS_MAX)?;
+        let rows = chosen_first(agent, rows, if is_one { &[] } else { &chosen })?;
+        let of = of.max(rows.len() as u64);
+        Ok((products(agent, now, words, rows)?, of))
+    });
+    let (mut products, of) = match found.await {
+        Ok(found) => found,
         Err(failure) => return failed(words, &failure),
     };
-    let one = if !text.is_empty() && products.len() == 1 { products.pop() } else { None };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let collectors = COLLECTORS.map(|(name, _)| name).to_vec();
-    let token = site.sign_in.token();
-    let page = HandOver { words, token, text, one, products, collectors, holder, wrong };
+    let one = if is_one && products.len() == 1 { products.pop() } else { None };
+    let shown = products.len() as u64;
+    let is_cut = one.is_none() && shown < of;
+    let cut = is_cut.then(|| format!("{} {}", words.count("shown", shown), words.count("shown-of", of)));
+    let Told { wrong, refused, done } = told;
+    let has_failed = wrong.is_some() || (!refused.is_empty() && !done);
+    let status = if has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let page = HandOver { words, token: site.sign_in.token(), one, products, cut, typed, wrong, refused };
     (status, show(page)).into_response()
 }
 
-/// The products of a text, or of somebody who holds them; all where neither is named.
-fn products(
+/// The chosen cases, in their order, before the others of a list.
+fn chosen_first(agent: &mut Agent, rows: Vec<CaseRow>, chosen: &[String]) -> Result<Vec<CaseRow>, Failure> {
+    let mut first = Vec::with_capacity(rows.len());
+    for case in chosen {
+        let case = agent.case(case)?;
+        first.extend(read_model::case_of(agent.read()?, case).map_err(said)?);
+    }
+    let is_chosen = |row: &CaseRow| chosen.contains(&row.document.to_string());
+    first.extend(rows.into_iter().filter(|row| !is_chosen(row)));
+    Ok(first)
+}
+
+/// Products as pages show them.
+pub(super) fn products(
     agent: &mut Agent,
     now: Now,
     words: &Words,
-    wanted: &str,
-    holder: &str,
+    rows: Vec<CaseRow>,
 ) -> Result<Vec<Product>, Failure> {
-    let tx = agent.read()?;
-    let found: Vec<CaseRow> = if wanted.is_empty() {
-        let mut all = Vec::new();
-        for state in STATES {
-            all.extend(read_model::cases_at(tx, state, PRODUCTS_MAX).map_err(said)?);
-        }
-        all
-    } else {
-        let rows = rows::find(tx, wanted, PRODUCTS_MAX).map_err(said)?;
-        // What was handed over is found as well: it may have gone into wrong hands.
-        let states = STATES.into_iter().chain([CaseState::HandedOver]);
-        let is_wanted = |row: &rows::Row| states.clone().any(|state| state.as_str() == row.status);
-        let rows = rows.into_iter().filter(is_wanted);
-        let known = rows.map(|row| read_model::case_of(tx, row.case).map_err(said));
-        known.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()
-    };
-    let mut products = Vec::with_capacity(found.len());
-    for row in found {
-        let product = product(agent, now, words, row)?;
-        if holder.is_empty() || product.with == holder {
-            products.push(product);
-        }
-    }
-    Ok(products)
+    rows.into_iter().map(|row| product(agent, now, words, row)).collect()
 }
 
 fn product(agent: &mut Agent, now: Now, words: &Words, row: CaseRow) -> Result<Product, Failure> {
     let person = row.subject.map(|subject| read_model::person_of(agent.read()?, subject).map_err(said));
     let person = person.transpose()?.flatten();
     let person = person.map(|person| card(agent, now, words, person)).transpose()?;
-    let with = match row.status.as_str() {
-        "with_collector" => holder(agent, row.document)?,
-        _ => String::new(),
-    };
     let service = agent.replica().registries().service(&row.service);
     Ok(Product {
         case: row.document.to_string(),
+        with: taken_by(&row).to_owned(),
         slip: row.slip,
         product: service.map_or_else(String::new, |service| service.product.clone()),
         service: service.map_or(row.service, |service| in_language(words, service)),
         state: row.status,
-        with,
         person,
     })
-}
-
-/// Who holds the product of a case, by its last event.
-fn holder(agent: &mut Agent, case: DocumentId) -> Result<String, Failure> {
-    let shown = agent.show(&case.to_string())?;
-    let events = shown["events"].as_array().cloned().unwrap_or_default();
-    let last = events.iter().rev().find(|event| event["state"] == "with_collector");
-    Ok(last.and_then(|event| event["with"].as_str()).unwrap_or_default().to_owned())
-}
-
-/// What is done with products.
-struct Act {
-    /// Where the case stands then; `None` where it stays, as an alarm is raised.
-    state: Option<CaseState>,
-    /// Who takes it, where it is not the subject.
-    with: Option<String>,
-    reason: Option<String>,
-    collector: Option<Collector>,
-}
-
-impl Act {
-    /// Reads a button with what was typed; the name of what is wrong otherwise.
-    fn of(posted: &Posted) -> Result<Self, &'static str> {
-        let text = |name: &str| Some(posted.text(name).to_owned()).filter(|text| !text.is_empty());
-        let known = COLLECTORS.iter().find(|(name, _)| *name == posted.text("collector"));
-        let collector = known.map(|(_, collector)| *collector);
-        let (with, reason) = (text("with"), text("reason"));
-        let act = |state| Self { state: Some(state), with: None, reason: None, collector };
-        match posted.text("do") {
-            "load" | "load-all" => Ok(act(CaseState::Loaded)),
-            "entrust" if with.is_none() => Err("wrong-with"),
-            "entrust" => Ok(Self { with, ..act(CaseState::WithCollector) }),
-            "back" if reason.is_none() => Err("wrong-reason"),
-            "back" => Ok(Self { reason, ..act(CaseState::Ready) }),
-            "wrong-hands" if reason.is_none() => Err("wrong-reason"),
-            "wrong-hands" => Ok(Self { state: None, with: None, reason, collector: None }),
-            "returned" => Ok(act(CaseState::HandedOver)),
-            "hand" if collector.is_none() => Err("wrong-collector"),
-            "hand" if collector != Some(Collector::Subject) && with.is_none() => Err("wrong-with"),
-            "hand" => Ok(Self { with, ..act(CaseState::HandedOver) }),
-            _ => Err("wrong-other"),
-        }
-    }
 }
 
 /// Does with the chosen products what a button says.
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
-    let wanted = Wanted { q: posted.text("q").to_owned(), holder: posted.text("holder").to_owned() };
-    let cases = posted.0.iter().filter(|(name, _)| name == "case").map(|(_, case)| case.clone());
-    let mut cases: Vec<String> = cases.collect();
-    if posted.text("do") == "load-all" {
-        cases = match manifest(&site).await {
-            Ok(cases) => cases,
-            Err(failure) => return failed(words, &failure),
-        };
-    }
-    let done = match Act::of(&posted) {
-        Ok(_) if cases.is_empty() => Err(words.get("wrong-product")),
-        Ok(act) => all(&site, words, &cases, &act).await,
-        Err(wrong) => Err(words.get(wrong)),
+    let mut typed = Typed::of(&posted);
+    // Enter presses the form's first button, wherever the focus is.
+    let button = match (posted.text("do"), posted.text("scan"), posted.text("with")) {
+        ("add", "", with) if !with.is_empty() => "entrust",
+        (button, ..) => button,
     };
-    match done {
-        Ok(()) if posted.text("do") == "entrust" => {
-            let holder = utf8_percent_encode(posted.text("with"), NON_ALPHANUMERIC);
+    if button == "add" {
+        let told = add(&site, words, &mut typed, posted.text("scan")).await;
+        return page(&site, words, typed, told).await;
+    }
+    let told = match typed.order(button) {
+        None => Told::wrong(words.get("wrong-other")),
+        Some(_) if typed.cases.is_empty() => Told::wrong(words.get("wrong-product")),
+        Some(order) => carry_out(&site, words, order, &typed).await,
+    };
+    if told.wrong.is_some() || !told.refused.is_empty() {
+        return page(&site, words, typed, told).await;
+    }
+    match button {
+        "entrust" => {
+            let holder = utf8_percent_encode(&typed.with, NON_ALPHANUMERIC);
             see(&format!("/handover?holder={holder}"))
         }
-        Ok(()) => see("/handover"),
-        Err(wrong) => page(&site, words, wanted, Some(wrong)).await,
+        _ => see("/handover"),
     }
 }
 
-/// Every product that the hub marked ready for this unit and that is not aboard yet.
-async fn manifest(site: &Site) -> Result<Vec<String>, Failure> {
-    let ready = site.run(|agent, _| {
-        let rows = read_model::cases_at(agent.read()?, CaseState::Ready, PRODUCTS_MAX).map_err(said)?;
-        Ok(rows.into_iter().map(|row| row.document.to_string()).collect())
-    });
-    ready.await
+/// Chooses one more product, that was scanned or typed.
+async fn add(site: &Site, words: &'static Words, typed: &mut Typed, scan: &str) -> Told {
+    let wanted = scan.to_owned();
+    let found = site.run(move |agent, _| Ok(agent.products(&wanted, "", PRODUCTS_MAX)?.rows));
+    match found.await.as_deref() {
+        Ok([row]) => {
+            let case = row.document.to_string();
+            if !typed.has(&case) {
+                typed.cases.push(case);
+            }
+            Told::default()
+        }
+        Ok(_) => Told::wrong(format!("{} {scan}", words.get("wrong-scan"))),
+        Err(failure) => Told::wrong(failure.message.clone()),
+    }
 }
 
-/// Does one thing with every case, one after the other; what stopped it, in words.
-async fn all(site: &Site, words: &'static Words, cases: &[String], act: &Act) -> Result<(), String> {
-    // All of them first: what is refused in the middle would leave the others given away.
-    for case in cases {
-        may_give(site, words, case, act).await?;
+async fn carry_out(site: &Site, words: &'static Words, order: Order, typed: &Typed) -> Told {
+    if let Err(lacks) = order.check() {
+        return Told::wrong(words.get(name_of(lacks)));
     }
-    for case in cases {
-        let officer = site.run(|agent, _| agent.officer()).await.map_err(|failure| failure.message)?;
-        let (setting, reason) = match act.state {
-            Some(state) => (format!("status={state}"), act.reason.clone()),
-            None => (format!("alarm={}", act.reason.as_deref().unwrap_or_default()), None),
-        };
-        let amendment = Amendment {
-            settings: vec![setting.parse().map_err(|_| words.get("wrong-other"))?],
-            reason,
-            with: act.with.clone(),
-            officer: Some(officer).filter(|officer| !officer.is_empty()),
-            ..Amendment::default()
-        };
-        let request = Request::Amend { case: case.clone(), amendment };
-        ask(site, words, request).await.map_err(|failure| failure.message)?;
+    let is_pad = order.act == Act::Give && order.received == Some(Received::Pad);
+    let signature = typed.signature.strip_prefix(PICTURE).map(str::to_owned);
+    if is_pad && signature.is_none() {
+        return Told::wrong(words.get("wrong-pad"));
     }
-    Ok(())
+    let cases = typed.cases.clone();
+    let act = HandOverAct::Do { order, cases, signature: signature.filter(|_| is_pad) };
+    match ask(site, words, Request::HandOver { act }).await {
+        Ok((outcome, _)) => Told {
+            wrong: None,
+            refused: refused(words, &outcome),
+            done: outcome["done"].as_array().is_some_and(|done| !done.is_empty()),
+        },
+        Err(failure) => Told::wrong(failure.message),
+    }
 }
 
-/// Refuses a case of which there is no product to give, and somebody who may not collect it, naming who may.
-async fn may_give(site: &Site, words: &Words, case: &str, act: &Act) -> Result<(), String> {
-    let (shown, service) = shown(site, case).await.map_err(|failure| failure.message)?;
-    let terms = service.map_or_else(Vec::new, |service| service.collectors);
-    let state = shown["status"].as_str().unwrap_or_default();
-    let fits: &[CaseState] = if act.state.is_some() { &STATES } else { &[CaseState::HandedOver] };
-    if !fits.iter().any(|known| known.as_str() == state) {
-        let slip = shown["slip"].as_str().unwrap_or_default();
-        return Err(format!("{} {slip}, {}.", words.get("wrong-product-state"), words.part("state", state)));
+/// The name of the words for what an order lacks.
+fn name_of(lacks: OrderError) -> &'static str {
+    match lacks {
+        OrderError::Collector => "wrong-collector",
+        OrderError::With => "wrong-with",
+        OrderError::Received => "wrong-received",
+        OrderError::Reason => "wrong-reason",
     }
-    // Where the catalogue says nothing, the officer knows the district's rule.
-    if terms.is_empty() || act.collector.is_none_or(|collector| terms.contains(&collector)) {
-        return Ok(());
-    }
-    let who = COLLECTORS.iter().filter(|(_, one)| terms.contains(one));
-    let who: Vec<_> = who.map(|(name, _)| words.part("collector", name)).collect();
-    Err(format!("{} {}", words.get("wrong-may-collect"), who.join(", ")))
+}
+
+/// The products with which something was not done, of an answer.
+pub(super) fn refused(words: &Words, outcome: &Value) -> Vec<Refused> {
+    let why = |refused: &Value| match refused["why"].as_str() {
+        Some("state") => {
+            let state = words.part("state", &text(refused, "state"));
+            (format!("{} {state}.", words.get("wrong-product-state")), None)
+        }
+        Some("collector") => {
+            let may = refused["collectors"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let may: Vec<_> = may.map(|one| words.part("collector", one)).collect();
+            (format!("{} {}.", words.get("wrong-may-collect"), may.join(", ")), None)
+        }
+        _ => (words.get("wrong-other"), detail(words, &text(refused, "reason"))),
+    };
+    let each = outcome["refused"].as_array().into_iter().flatten();
+    let one = |refused: &Value| {
+        let (why, detail) = why(refused);
+        Refused { slip: text(refused, "slip"), why, detail }
+    };
+    each.map(one).collect()
 }
 
 #[cfg(test)]
@@ -290,17 +356,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_goes_into_other_hands_without_a_name() {
-        let act = |fields: &[(&str, &str)]| {
+    fn a_button_with_what_was_typed_is_an_order() {
+        let typed = |fields: &[(&str, &str)]| {
             let fields = fields.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-            Act::of(&Posted(fields.collect())).map(|act| act.state.expect("not an alarm"))
+            Typed::of(&Posted(fields.collect()))
         };
-        assert_eq!(act(&[("do", "hand"), ("collector", "subject")]), Ok(CaseState::HandedOver));
-        assert_eq!(act(&[("do", "hand"), ("collector", "family")]), Err("wrong-with"));
-        assert_eq!(act(&[("do", "hand")]), Err("wrong-collector"));
-        assert_eq!(act(&[("do", "entrust")]), Err("wrong-with"));
-        assert_eq!(act(&[("do", "back")]), Err("wrong-reason"));
-        assert_eq!(act(&[("do", "back"), ("reason", "tidak datang")]), Ok(CaseState::Ready));
-        assert_eq!(act(&[("do", "x")]), Err("wrong-other"));
+        let family =
+            typed(&[("collector", "family"), ("received", "pad"), ("with", " Maria "), ("case", "x")]);
+        let order = family.order("hand").expect("a button");
+        assert_eq!((order.act, order.collector), (Act::Give, Some(Collector::Family)));
+        assert_eq!((order.received, order.with.as_deref()), (Some(Received::Pad), Some("Maria")));
+        assert!(family.has("x") && !family.has("y"));
+        assert_eq!(typed(&[]).order("hand").expect("a button").check(), Err(OrderError::Collector));
+        assert_eq!(typed(&[]).order("x"), None);
     }
 }

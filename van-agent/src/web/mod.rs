@@ -14,6 +14,7 @@ mod custody;
 mod day;
 mod handover;
 mod header;
+mod manifest;
 mod pages;
 mod papers;
 mod posted;
@@ -58,6 +59,8 @@ const KEYS: &str = include_str!("../../templates/keys.mjs");
 const SHEET: &str = include_str!("../../templates/sheet.mjs");
 const CAMERA: &str = include_str!("../../templates/camera.mjs");
 const SURVEY: &str = include_str!("../../templates/survey.mjs");
+const PAD: &str = include_str!("../../templates/pad.mjs");
+const SCAN: &str = include_str!("../../templates/scan.mjs");
 const PRINT: &str = include_str!("../../templates/print.mjs");
 const LIVE: &str = include_str!("../../templates/live.mjs");
 
@@ -117,10 +120,12 @@ pub async fn serve(
             "/verify",
             get(verify::begin).post(verify::photo).layer(DefaultBodyLimit::max(uploaded::FORM_BYTES_MAX)),
         )
+        .route("/verify/frame", post(verify::frame).layer(DefaultBodyLimit::max(uploaded::FORM_BYTES_MAX)))
         .route("/sheets", get(sheets::begin).post(sheets::act))
         .route("/sheets/{batch}", get(sheets::paper))
         .route("/correct/{case}", get(correct::begin).post(correct::act))
         .route("/handover", get(handover::begin).post(handover::act))
+        .route("/manifest", get(manifest::begin).post(manifest::act))
         .route("/queue", get(queue::begin).post(queue::act))
         .route("/officer", get(settings::officers).post(settings::take_over))
         .route("/settings", get(settings::begin).post(settings::act))
@@ -162,6 +167,8 @@ fn scripts() -> Router<Site> {
         .route("/keys.mjs", script(KEYS))
         .route("/sheet.mjs", script(SHEET))
         .route("/survey.mjs", script(SURVEY))
+        .route("/pad.mjs", script(PAD))
+        .route("/scan.mjs", script(SCAN))
         .route("/print.mjs", script(PRINT))
         .route("/camera.mjs", script(CAMERA))
         .route("/live.mjs", script(LIVE))

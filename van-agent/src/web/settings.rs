@@ -50,7 +50,7 @@ struct OfficerPage {
 }
 
 pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, words(&headers), None, None).await
+    page(&site, words(&headers), None, None, &[]).await
 }
 
 async fn page(
@@ -58,12 +58,15 @@ async fn page(
     words: &'static Words,
     examined: Option<(bool, String)>,
     wrong: Option<String>,
+    typed: &[(Setting, String)],
 ) -> Response {
-    let read = site.run(|agent, _| {
+    let typed = typed.to_vec();
+    let read = site.run(move |agent, _| {
         let set = |setting: Setting| {
+            let typed = typed.iter().find(|(of, _)| *of == setting);
             Ok(Set {
                 name: setting.as_str(),
-                value: agent.setting(setting)?,
+                value: typed.map_or_else(|| agent.setting(setting), |(_, value)| Ok(value.clone()))?,
                 choices: setting.choices(),
                 lines: setting == Setting::Officers,
             })
@@ -84,23 +87,20 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let words = words(&headers);
     if posted.text("do") == "doctor" {
         return match ask(&site, words, Request::Doctor { rebuild: false }).await {
-            Ok((found, _)) => page(&site, words, Some(examined(words, &found)), None).await,
+            Ok((found, _)) => page(&site, words, Some(examined(words, &found)), None, &[]).await,
             Err(failure) => failed(words, &failure),
         };
     }
     let language = posted.text(Setting::Language.as_str()).to_owned();
-    let set = site.run(move |agent, _| {
-        for setting in Setting::ALL {
-            if posted.0.iter().any(|(name, _)| name == setting.as_str()) {
-                agent.set_setting(setting, posted.text(setting.as_str()))?;
-            }
-        }
-        Ok::<_, Failure>(())
-    });
-    match set.await {
+    let is_posted = |setting: &Setting| posted.0.iter().any(|(name, _)| name == setting.as_str());
+    let typed: Vec<_> = Setting::ALL.into_iter().filter(is_posted).collect();
+    let typed: Vec<_> =
+        typed.into_iter().map(|setting| (setting, posted.text(setting.as_str()).to_owned())).collect();
+    let wanted = typed.clone();
+    match site.run(move |agent, _| agent.set_settings(&wanted)).await {
         // What the browser chose before would go before it.
         Ok(()) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
-        Err(failure) if failure.usage => page(&site, words, None, Some(failure.message)).await,
+        Err(failure) if failure.usage => page(&site, words, None, Some(failure.message), &typed).await,
         Err(failure) => failed(words, &failure),
     }
 }

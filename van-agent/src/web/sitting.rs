@@ -334,7 +334,9 @@ impl Agent {
         };
         let blank = Some(sheet.blank(service)).filter(|blank| !blank.is_empty());
         let offset_minutes = self.offset_minutes();
-        duplicates::of(self.read()?, subject, service, blank, offset_minutes).map_err(said)
+        self.read()?;
+        let (tx, registries) = (self.replica().store().reader(), self.replica().registries());
+        duplicates::of(tx, registries, subject, service, blank, offset_minutes).map_err(said)
     }
 
     /// Fills in what a NIK says, where nothing was typed.

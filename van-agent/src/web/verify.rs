@@ -92,10 +92,21 @@ pub(super) async fn begin(
 pub(super) async fn photo(State(site): State<Site>, headers: HeaderMap, form: Uploaded) -> Response {
     let words = words(&headers);
     let name = String::from_utf8_lossy(form.content("name")).trim().to_owned();
+    page(&site, words, name, Some(slip_in(form).await)).await
+}
+
+/// What a slip's QR says in a picture of the camera; no content while there is none in sight.
+pub(super) async fn frame(form: Uploaded) -> Response {
+    match slip_in(form).await {
+        Ok(slip) => slip.into_response(),
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
+    }
+}
+
+async fn slip_in(form: Uploaded) -> Result<String, Failure> {
     let found =
         tokio::task::spawn_blocking(move || picture::text_in(form.content("photo"), Sought::Slip)).await;
-    let found = found.unwrap_or_else(|stopped| Err(Failure::new(stopped.to_string())));
-    page(&site, words, name, Some(found)).await
+    found.unwrap_or_else(|stopped| Err(Failure::new(stopped.to_string())))
 }
 
 async fn page(

@@ -13,8 +13,8 @@ use crate::{
     registry::{
         AgencyCode, Kind, OfficerId, PointId, Row, ServiceCode,
         row::{
-            Collector, Holiday, HolidayKind, LimitUnit, Officer, OfflineMode, Service, ServicePoint, Unit,
-            UnitKind, Village, VillageKind, day,
+            Holiday, HolidayKind, LimitUnit, Officer, OfflineMode, Service, ServicePoint, Unit, UnitKind,
+            Village, VillageKind, day,
         },
     },
 };
@@ -298,8 +298,7 @@ impl FromCells for Service {
         let age_below = cells.optional("age_below", AGE, parsed);
         let subject_present =
             cells.optional("subject_present", "true or false", one_of(&[("true", true), ("false", false)]));
-        let collectors =
-            cells.list("collectors", "subject, family, proxy or village_head", one_of(&COLLECTORS));
+        let collectors = cells.list("collectors", "subject, family, proxy or village_head", parsed);
         let (sla_value, sla_unit) = limit?;
         Some(Self {
             code: code?,
@@ -325,13 +324,6 @@ impl FromCells for Service {
         })
     }
 }
-
-const COLLECTORS: [(&str, Collector); 4] = [
-    ("subject", Collector::Subject),
-    ("family", Collector::Family),
-    ("proxy", Collector::Proxy),
-    ("village_head", Collector::VillageHead),
-];
 
 /// A time limit: both cells or neither.
 fn limit(cells: &mut Reader<'_>) -> Option<(Option<u32>, Option<LimitUnit>)> {

@@ -251,6 +251,21 @@ pub fn cases_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The manifest of a unit: cases whose product is ready for it or aboard of it, the oldest sitting first. Where nobody
+/// named a unit, it is the one that took the case in.
+///
+/// # Errors
+/// The store fails.
+pub fn manifest(tx: Tx<'_>, unit: &str) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} WHERE case_row.state IN ('ready', 'loaded')
+                  AND coalesce(case_row.detail ->> 'for_unit', case_row.unit) = ?1
+         ORDER BY case_row.started, case_row.document"
+    ))?;
+    let rows = statement.query_map([unit], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Cases that stand at `state`, the oldest sitting first, at most `limit`.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use super::{
     project::Touched,
 };
 use crate::{
+    blank::BlankKind,
     id::DocumentId,
     store::{Result, Tx, id},
 };
@@ -31,10 +32,14 @@ pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
             set.execute(params![case.0, is])?;
         }
     }
-    let mut known = tx.prepare_cached(
-        "SELECT document, same_blank, (SELECT count(*) FROM case_row WHERE blank = ?1) > 1
-         FROM case_row WHERE blank = ?1",
-    )?;
+    let mut known = tx.prepare_cached(&format!(
+        "SELECT document, same_blank, EXISTS (
+                 SELECT 1 FROM case_row AS other
+                 WHERE other.blank = ?1 AND other.document <> case_row.document
+                   AND {})
+             FROM case_row WHERE blank = ?1",
+        same_kind("other.blank_kind")
+    ))?;
     let mut set = tx.prepare_cached("UPDATE case_row SET same_blank = ?2 WHERE document = ?1")?;
     for blank in &touched.blanks {
         for (case, is) in changed(&mut known, params![blank])? {
@@ -77,7 +82,13 @@ pub fn same_service(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
 /// The store fails.
 pub fn same_blank(tx: Tx<'_>, of: &CaseRow) -> Result<Vec<CaseRow>> {
     let Some(blank) = of.detail.get("blank").and_then(|blank| blank.as_str()) else { return Ok(Vec::new()) };
-    Ok(several(of, cases_of_blank(tx, blank)?))
+    let mut statement = tx.prepare_cached(&format!(
+        "{CASE} JOIN case_row AS own ON own.document = ?1
+         WHERE case_row.blank = ?2 AND {} ORDER BY case_row.started, case_row.document",
+        same_kind("own.blank_kind")
+    ))?;
+    let rows = statement.query_map(params![of.document.0, blank], case)?;
+    Ok(several(of, rows.collect::<Result<_, _>>()?))
 }
 
 /// The cases of a person for a service that have not ended, the oldest first.
@@ -93,16 +104,22 @@ pub fn open_cases(tx: Tx<'_>, subject: DocumentId, service: &str) -> Result<Vec<
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The cases with a numbered blank, the oldest first.
+/// The cases with a numbered blank of a kind, the oldest first.
 ///
 /// # Errors
 /// The store fails.
-pub fn cases_of_blank(tx: Tx<'_>, blank: &str) -> Result<Vec<CaseRow>> {
+pub fn cases_of_blank(tx: Tx<'_>, kind: Option<&BlankKind>, blank: &str) -> Result<Vec<CaseRow>> {
     let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.blank = ?1 ORDER BY case_row.started, case_row.document"
+        "{CASE} WHERE case_row.blank = ?1 AND {} ORDER BY case_row.started, case_row.document",
+        same_kind("?2")
     ))?;
-    let rows = statement.query_map([blank], case)?;
+    let rows = statement.query_map(params![blank, kind.map(BlankKind::as_str)], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// That a case's blank is of the kind `other`; a kind that nobody knows may be any.
+fn same_kind(other: &str) -> String {
+    format!("coalesce(case_row.blank_kind = {other}, 1)")
 }
 
 fn several(of: &CaseRow, cases: Vec<CaseRow>) -> Vec<CaseRow> {

@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::{collision, search};
 use crate::{
-    document::{Case, History, Person, State, View, Visit, conflict},
+    blank::BlankKind,
+    document::{Case, Event, History, Person, State, View, Visit, conflict},
     id::{ChangeHash, DeviceId, DocumentId, Kind, VillageCode},
+    registry::{Kind as Registry, Version},
     store::{Result, Tx, attachment, changes, id},
 };
 
@@ -180,11 +182,11 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
         .flatten();
     tx.prepare_cached(
         "INSERT INTO case_row (document, slip, service, state, unit, village, applicant, subject, visit, ref,
-                               blank, started, closed, accepted, conflict, detail)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                               blank, started, closed, accepted, conflict, detail, blank_kind)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
          ON CONFLICT DO UPDATE SET slip = ?2, service = ?3, state = ?4, unit = ?5, village = ?6, applicant = ?7,
              subject = ?8, visit = ?9, ref = ?10, blank = ?11, started = ?12, closed = ?13, accepted = ?14,
-             conflict = ?15, detail = ?16",
+             conflict = ?15, detail = ?16, blank_kind = ?17",
     )?
     .execute(params![
         document.0,
@@ -202,13 +204,35 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
         closed,
         is_accepted(tx, document, case, history)?,
         conflict,
-        case_detail(case)
+        case_detail(case),
+        blank_kind(tx, case)?
     ])?;
     Ok(())
 }
 
+/// The kind of the numbered blank that a case names, by its service as its catalogue has it.
+fn blank_kind(tx: Tx<'_>, case: &Case) -> Result<Option<String>> {
+    let version = case.catalogue.as_deref().and_then(|version| version.parse::<Version>().ok());
+    let (Some(_), Some(service), Some(version)) = (&case.blank, &case.service, version) else {
+        return Ok(None);
+    };
+    let stock: Option<Option<String>> = tx
+        .prepare_cached(
+            "SELECT value ->> 'numbered_stock' FROM registry_row WHERE kind = ?1 AND version = ?2 AND key = ?3",
+        )?
+        .query_row(params![Registry::Services.as_str(), version.0, service], |row| row.get(0))
+        .optional()?;
+    let kind = stock.flatten().and_then(|stock| stock.parse::<BlankKind>().ok());
+    Ok(kind.map(String::from))
+}
+
 /// What lists show of a case beside the columns that are searched or sorted by.
 fn case_detail(case: &Case) -> String {
+    let events = &case.status.events;
+    let at = |state: State| events.iter().rev().find(move |event| event.state == state);
+    let along = (case.status() == State::WithCollector).then(|| at(State::WithCollector)).flatten();
+    let taken = at(State::HandedOver).or(along);
+    let aboard = |event: &&Event| matches!(event.state, State::Ready | State::Loaded) && event.unit.is_some();
     let detail = json!({
         "started": case.started,
         "ended": case.ended,
@@ -220,12 +244,17 @@ fn case_detail(case: &Case) -> String {
         "notes": case.notes,
         "channel": case.channel,
         "blank": case.blank,
+        "sheet": case.sheet,
         "priority": case.priority,
         "companion": case.companion,
         "witnesses": case.witnesses,
         "ticks": case.ticks,
         "encounter": case.encounter,
         "to_be_confirmed": case.status.to_be_confirmed,
+        "with": taken.and_then(|event| event.with.as_ref()),
+        "collected_by": taken.and_then(|event| event.collected_by),
+        "collected_how": taken.and_then(|event| event.collected_how),
+        "for_unit": events.iter().rev().find(aboard).and_then(|event| event.unit.as_ref()),
         "warnings": case.warnings,
     });
     detail.to_string()

@@ -202,13 +202,16 @@ impl Known<'_> {
         let found = self
             .tx
             .prepare_cached(
-                "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', subject, applicant
+                "SELECT slip, service, ref, blank, detail ->> 'notes', detail ->> 'companion', detail ->> 'sheet',
+                        subject, applicant
                  FROM case_row WHERE document = ?1",
             )?
             .query_row([document.0], |row| {
-                let words: [Option<String>; 6] =
-                    [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-                let people: [Option<[u8; 16]>; 2] = [row.get(6)?, row.get(7)?];
+                let mut words: [Option<String>; 7] = Default::default();
+                for (place, word) in words.iter_mut().enumerate() {
+                    *word = row.get(place)?;
+                }
+                let people: [Option<[u8; 16]>; 2] = [row.get(7)?, row.get(8)?];
                 Ok((words, people))
             })
             .optional()?;

@@ -1,0 +1,102 @@
+//! `handover`.
+
+use std::path::Path;
+
+use data_encoding::BASE64;
+use serde_json::Value;
+use shared::desk::handover::{Act, Order};
+
+use super::{Desk, field};
+use crate::{attachment, cli::HandOver, handover::HandOverAct, host::output::Failure, request::Request};
+
+pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()> {
+    match options {
+        HandOver::List { text, with, limit } => {
+            let act = HandOverAct::List { text: text.join(" "), holder: with.unwrap_or_default(), limit };
+            let answer = desk.list(Request::HandOver { act }, line)?;
+            if answer["products"] != answer["of"] {
+                desk.printer.text(format_args!("{} of {}.", answer["products"], answer["of"]))?;
+            }
+            Ok(())
+        }
+        HandOver::Manifest => {
+            let answer = desk.list(Request::HandOver { act: HandOverAct::Manifest }, line)?;
+            desk.printer.value(&answer)?;
+            let (aboard, missing) = (&answer["aboard"], &answer["missing"]);
+            desk.printer.text(format_args!("Aboard: {aboard}. Ready and not aboard: {missing}."))?;
+            Ok(())
+        }
+        HandOver::Load { all: true, .. } => {
+            let answer = desk.ask(Request::HandOver { act: HandOverAct::LoadAll })?;
+            if answer["left"] != 0 {
+                let (done, of) = (answer["done"].as_array().map_or(0, Vec::len), &answer["of"]);
+                desk.printer
+                    .text(format_args!("Loaded {done} of {of}: give the command again for the rest."))?;
+            }
+            said(desk, &answer)
+        }
+        HandOver::Load { cases, all: false } => order(desk, Order::of(Act::Load), cases, None),
+        HandOver::Give(give) => {
+            let signature = give.signature.as_deref().map(picture).transpose()?;
+            let wanted = Order {
+                collector: Some(give.collector),
+                received: Some(give.received),
+                with: give.with,
+                ..Order::of(Act::Give)
+            };
+            order(desk, wanted, give.cases, signature)
+        }
+        HandOver::Entrust { cases, with, collector } => {
+            let wanted = Order { with: Some(with), collector: Some(collector), ..Order::of(Act::Entrust) };
+            order(desk, wanted, cases, None)
+        }
+        HandOver::Returned { cases, with, received } => {
+            order(desk, Order { with, received: Some(received), ..Order::of(Act::Returned) }, cases, None)
+        }
+        HandOver::Back(back) => {
+            order(desk, Order { reason: Some(back.reason), ..Order::of(Act::Back) }, back.cases, None)
+        }
+        HandOver::WrongHands(wrong) => {
+            let wanted = Order { reason: Some(wrong.reason), ..Order::of(Act::WrongHands) };
+            order(desk, wanted, wrong.cases, None)
+        }
+    }
+}
+
+fn order(desk: &mut Desk, order: Order, cases: Vec<String>, signature: Option<String>) -> anyhow::Result<()> {
+    let answer = desk.ask(Request::HandOver { act: HandOverAct::Do { order, cases, signature } })?;
+    said(desk, &answer)
+}
+
+/// Says what was done with which product; it has failed where it was not done with all.
+fn said(desk: &mut Desk, answer: &Value) -> anyhow::Result<()> {
+    desk.printer.value(answer)?;
+    let each = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
+    for done in each("done") {
+        desk.printer.text(format_args!("{}  {}", field(&done, "slip"), field(&done, "status")))?;
+    }
+    let refused = each("refused");
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let lines =
+        refused.iter().map(|refused| format!("\n  {}: {}", field(refused, "slip"), field(refused, "reason")));
+    Err(Failure::new(format!("not done:{}", lines.collect::<String>()))
+        .next("the others are done; see `van-agent case show` of these")
+        .into())
+}
+
+fn picture(file: &Path) -> Result<String, Failure> {
+    Ok(BASE64.encode(&attachment::read(file)?))
+}
+
+fn line(row: &Value) -> String {
+    let with = row["with"].as_str().map_or_else(String::new, |with| format!(": {with}"));
+    format!(
+        "{}  {:<14} {:<12} {}{with}",
+        field(row, "slip"),
+        field(row, "status"),
+        field(row, "service"),
+        field(row, "name"),
+    )
+}
