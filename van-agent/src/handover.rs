@@ -7,7 +7,7 @@ use shared::{
     collection::Received,
     desk::{
         files::NewFile,
-        handover::{self, Act, Order, Outcome},
+        handover::{self, Act, HandOverError, Order, Outcome},
         rows,
     },
     document::{State, attachment::Kind},
@@ -94,7 +94,7 @@ impl Agent {
                 let aboard = rows.iter().filter(|row| row.status == State::Loaded.as_str()).count();
                 let missing = rows.len() - aboard;
                 for row in rows {
-                    each(self.told_product(row));
+                    each(self.told_product(&row));
                 }
                 Ok(json!({"unit": self.unit(), "aboard": aboard, "missing": missing}))
             }
@@ -102,7 +102,7 @@ impl Agent {
                 let Found { rows, of } = self.products(&text, &holder, limit)?;
                 let shown = rows.len();
                 for row in rows {
-                    each(self.told_product(row));
+                    each(self.told_product(&row));
                 }
                 Ok(json!({"products": shown, "of": of}))
             }
@@ -168,8 +168,8 @@ impl Agent {
         let written =
             self.replica_mut().write(now, |writing| handover::carry_out(writing, &order, cases, signature));
         written.map_err(|error| match error {
-            handover::HandOverError::Order(lacks) => Failure::usage(lacks.to_string()),
-            other => said(other),
+            HandOverError::Order(lacks) => Failure::usage(lacks.to_string()),
+            error @ (HandOverError::Store(_) | HandOverError::Read(_)) => said(error),
         })
     }
 
@@ -191,7 +191,7 @@ impl Agent {
     }
 
     /// A product as lists tell it.
-    fn told_product(&self, row: CaseRow) -> Value {
+    fn told_product(&self, row: &CaseRow) -> Value {
         let service = self.replica().registries().service(&row.service);
         let known = |name: &str| row.detail.get(name).cloned().unwrap_or_default();
         json!({

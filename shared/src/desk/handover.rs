@@ -286,9 +286,6 @@ pub enum HandOverError {
     /// A case is not read.
     #[error(transparent)]
     Read(#[from] SaveError),
-    /// The picture of the signature is not attached.
-    #[error(transparent)]
-    Signature(#[from] FileError),
 }
 
 /// Parts the products with which an order may be carried out, each with what is to be written, from the others.
