@@ -179,10 +179,7 @@ impl Agent {
             Request::VisitList => self.visits(each),
             Request::VisitExpected => self.list_expected(each),
             Request::SettingList => self.settings(each),
-            Request::SettingSet { setting, value } => {
-                let set = json!({"setting": setting, "value": value.trim()});
-                self.set_settings(&[(setting, value)]).map(|()| set)
-            }
+            Request::SettingSet { setting, value } => self.set_setting(setting, value),
             Request::Queue { act } => self.queue(now, &act, each),
             Request::HandOver { act } => self.hand_over(now, act, each),
             Request::Slip { act } => self.slip(now, &act, each),

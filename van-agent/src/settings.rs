@@ -107,6 +107,13 @@ impl Agent {
         Ok(set.unwrap_or_else(|| setting.choices().first().copied().unwrap_or_default().to_owned()))
     }
 
+    /// Sets one.
+    pub(crate) fn set_setting(&mut self, setting: Setting, value: String) -> Result<Value, Failure> {
+        let set = json!({"setting": setting, "value": value.trim()});
+        self.set_settings(&[(setting, value)])?;
+        Ok(set)
+    }
+
     /// Sets all of them, or none where one is refused.
     pub(crate) fn set_settings(&mut self, settings: &[(Setting, String)]) -> Result<(), Failure> {
         for (setting, value) in settings {

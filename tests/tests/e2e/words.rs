@@ -166,7 +166,7 @@ fn every_command_speaks_json() {
         // Where nothing is held, met or expected, nothing is listed.
         let may_be_empty = ["quarantine", "peer"].contains(&arguments[0]) || arguments.contains(&"expected");
         assert!(code != 0 || output.stdout.lines().count() > 0 || may_be_empty, "{output}");
-        let groups = "case visit day queue settings slip sheet survey blank bundle peer person device seal lease \
+        let groups = "case handover visit day queue settings slip sheet survey blank bundle peer person device seal lease \
                       quarantine registry";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
@@ -202,6 +202,15 @@ fn every_command_speaks_json() {
         (&["case", "attach", &slip, &paper], 0),
         (&["case", "attachment", &slip, &id, "--out", &given], 0),
         (&["case", "scans"], 1),
+        (&["handover", "list"], 0),
+        (&["handover", "manifest"], 0),
+        (&["handover", "load", "--all"], 0),
+        (&["handover", "load", &slip], 1),
+        (&["handover", "give", &slip, "--collector", "subject", "--received", "thumb"], 1),
+        (&["handover", "entrust", &slip, "--with", "Kepala Desa"], 1),
+        (&["handover", "returned", "--with", "Kepala Desa"], 0),
+        (&["handover", "back", &slip, "--reason", "x"], 1),
+        (&["handover", "wrong-hands", &slip, "--reason", "x"], 1),
         (&["settings", "list"], 0),
         (&["settings", "set", "paper", "80"], 0),
         (&["settings", "set", "paper", "57"], 2),
@@ -270,6 +279,8 @@ fn every_command_speaks_json() {
         (&["case", "list"], 0),
         (&["case", "show", &slip], 0),
         (&["case", "amend", &slip, "--set", "notes=y"], 0),
+        (&["case", "ready", &slip, "--as-agency", "DUK"], 1),
+        (&["case", "manifest", "V01"], 0),
         (&["case", "export", &slip], 0),
         (&["case", "attachment", &slip, &id, "--out", &given_by_hub], 0),
         (&["find", "bete"], 0),

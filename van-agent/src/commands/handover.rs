@@ -14,6 +14,7 @@ pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()
         HandOver::List { text, with, limit } => {
             let act = HandOverAct::List { text: text.join(" "), holder: with.unwrap_or_default(), limit };
             let answer = desk.list(Request::HandOver { act }, line)?;
+            desk.printer.value(&answer)?;
             if answer["products"] != answer["of"] {
                 desk.printer.text(format_args!("{} of {}.", answer["products"], answer["of"]))?;
             }
