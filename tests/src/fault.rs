@@ -45,6 +45,10 @@ pub enum Act {
     TurnClock,
     /// A hostile laptop forges a change.
     Forge,
+    /// A bundle is written onto a stick, or taken in.
+    Stick,
+    /// Two laptops meet.
+    Meet,
 }
 
 /// Acts of people, with how often each comes.
@@ -57,8 +61,8 @@ const DAILY: [(Act, u64); 7] = [
     (Act::Coverage, 16),
     (Act::Dark, 6),
 ];
-/// Mishaps, with how often each comes where a seed has it.
-const MISHAPS: [(Act, u64); 11] = [
+/// Mishaps, and ways of carrying, with how often each comes where a seed has it.
+const MISHAPS: [(Act, u64); 13] = [
     (Act::MoveRegistry, 2),
     (Act::Cut, 12),
     (Act::CrashVan, 5),
@@ -70,6 +74,8 @@ const MISHAPS: [(Act, u64); 11] = [
     (Act::Revoke, 1),
     (Act::TurnClock, 4),
     (Act::Forge, 5),
+    (Act::Stick, 14),
+    (Act::Meet, 8),
 ];
 
 /// The acts of one seed.
@@ -85,7 +91,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a seed: each mishap is in about half of them.
+    /// The schedule of a seed: each mishap and way of carrying is in about half of them.
     pub fn of(seed: u64) -> Self {
         let mut random = Random::of(seed, "schedule");
         let mut acts = DAILY.to_vec();

@@ -1,10 +1,11 @@
 //! Gets a command to whoever holds the store: to itself where nobody does, else over the control channel.
 
 use serde_json::Value;
-use shared::sync::Replica;
+use shared::{sync::Replica, time::Now};
 
 use crate::{
     agent::Agent,
+    carry::{self, CarryAct, Store},
     host::{
         control::{CallError, Client, Control, Reached, reach},
         home::{Home, LOCK_PATIENCE, Lock},
@@ -42,6 +43,15 @@ pub struct Serving {
     lock: Lock,
 }
 
+impl Store for Own {
+    fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Agent, Now) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        Ok(work(&mut self.agent, self.clock.now()))
+    }
+}
+
 impl Access {
     /// Gets at `home`, waiting for up to ten seconds where somebody holds it without listening.
     ///
@@ -64,7 +74,12 @@ impl Access {
     /// What the holder says, or it went away.
     pub fn ask(&mut self, request: Request, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         match self {
-            Self::Own(own) => own.agent.execute(own.clock.now(), request, each),
+            Self::Own(own) => {
+                if let Request::Carry { act: CarryAct::File(act) } = &request {
+                    return carry::work_with_file(&mut **own, act);
+                }
+                own.agent.execute(own.clock.now(), request, each)
+            }
             Self::Other(client) => call(client, &request, each),
         }
     }
@@ -107,6 +122,9 @@ impl Serving {
         prepare(&mut agent);
         let owner = Owner::spawn(agent, Clock::start(), on_event)?;
         let handle = owner.handle().clone();
+        let errands = handle.clone();
+        let work = move |agent: &mut Agent, _| agent.set_errands(errands);
+        owner.handle().run_blocking(work).map_err(|stopped| Failure::new(stopped.to_string()))?;
         let control = Control::serve(home, &lock, move |call| handle.call_blocking(call).is_ok())?;
         Ok(Self { owner, control, lock })
     }

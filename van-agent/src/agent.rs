@@ -26,12 +26,13 @@ use tokio::sync::mpsc;
 use crate::{
     attachment::Given,
     budget::{BYTES_MIN, Budget},
+    carry::{CarryAct, Errands},
     host::{
         cases,
         control::{Call, Reply},
         home::Home,
         output::Failure,
-        owner::Owned,
+        owner::{Handle, Owned},
     },
     record,
     request::Request,
@@ -77,7 +78,9 @@ pub struct Agent {
     /// Where wishes to reconcile go, while this process keeps a link.
     link: Option<mpsc::UnboundedSender<SyncCall>>,
     /// Where wishes to exchange with another laptop go, while this process runs on.
-    peers: Option<mpsc::UnboundedSender<PeerCall>>,
+    peers: Option<mpsc::Sender<PeerCall>>,
+    /// What works with files that people name, beside the thread that holds the store; where it has one of its own.
+    errands: Option<Errands>,
 }
 
 /// A wish to exchange with another laptop now.
@@ -92,7 +95,15 @@ pub struct PeerCall {
 impl Agent {
     /// Holds the store of `home`, whose lock the caller holds.
     pub fn new(replica: Replica, home: Home) -> Self {
-        Self { replica, home, head: None, witness: Witness::of_system(), link: None, peers: None }
+        Self {
+            replica,
+            home,
+            head: None,
+            witness: Witness::of_system(),
+            link: None,
+            peers: None,
+            errands: None,
+        }
     }
 
     /// The replica.
@@ -111,8 +122,13 @@ impl Agent {
     }
 
     /// Sets where wishes to exchange with another laptop go.
-    pub fn set_peers(&mut self, peers: mpsc::UnboundedSender<PeerCall>) {
+    pub fn set_peers(&mut self, peers: mpsc::Sender<PeerCall>) {
         self.peers = Some(peers);
+    }
+
+    /// Lets files be read and written beside the thread that holds the store, which is reached through `owner`.
+    pub fn set_errands(&mut self, owner: Handle<Self>) {
+        self.errands = Some(Errands::new(owner));
     }
 
     /// The unit that this laptop works in; empty before it is enrolled.
@@ -189,7 +205,7 @@ impl Agent {
             Request::SurveyShow { visit } => self.survey(visit.as_deref(), each),
             Request::Blank { act } => self.blank(now, act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
-            Request::Carry { act } => self.carry(now, &act, each),
+            Request::Carry { act } => self.carry(&act, each),
             Request::PeerSync { .. } => {
                 Err(Failure::new(NO_LINK).next("give `van-agent peer sync` again when it is done"))
             }
@@ -298,6 +314,7 @@ impl Agent {
             "unsent": counted.unsent,
             "under_way": counted.under_way,
             "for_others": counted.for_others,
+            "for_others_refused": counted.for_others_refused,
             "drafts": counted.drafts,
             "forms": counted.forms,
             "attachments": counted.attachments,
@@ -355,20 +372,24 @@ impl Agent {
         let rebuilt = rebuild.then(|| self.replica.rebuild(now)).transpose().map_err(said)?;
         let station = self.replica.station();
         let enrolled = station.place.is_some();
+        let registries = self.replica.registries().clone();
         let tx = self.read()?;
         let faults = shared::sync::examine::logs(tx, &mut 0).map_err(said)?;
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let carried = shared::sync::examine::carried(tx, &registries).map_err(said)?;
+        let carried: Vec<String> = carried.iter().map(ToString::to_string).collect();
         let doubled = read_model::doubled_slips(tx).map_err(said)?;
         let waiting = changes::waiting_documents(tx).map_err(said)?.len();
         let open = attachment::open(tx).map_err(said)?;
         let attachments_lost = open.iter().filter(|known| !known.whole).count();
         // A doubled number is a notice: each case has an id of its own.
-        let ok = integrity.is_empty() && faults.is_empty() && attachments_lost == 0;
+        let ok = integrity.is_empty() && faults.is_empty() && carried.is_empty() && attachments_lost == 0;
         Ok(json!({
             "ok": ok,
             "enrolled": enrolled,
             "integrity": integrity,
             "logs": faults,
+            "carried": carried,
             "doubled_slips": doubled,
             "cases": read_model::case_count(tx).map_err(said)?,
             "quarantined": quarantine::count(tx).map_err(said)?,
@@ -444,8 +465,9 @@ pub fn not_enrolled() -> Failure {
 
 /// What a request wishes of whoever keeps the link.
 fn wish(request: &Request) -> Wish {
-    let Request::Sync { patience, budget } = request else { return Wish::Stop };
-    let budget = Budget { bytes: budget.map(|bytes| bytes.max(BYTES_MIN)), time: None };
+    let Request::Sync { patience, budget, time } = request else { return Wish::Stop };
+    let bytes = budget.map(|bytes| bytes.max(BYTES_MIN));
+    let budget = Budget { bytes, time: time.map(Duration::from_millis) };
     Wish::Now { patience: Duration::from_millis(*patience), budget }
 }
 
@@ -476,8 +498,19 @@ impl Owned for Agent {
                 return;
             }
             Ok(Request::PeerSync { address }) if self.peers.is_some() => {
-                let call = PeerCall { address, reply };
-                drop(self.peers.as_ref().map(|peers| peers.send(call)));
+                let sent = self.peers.as_ref().map(|peers| peers.try_send(PeerCall { address, reply }));
+                if let Some(Err(mpsc::error::TrySendError::Full(call))) = sent {
+                    call.reply.fail(
+                        Failure::new("other exchanges with laptops are waiting already")
+                            .next("give `van-agent peer sync` again when they are done"),
+                    );
+                }
+                return;
+            }
+            Ok(Request::Carry { act: CarryAct::File(act) }) if self.errands.is_some() => {
+                if let Some(errands) = &self.errands {
+                    errands.send(act, reply);
+                }
                 return;
             }
             Ok(request) => request,

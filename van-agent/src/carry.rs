@@ -1,21 +1,33 @@
 //! What this laptop carries for others and others for it: bundles, and the laptops that it met.
 
-use std::path::{Path, PathBuf, absolute};
+use std::{
+    path::{Path, PathBuf, absolute},
+    sync::Arc,
+    thread,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     desk::author,
     id::{DeviceId, PublicKey},
-    store::carried::{self, Carried, Met},
-    sync::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, Exported, Held, ImportError, Imported, Part},
+    store::{
+        carried::{self, Carried, Met},
+        notes,
+    },
+    sync::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, Exported, For, ImportError, Imported, Part},
     time::Now,
 };
 
 use crate::{
-    agent::{Agent, not_enrolled, said},
-    host::{files, output::Failure},
+    agent::{Agent, NO_LINK, not_enrolled, said},
+    host::{control::Reply, files, output::Failure, owner::Handle},
 };
+
+/// Parts of a bundle that are taken in before others may come to the store; of a batch 64 KB each.
+const PARTS_AT_ONCE: usize = 16;
+/// Files that are worked with at the same time.
+const ERRANDS_MAX: usize = 4;
 
 /// What is done with bundles, and with what is carried.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -23,53 +35,161 @@ use crate::{
 pub enum CarryAct {
     /// Tell what is carried.
     List,
+    /// Work with a file.
+    File(FileAct),
+    /// List the laptops of the fleet: an event each.
+    Peers,
+}
+
+/// What is done with a bundle's file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileAct {
     /// Write a bundle into a folder, or to a file that is not there yet; absolute.
     Export(PathBuf),
     /// Take a bundle in.
     Import(PathBuf),
     /// Verify a bundle.
     Verify(PathBuf),
-    /// List the laptops of the fleet: an event each.
-    Peers,
+}
+
+/// Where the store is: on this thread, or on another.
+pub trait Store {
+    /// Runs `work` where the store is.
+    ///
+    /// # Errors
+    /// Whoever holds it has stopped.
+    fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Agent, Now) -> T + Send + 'static,
+    ) -> Result<T, Failure>;
+}
+
+impl Store for Handle<Agent> {
+    fn run<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Agent, Now) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.run_blocking(work).map_err(|stopped| Failure::new(stopped.to_string()))
+    }
+}
+
+/// Works with files beside the thread that holds the store, so that a slow stick keeps nobody waiting.
+#[derive(Debug)]
+pub struct Errands {
+    owner: Handle<Agent>,
+    under_way: Arc<()>,
+}
+
+impl Errands {
+    pub(crate) fn new(owner: Handle<Agent>) -> Self {
+        Self { owner, under_way: Arc::default() }
+    }
+
+    /// Does `act` on a thread of its own, and answers from there.
+    pub(crate) fn send(&self, act: FileAct, reply: Reply) {
+        if Arc::strong_count(&self.under_way) > ERRANDS_MAX {
+            return reply.fail(
+                Failure::new(format!("{ERRANDS_MAX} files are being read or written already"))
+                    .next("give the command again when they are done"),
+            );
+        }
+        let (mut owner, under_way) = (self.owner.clone(), Arc::clone(&self.under_way));
+        let work = move || {
+            match work_with_file(&mut owner, &act) {
+                Ok(done) => reply.done(done),
+                Err(failure) => reply.fail(failure),
+            }
+            drop(under_way);
+        };
+        if let Err(error) = thread::Builder::new().name("errand".to_owned()).spawn(work) {
+            // The reply went with the thread, and says that nobody answers.
+            tracing::warn!(%error, "begin to work with a file");
+        }
+    }
+}
+
+/// Works with a bundle's file on this thread; only what concerns the store is done where that is.
+///
+/// # Errors
+/// The file cannot be read, written or taken for a bundle.
+pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Failure> {
+    match act {
+        FileAct::Export(to) => export(store, to),
+        FileAct::Import(file) => {
+            let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
+            let imported = take_in(store, &bytes, None)?;
+            store.run(move |agent, _| agent.told(&imported))
+        }
+        FileAct::Verify(file) => {
+            let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
+            store.run(move |agent, _| agent.verify(&bytes))?
+        }
+    }
+}
+
+fn export(store: &mut impl Store, to: &Path) -> Result<Value, Failure> {
+    let made = store.run(|agent, now| {
+        agent.enrolled()?;
+        let exported = agent.replica_mut().export_bundle(now, For::Anyone).map_err(said)?;
+        Ok::<_, Failure>((agent.bundle_name(now), exported))
+    })?;
+    let (name, Exported { bytes, own_changes, carried_changes, receipts, notes, left }) = made?;
+    let file = if to.is_dir() { to.join(name) } else { to.to_owned() };
+    files::write_new(&file, &bytes)?;
+    Ok(json!({
+        "file": file,
+        "bytes": bytes.len(),
+        "own_changes": own_changes,
+        "carried_changes": carried_changes,
+        "receipts": receipts,
+        "notes": notes,
+        "left": left,
+    }))
+}
+
+/// Takes a bundle in, a few parts at a time, so that others come to the store between them; where somebody `giver`
+/// gives it, it must have made it.
+pub(crate) fn take_in(
+    store: &mut impl Store,
+    bytes: &[u8],
+    giver: Option<DeviceId>,
+) -> Result<Imported, Failure> {
+    let Bundle { head, mut parts } = Bundle::of_bytes(bytes).map_err(|error| refused(error.into()))?;
+    let begun = store.run(move |agent, _| {
+        agent.enrolled()?;
+        agent.replica_mut().begin_import(&head, giver).map_err(refused)
+    })?;
+    let mut imported = begun?;
+    while !parts.is_empty() {
+        let some: Vec<_> = parts.drain(..PARTS_AT_ONCE.min(parts.len())).collect();
+        let taken = store.run(move |agent, now| {
+            for part in some {
+                agent.replica_mut().take_part(now, part, &mut imported).map_err(said)?;
+            }
+            Ok::<_, Failure>(imported)
+        })?;
+        imported = taken?;
+    }
+    Ok(imported)
 }
 
 impl Agent {
     pub(crate) fn carry(
         &mut self,
-        now: Now,
         act: &CarryAct,
         each: &mut dyn FnMut(Value) -> bool,
     ) -> Result<Value, Failure> {
-        if self.replica().station().place.is_none() {
-            return Err(not_enrolled());
-        }
+        self.enrolled()?;
         match act {
             CarryAct::List => self.carrying(),
-            CarryAct::Export(to) => self.export_to(now, to),
-            CarryAct::Import(file) => {
-                let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
-                let imported = self.replica_mut().import_bundle(now, &bytes).map_err(refused)?;
-                Ok(self.told(&imported))
-            }
-            CarryAct::Verify(file) => self.verify(file),
             CarryAct::Peers => self.peers(each),
+            CarryAct::File(_) => Err(Failure::new(NO_LINK).next("give the command again when it is done")),
         }
     }
 
-    fn export_to(&mut self, now: Now, to: &Path) -> Result<Value, Failure> {
-        let exported = self.replica_mut().export_bundle(now, Some(&[])).map_err(said)?;
-        let file = if to.is_dir() { to.join(self.bundle_name(now)) } else { to.to_owned() };
-        files::write_new(&file, &exported.bytes)?;
-        let Exported { bytes, own_changes, carried_changes, receipts, notes, left } = exported;
-        Ok(json!({
-            "file": file,
-            "bytes": bytes.len(),
-            "own_changes": own_changes,
-            "carried_changes": carried_changes,
-            "receipts": receipts,
-            "notes": notes,
-            "left": left,
-        }))
+    fn enrolled(&self) -> Result<(), Failure> {
+        if self.replica().station().place.is_some() { Ok(()) } else { Err(not_enrolled()) }
     }
 
     /// `keliling-V01A-20261122-081500.bundle`.
@@ -80,9 +200,9 @@ impl Agent {
         format!("keliling-{}-{day}-{time}.{BUNDLE_EXTENSION}", self.called(self.replica().station().device()))
     }
 
-    fn verify(&mut self, file: &Path) -> Result<Value, Failure> {
-        let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
-        let (Bundle { head, parts }, wrong) = self.replica().verify_bundle(&bytes).map_err(refused)?;
+    fn verify(&self, bytes: &[u8]) -> Result<Value, Failure> {
+        self.enrolled()?;
+        let (Bundle { head, parts }, wrong) = self.replica().verify_bundle(bytes).map_err(refused)?;
         let count = |wanted: fn(&Part) -> bool| parts.iter().filter(|part| wanted(part)).count();
         Ok(json!({
             "maker": self.called(head.maker),
@@ -125,7 +245,7 @@ impl Agent {
             Ok(json!({"device": receipt.device, "laptop": laptop, "entries": receipt.cursor.index}))
         });
         let homeward = homeward.collect::<Result<Vec<_>, Failure>>()?;
-        let notes = carried::notes(tx, epoch).map_err(said)?;
+        let notes = notes::of_life(tx, epoch).map_err(said)?;
         let carried_by = notes.iter().map(|note| {
             json!({
                 "device": note.carrier,
@@ -183,16 +303,6 @@ impl Agent {
         rows.filter_map(|row| row.key).filter(|key| *key != own).collect()
     }
 
-    /// A bundle for a laptop that holds `held`; of `None` receipts and notes alone.
-    pub(crate) fn bundle_for(&mut self, now: Now, held: Option<&[Held]>) -> Result<Exported, Failure> {
-        self.replica_mut().export_bundle(now, held).map_err(said)
-    }
-
-    /// Takes in what another laptop gave.
-    pub(crate) fn take_bundle(&mut self, now: Now, bytes: &[u8]) -> Result<Imported, Failure> {
-        self.replica_mut().import_bundle(now, bytes).map_err(refused)
-    }
-
     /// Notes that another laptop was met, at `address` where this one went there.
     pub(crate) fn note_met(&mut self, now: Now, device: DeviceId, address: &str) -> Result<(), Failure> {
         let met = Met { device, address: address.to_owned(), at: now.wall };
@@ -208,6 +318,9 @@ fn refused(error: ImportError) -> Failure {
             "nothing of it was taken; whoever made it has everything still: have it written again"
         }
         ImportError::District { .. } => "nothing of it was taken; bring it to a machine of that district",
+        ImportError::Giver { .. } => {
+            "nothing of it was taken; sync both laptops with the hub, then try again"
+        }
         ImportError::Maker { .. } => {
             "nothing of it was taken; sync with the hub, which tells the keys of new laptops, then try again"
         }

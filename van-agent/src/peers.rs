@@ -13,7 +13,7 @@ use shared::{
     identity::{Key, tls},
     sync::{
         CloseCode,
-        bundle::{BUNDLE_BYTES_MAX, Greeting, Held, Imported},
+        bundle::{BUNDLE_BYTES_MAX, For, Greeting, Imported},
     },
 };
 use tokio::{
@@ -22,7 +22,8 @@ use tokio::{
 };
 
 use crate::{
-    agent::{Agent, PeerCall},
+    agent::{Agent, PeerCall, said},
+    carry::take_in,
     host::{
         machine,
         meter::Meter,
@@ -39,8 +40,8 @@ const GUESTS_MAX: usize = 4;
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a whole meeting may take.
 const MEETING_PATIENCE: Duration = Duration::from_secs(600);
-/// Logs that a greeting names.
-const HELD_MAX: usize = 1_000;
+/// Exchanges with other laptops that may wait for the one under way.
+pub const WAITING_MAX: usize = 4;
 /// The version of this conversation.
 const VERSION: u32 = 1;
 
@@ -146,7 +147,7 @@ pub async fn receive(endpoint: Endpoint, owner: Handle<Agent>) {
 }
 
 /// Carries out wishes to meet other laptops, one after the other.
-pub async fn oblige(owner: Handle<Agent>, mut calls: mpsc::UnboundedReceiver<PeerCall>) {
+pub async fn oblige(owner: Handle<Agent>, mut calls: mpsc::Receiver<PeerCall>) {
     while let Some(PeerCall { address, reply }) = calls.recv().await {
         match meet(&owner, &address).await {
             Ok(met) => reply.done(met),
@@ -190,10 +191,10 @@ struct Meeting<'a> {
 impl Meeting<'_> {
     async fn call(mut self) -> Result<Imported, Failure> {
         self.greet().await?;
-        let held = self.greeting().await?;
-        self.give(Some(held)).await?;
+        let told = self.greeting().await?;
+        self.give(told.clone(), false).await?;
         let imported = self.take().await?;
-        self.give(None).await?;
+        self.give(told, true).await?;
         // The other has stored it once it ends its side.
         self.send.finish().map_err(broken)?;
         self.receive.read_to_end(0).await.map_err(broken)?;
@@ -201,45 +202,54 @@ impl Meeting<'_> {
     }
 
     async fn answer(mut self) -> Result<Imported, Failure> {
-        let held = self.greeting().await?;
+        let told = self.greeting().await?;
         self.greet().await?;
         let mut imported = self.take().await?;
-        self.give(Some(held)).await?;
-        let last = self.take().await?;
-        imported.notes += last.notes;
+        self.give(told, false).await?;
+        imported.add(self.take().await?);
         self.send.finish().map_err(broken)?;
         Ok(imported)
     }
 
     async fn greet(&mut self) -> Result<(), Failure> {
-        let held = self.owner.run(|agent, _| agent.replica().holds().map_err(crate::agent::said));
-        let mut held = held.await.map_err(stopped)??;
-        held.truncate(HELD_MAX);
-        self.write(&Greeting { version: VERSION, held }.to_bytes()).await
+        let greeting = self.owner.run(|agent, _| agent.replica().greeting(VERSION).map_err(said));
+        let greeting = greeting.await.map_err(stopped)??;
+        self.write(&greeting.to_bytes()).await
     }
 
-    async fn greeting(&mut self) -> Result<Vec<Held>, Failure> {
+    async fn greeting(&mut self) -> Result<Arc<Greeting>, Failure> {
         let bytes = self.read(Greeting::BYTES_MAX).await?;
         match Greeting::of_bytes(&bytes) {
-            Some(greeting) if greeting.version == VERSION => Ok(greeting.held),
+            Some(greeting) if greeting.version == VERSION => {
+                let (peer, greeting) = (self.peer, Arc::new(greeting));
+                let heard = Arc::clone(&greeting);
+                let noted =
+                    self.owner.run(move |agent, _| agent.replica_mut().greeted(peer, &heard).map_err(said));
+                noted.await.map_err(stopped)??;
+                Ok(greeting)
+            }
             Some(_) => Err(Failure::new("the other laptop's program is of another version")
                 .next("update the programs of both")),
             None => Err(Failure::new("the other laptop said something that makes no sense")),
         }
     }
 
-    /// Hands over what the other lacks; of `None` receipts and notes alone.
-    async fn give(&mut self, held: Option<Vec<Held>>) -> Result<(), Failure> {
-        let bundle = self.owner.run(move |agent, now| agent.bundle_for(now, held.as_deref()));
+    /// Hands over what the other lacks; at the end receipts and notes alone.
+    async fn give(&mut self, told: Arc<Greeting>, is_farewell: bool) -> Result<(), Failure> {
+        let peer = self.peer;
+        let bundle = self.owner.run(move |agent, now| {
+            let whose = if is_farewell { For::Farewell(peer, &told) } else { For::Guest(peer, &told) };
+            agent.replica_mut().export_bundle(now, whose).map_err(said)
+        });
         let bundle = bundle.await.map_err(stopped)??;
         self.write(&bundle.bytes).await
     }
 
     async fn take(&mut self) -> Result<Imported, Failure> {
         let bytes = self.read(BUNDLE_BYTES_MAX).await?;
-        let taken = self.owner.run(move |agent, now| agent.take_bundle(now, &bytes));
-        let imported = taken.await.map_err(stopped)??;
-        if imported.maker == self.peer { Ok(imported) } else { Err(stranger()) }
+        let (mut owner, peer) = (self.owner.clone(), self.peer);
+        let taken = tokio::task::spawn_blocking(move || take_in(&mut owner, &bytes, Some(peer)));
+        taken.await.map_err(broken)?
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {

@@ -90,6 +90,9 @@ pub enum Request {
         /// Bytes that it may cost, whole IP packets both ways.
         #[serde(default)]
         budget: Option<u64>,
+        /// Milliseconds that it may take.
+        #[serde(default)]
+        time: Option<u64>,
     },
     /// Stop the exchange that is under way, and begin none until asked.
     SyncStop,

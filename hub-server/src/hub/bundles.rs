@@ -20,11 +20,12 @@ impl Hub {
         let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
         let imported = self.replica.import_bundle(now, &bytes).map_err(|error| match error {
             ImportError::Store(error) => anyhow::Error::new(error),
-            error @ (ImportError::Bundle(_) | ImportError::District { .. } | ImportError::Maker { .. }) => {
-                Failure::new(error.to_string())
-                    .next("nothing of it was taken; whoever made it has everything still: have it written again")
-                    .into()
-            }
+            error @ (ImportError::Bundle(_)
+            | ImportError::District { .. }
+            | ImportError::Giver { .. }
+            | ImportError::Maker { .. }) => Failure::new(error.to_string())
+                .next("nothing of it was taken; whoever made it has everything still: have it written again")
+                .into(),
         })?;
         let maker = self.called(imported.maker)?;
         tracing::info!(changes = imported.changes, quarantined = imported.quarantined, "took in a bundle");

@@ -21,6 +21,8 @@ pub struct Findings {
     pub integrity: Vec<String>,
     /// Logs whose chain or signatures do not hold.
     pub logs: Vec<String>,
+    /// What is carried for others, or on its way home, and does not hold: at a hub nothing should be.
+    pub carried: Vec<String>,
     /// Slip numbers that more than one case bears.
     pub doubled_slips: Vec<String>,
     /// What a receipt proves that this hub once held and that it lacks, and who still holds it.
@@ -46,7 +48,8 @@ impl Findings {
                 "Missing: attachment {hash}, asked of the laptops that hold its case when they next connect"
             )
         });
-        integrity.chain(logs).chain(lacks).chain(files).collect()
+        let carried = self.carried.iter().map(|line| format!("Carried: {line}"));
+        integrity.chain(logs).chain(carried).chain(lacks).chain(files).collect()
     }
 
     /// What somebody should know, though nothing is broken, in a line each.
@@ -74,15 +77,18 @@ impl Hub {
         let integrity = self.replica.store().integrity()?;
         let rebuilt = if rebuild { Some(self.replica.rebuild(now)?.documents) } else { None };
         let attachments = self.replica.check_files(Look::Bytes)?;
+        let registries = self.replica.registries().clone();
         let tx = self.replica.read()?;
         let missing = attachment::wanted(tx)?.into_iter().filter(|known| !known.whole);
         let attachments_missing = missing.map(|known| known.hash.to_string()).collect();
         let mut entries = 0;
         let logs = examine::logs(tx, &mut entries)?;
+        let carried = examine::carried(tx, &registries)?;
         let mut findings = Findings {
             ok: false,
             integrity,
             logs: logs.iter().map(ToString::to_string).collect(),
+            carried: carried.iter().map(ToString::to_string).collect(),
             doubled_slips: read_model::doubled_slips(tx)?,
             lacks: examine::lacks(tx)?.iter().map(ToString::to_string).collect(),
             attachments,

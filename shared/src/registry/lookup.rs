@@ -8,7 +8,7 @@ use super::{
     AgencyCode, ApplyError, Difference, Kind, OfficerId, PointId, Row, ServiceCode, Table, Version,
     row::{Address, Device, Holiday, Lease, Listed, Officer, Service, ServicePoint, Unit, Village},
 };
-use crate::id::{DeviceId, UnitId, VillageCode};
+use crate::id::{DeviceId, Epoch, UnitId, VillageCode};
 
 /// The newest table of each kind, and every catalogue that a case may have been opened under.
 #[derive(Clone, Debug, Default)]
@@ -226,6 +226,19 @@ impl Registries {
     pub fn device(&self, device: DeviceId) -> Option<&Device> {
         let (from, until) = (format!("{device}/"), format!("{device}0"));
         self.devices.range(from..until).next().map(|(_, row)| row)
+    }
+
+    /// The newest life of a laptop of which the hub has told: letters are given in order.
+    pub fn newest_life(&self, device: DeviceId) -> Option<&Device> {
+        let (from, until) = (format!("{device}/"), format!("{device}0"));
+        let lives = self.devices.range(from..until).map(|(_, row)| row);
+        lives.max_by_key(|row| (row.letter.len(), &row.letter))
+    }
+
+    /// Whether the hub has told of this life of a laptop, and of a newer one.
+    pub fn is_past_life(&self, device: DeviceId, epoch: Epoch) -> bool {
+        let life = Device::life_of(device, epoch);
+        self.devices.contains_key(&life) && self.newest_life(device).is_some_and(|row| row.life != life)
     }
 
     /// All officers by id.

@@ -1,4 +1,6 @@
-//! What a laptop carries for others, the receipts that it brings home, and who carries for it.
+//! What a laptop carries for others, the receipts that it brings home, and the laptops that it met.
+
+use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, params};
 
@@ -8,9 +10,19 @@ use crate::{
     time::Timestamp,
     wire::{
         batch::{Batch, Chain, LogName},
-        frame::{Cursor, Note, Receipt},
+        frame::{Cursor, Receipt},
     },
 };
+
+/// Milliseconds for which a batch is not offered that the hub did not take.
+const REFUSED_PAUSE: i64 = 24 * 60 * 60 * 1_000;
+/// Why a batch is not handed over whose bytes are not those that were proven.
+pub const DAMAGED: &str =
+    "this laptop's disk has damaged it: take a bundle of the laptop that wrote it in again";
+const DIGEST_BYTES: usize = 16;
+
+/// Which batch: of which log, its first entry, and the chain after its last.
+pub type Place = (LogName, u64, [u8; 16]);
 
 /// A batch that is carried, without its bytes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,15 +45,25 @@ pub struct Carried {
     pub refused: Option<String>,
 }
 
-/// Keeps a batch. Returns whether it was not carried before.
+impl Carried {
+    /// Which batch it is.
+    pub fn place(&self) -> Place {
+        (self.log, self.first, self.end.chain.0)
+    }
+}
+
+/// Keeps a batch whose signature and entries were proven, in place of one that was refused. Returns whether it was
+/// not carried before.
 ///
 /// # Errors
 /// The store fails.
 pub fn put(tx: Tx<'_>, batch: &Batch, bytes: &[u8], changes: u64, at: Timestamp) -> Result<bool> {
     let kept = tx
         .prepare_cached(
-            "INSERT OR IGNORE INTO carried (author, epoch, first, last, before, chain, changes, bytes, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO carried (author, epoch, first, last, before, chain, changes, bytes, at, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT DO UPDATE SET bytes = ?8, digest = ?10, refused = NULL, refused_at = NULL
+             WHERE refused IS NOT NULL",
         )?
         .execute(params![
             batch.log.author.0,
@@ -52,7 +74,8 @@ pub fn put(tx: Tx<'_>, batch: &Batch, bytes: &[u8], changes: u64, at: Timestamp)
             batch.chain.0,
             changes,
             bytes,
-            at.0
+            at.0,
+            digest(bytes)
         ])?;
     Ok(kept > 0)
 }
@@ -87,59 +110,128 @@ pub fn all(tx: Tx<'_>) -> Result<Vec<Carried>> {
 /// # Errors
 /// The store fails.
 pub fn runs(tx: Tx<'_>) -> Result<Vec<Vec<Carried>>> {
-    let mut runs: Vec<Vec<Carried>> = Vec::new();
+    Ok(all(tx)?.into_iter().fold(Vec::new(), joined))
+}
+
+/// The same of what the disk has not damaged.
+///
+/// # Errors
+/// The store fails.
+pub fn whole_runs(tx: Tx<'_>) -> Result<Vec<Vec<Carried>>> {
+    let mut runs = Vec::new();
     for carried in all(tx)? {
-        let follows = |run: &&mut Vec<Carried>| {
-            run.last().is_some_and(|last| {
-                last.log == carried.log
-                    && last.end.index + 1 == carried.first
-                    && last.end.chain == carried.before
-            })
-        };
-        match runs.iter_mut().rev().find(follows) {
-            Some(run) => run.push(carried),
-            None => runs.push(vec![carried]),
+        if bytes(tx, &carried)?.is_some() {
+            runs = joined(runs, carried);
         }
     }
     Ok(runs)
 }
 
-/// The bytes of a carried batch as it travels.
+fn joined(mut runs: Vec<Vec<Carried>>, carried: Carried) -> Vec<Vec<Carried>> {
+    let follows = |run: &&mut Vec<Carried>| {
+        run.last().is_some_and(|last| {
+            last.log == carried.log && last.end.index + 1 == carried.first && last.end.chain == carried.before
+        })
+    };
+    match runs.iter_mut().rev().find(follows) {
+        Some(run) => run.push(carried),
+        None => runs.push(vec![carried]),
+    }
+    runs
+}
+
+/// What the hub may be offered now: all but what it has not taken of late.
 ///
 /// # Errors
 /// The store fails.
-pub fn bytes(tx: Tx<'_>, carried: &Carried) -> Result<Vec<u8>> {
-    Ok(tx
+pub fn due(tx: Tx<'_>, now: Timestamp) -> Result<Vec<Carried>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT author, epoch, first, chain FROM carried
+         WHERE refused_at IS NULL OR refused_at > ?1 OR refused_at <= ?2",
+    )?;
+    let rows = statement.query_map(params![now.0, now.0.saturating_sub(REFUSED_PAUSE)], |row| {
+        let log = LogName { author: DeviceId(row.get(0)?), epoch: id(row, 1)?, reader: None };
+        Ok((log, row.get(2)?, row.get(3)?))
+    })?;
+    let due: BTreeSet<Place> = rows.collect::<Result<_, _>>()?;
+    let mut found = all(tx)?;
+    found.retain(|carried| due.contains(&carried.place()));
+    Ok(found)
+}
+
+/// The bytes of a carried batch as it travels; `None` where they are not those that were proven.
+///
+/// # Errors
+/// The store fails.
+pub fn bytes(tx: Tx<'_>, carried: &Carried) -> Result<Option<Vec<u8>>> {
+    let (bytes, proven): (Vec<u8>, Option<[u8; DIGEST_BYTES]>) = tx
         .prepare_cached(
-            "SELECT bytes FROM carried WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
+            "SELECT bytes, digest FROM carried WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
         )?
-        .query_row(key(carried.log, carried.first, carried.end.chain), |row| row.get(0))?)
+        .query_row(key(carried.place()), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let is_whole = match proven {
+        Some(proven) => proven == digest(&bytes),
+        None => Batch::of_bytes(&bytes).is_ok_and(|batch| {
+            (batch.log, batch.first, batch.before) == (carried.log, carried.first, carried.before)
+                && (batch.last, batch.chain) == (carried.end.index, carried.end.chain)
+        }),
+    };
+    Ok(is_whole.then_some(bytes))
+}
+
+fn digest(bytes: &[u8]) -> [u8; DIGEST_BYTES] {
+    let mut head = [0; DIGEST_BYTES];
+    head.copy_from_slice(&blake3::hash(bytes).as_bytes()[..DIGEST_BYTES]);
+    head
 }
 
 /// Forgets a batch: the hub holds it.
 ///
 /// # Errors
 /// The store fails.
-pub fn forget(tx: Tx<'_>, log: LogName, first: u64, chain: Chain) -> Result<()> {
+pub fn forget(tx: Tx<'_>, place: Place) -> Result<()> {
     tx.prepare_cached("DELETE FROM carried WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4")?
-        .execute(key(log, first, chain))?;
+        .execute(key(place))?;
     Ok(())
 }
 
-/// Notes why the hub did not take a batch.
+/// Notes why the hub did not take a batch, and when.
 ///
 /// # Errors
 /// The store fails.
-pub fn set_refused(tx: Tx<'_>, log: LogName, first: u64, chain: Chain, reason: &str) -> Result<()> {
+pub fn set_refused(tx: Tx<'_>, place: Place, reason: &str, at: Timestamp) -> Result<()> {
+    let (author, epoch, first, chain) = key(place);
     tx.prepare_cached(
-        "UPDATE carried SET refused = ?5 WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
+        "UPDATE carried SET refused = ?5, refused_at = ?6
+         WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
     )?
-    .execute(params![log.author.0, log.epoch.0, first, chain.0, reason])?;
+    .execute(params![author, epoch, first, chain, reason, at.0])?;
     Ok(())
 }
 
-fn key(log: LogName, first: u64, chain: Chain) -> (u32, [u8; 16], u64, [u8; 16]) {
-    (log.author.0, log.epoch.0, first, chain.0)
+/// Lets everything be offered again: the hub lives another life, or knows of other laptops.
+///
+/// # Errors
+/// The store fails.
+pub fn reconsider_all(tx: Tx<'_>) -> Result<()> {
+    tx.prepare_cached("UPDATE carried SET refused_at = NULL WHERE refused_at IS NOT NULL")?.execute([])?;
+    Ok(())
+}
+
+/// Lets what is carried of one log be offered again: the hub has more of it now.
+///
+/// # Errors
+/// The store fails.
+pub fn reconsider(tx: Tx<'_>, log: LogName) -> Result<()> {
+    tx.prepare_cached(
+        "UPDATE carried SET refused_at = NULL WHERE author = ?1 AND epoch = ?2 AND refused_at IS NOT NULL",
+    )?
+    .execute(params![log.author.0, log.epoch.0])?;
+    Ok(())
+}
+
+fn key((log, first, chain): Place) -> (u32, [u8; 16], u64, [u8; 16]) {
+    (log.author.0, log.epoch.0, first, chain)
 }
 
 /// What is carried for others, in sum.
@@ -149,6 +241,8 @@ pub struct Burden {
     pub batches: u64,
     /// Changes in them.
     pub changes: u64,
+    /// Changes of these that the hub did not take when they were offered last.
+    pub refused: u64,
     /// Their bytes.
     pub bytes: u64,
     /// Since when the oldest is carried.
@@ -162,11 +256,13 @@ pub struct Burden {
 pub fn burden(tx: Tx<'_>) -> Result<Burden> {
     Ok(tx
         .prepare_cached(
-            "SELECT count(*), coalesce(sum(changes), 0), coalesce(sum(length(bytes)), 0), min(at) FROM carried",
+            "SELECT count(*), coalesce(sum(changes), 0), coalesce(sum(length(bytes)), 0), min(at),
+                 coalesce(sum(changes) FILTER (WHERE refused IS NOT NULL), 0) FROM carried",
         )?
         .query_row([], |row| {
             let since = row.get::<_, Option<i64>>(3)?.map(Timestamp);
-            Ok(Burden { batches: row.get(0)?, changes: row.get(1)?, bytes: row.get(2)?, since })
+            let (batches, changes, refused) = (row.get(0)?, row.get(1)?, row.get(4)?);
+            Ok(Burden { batches, changes, refused, bytes: row.get(2)?, since })
         })?)
 }
 
@@ -212,32 +308,25 @@ pub fn homeward_of(tx: Tx<'_>, device: DeviceId, epoch: Epoch) -> Result<Option<
     frame.map(|frame| minicbor::decode(&frame).map_err(|_| damaged("homeward.frame"))).transpose()
 }
 
-/// Keeps another laptop's verified note that it holds entries of this laptop's log. Returns whether it says more
-/// than was known.
+/// Forgets a receipt on its way home: the laptop has one that proves as much, or needs it no more.
 ///
 /// # Errors
 /// The store fails.
-pub fn put_note(tx: Tx<'_>, note: &Note) -> Result<bool> {
-    let frame = minicbor::to_vec(note).expect("encoding into memory cannot fail");
-    let kept = tx
-        .prepare_cached(
-            "INSERT INTO custody_note (epoch, carrier, after, head, at, frame) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET head = ?4, at = ?5, frame = ?6 WHERE head < ?4",
-        )?
-        .execute(params![note.epoch.0, note.carrier.0, note.after, note.cursor.index, note.at.0, frame])?;
-    Ok(kept > 0)
+pub fn forget_homeward(tx: Tx<'_>, device: DeviceId, epoch: Epoch, index: u64) -> Result<()> {
+    tx.prepare_cached("DELETE FROM homeward WHERE device = ?1 AND epoch = ?2 AND head <= ?3")?
+        .execute(params![device.0, epoch.0, index])?;
+    Ok(())
 }
 
-/// The notes that were kept of a life of this laptop, newest first.
+/// Forgets the receipts of every life of the hub but one.
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn notes(tx: Tx<'_>, epoch: Epoch) -> Result<Vec<Note>> {
-    let mut statement = tx
-        .prepare_cached("SELECT frame FROM custody_note WHERE epoch = ?1 ORDER BY at DESC, carrier, after")?;
-    let frames =
-        statement.query_map([epoch.0], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
-    frames.iter().map(|frame| minicbor::decode(frame).map_err(|_| damaged("custody_note.frame"))).collect()
+pub fn forget_homeward_of_others(tx: Tx<'_>, hub: Epoch) -> Result<()> {
+    for receipt in homeward(tx)?.into_iter().filter(|receipt| receipt.hub_epoch != hub) {
+        forget_homeward(tx, receipt.device, receipt.epoch, receipt.cursor.index)?;
+    }
+    Ok(())
 }
 
 /// A laptop that was met.

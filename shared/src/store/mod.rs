@@ -17,6 +17,7 @@ pub mod lines;
 pub mod log;
 mod memory;
 pub mod needs;
+pub mod notes;
 pub mod quarantine;
 pub mod queue;
 pub mod read_model;
@@ -41,7 +42,7 @@ use self::memory::Memory;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 11] = [
+const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -53,6 +54,7 @@ const MIGRATIONS: [&str; 11] = [
     include_str!("migrations/0009_sheets.sql"),
     include_str!("migrations/0010_carrying.sql"),
     include_str!("migrations/0011_products_and_blanks.sql"),
+    include_str!("migrations/0012_refusals.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

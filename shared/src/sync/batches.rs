@@ -149,6 +149,9 @@ impl Replica {
         session.received += tally.changes.len() as u64;
         session.quarantined += tally.refused.len() as u64;
         if session.role == Role::Child {
+            if tally.registries {
+                self.begin_delivery(now, peer)?;
+            }
             return self.fed(peer, batch, bytes);
         }
         session.owed += bytes;

@@ -11,11 +11,11 @@ mod importing;
 use minicbor::{Decode, Encode};
 
 pub use self::{
-    exporting::{Exported, Greeting, Held},
+    exporting::{Exported, For, Greeting, Held},
     importing::{ImportError, Imported},
 };
 use crate::{
-    id::{DeviceId, DistrictCode, PublicKey},
+    id::{DeviceId, DistrictCode, Epoch, PublicKey},
     identity::{self, Context, Key, Signature},
     time::Timestamp,
     wire::{
@@ -51,6 +51,20 @@ pub struct Head {
     /// The maker's clock.
     #[n(3)]
     pub at: Timestamp,
+    /// What a laptop says of its own log; `None` of the hub and of older programs.
+    #[n(4)]
+    pub life: Option<Life>,
+}
+
+/// The life of a laptop that makes a bundle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
+pub struct Life {
+    /// Which.
+    #[n(0)]
+    pub epoch: Epoch,
+    /// Up to which entry of its log it has a receipt.
+    #[n(1)]
+    pub receipted: u64,
 }
 
 /// One part of a bundle.
@@ -240,6 +254,7 @@ mod tests {
                 key: key.public(),
                 district: "53.02".parse().expect("valid"),
                 at: Timestamp(1_795_000_000_000),
+                life: None,
             },
             parts: vec![Part::Batch(vec![7; 300]), Part::Batch(vec![1; 40])],
         }

@@ -14,18 +14,18 @@ use super::{
     station::Station,
 };
 use crate::{
-    registry::Registries,
+    registry::{Registries, row},
     store::{
         StoreError, Tx, carried,
         devices::{self, Standing},
-        log, quarantine,
+        log, notes, quarantine,
     },
     sync::gate::Refusal,
     time::Now,
     wire::{
         Frame,
         batch::{Batch, LogName},
-        frame::Delivered,
+        frame::{Delivered, Receipt},
     },
 };
 
@@ -37,45 +37,66 @@ impl Session {
 }
 
 impl Replica {
-    /// Child: what it carries is due on this connection.
-    pub(super) fn begin_delivery(&mut self, peer: PeerId) -> Result<(), StoreError> {
-        let all = carried::all(self.store.reader())?;
-        if let Some(session) = self.sessions.get_mut(&peer) {
-            session.undelivered = all.len();
-            session.sending.carried = all.into();
+    /// Child: what it carries is due on this connection, but for what the hub has not taken of late; also what became
+    /// due meanwhile.
+    pub(super) fn begin_delivery(&mut self, now: Now, peer: PeerId) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&peer).filter(|session| session.takes_carried) else {
+            return Ok(());
+        };
+        for carried in carried::due(self.store.reader(), now.wall)? {
+            if session.delivering.insert(carried.place()) {
+                session.sending.carried.push_back((carried, now.wall));
+            }
         }
         Ok(())
     }
 
-    /// Child: begins to send the next batch that it carries; whether there was one.
+    /// Child: begins to send the next batch that it carries; whether there was one. What the disk has damaged stays.
     pub(super) fn send_carried(&mut self, peer: PeerId) -> Result<bool, StoreError> {
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(false) };
-        let Some(next) = session.sending.carried.pop_front() else { return Ok(false) };
-        let bytes = carried::bytes(self.store.reader(), &next)?;
-        let batch = Batch::of_bytes(&bytes).map_err(|_| crate::store::damaged("carried.bytes"))?;
-        session.sending.begin(&batch, 0, None);
-        Ok(true)
+        while let Some((next, at)) = session.sending.carried.pop_front() {
+            let bytes = carried::bytes(self.store.reader(), &next)?;
+            if let Some(batch) = bytes.and_then(|bytes| Batch::of_bytes(&bytes).ok()) {
+                session.sending.begin(&batch, 0, None);
+                return Ok(true);
+            }
+            session.delivering.remove(&next.place());
+            self.store.commit(|tx| carried::set_refused(tx, next.place(), carried::DAMAGED, at))?;
+        }
+        Ok(false)
     }
 
     /// Child: what became of a batch that it carried.
-    pub(super) fn take_delivered(&mut self, peer: PeerId, delivered: &Delivered) -> Result<(), Fault> {
+    pub(super) fn take_delivered(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        delivered: &Delivered,
+    ) -> Result<(), Fault> {
         let Some(place) = &self.station.place else { return Ok(()) };
         let receipt = delivered.receipt.as_ref();
         if receipt.is_some_and(|receipt| !receipt_is_sound(receipt, &place.hub_key)) {
             return Err(protocol("a receipt that the hub did not sign"));
         }
         let Delivered { log, first, chain, taken, reason, .. } = delivered;
-        self.store.commit(|tx| {
-            if let Some(receipt) = receipt {
+        let place = (*log, *first, chain.0);
+        let Self { store, registries, .. } = self;
+        store.commit(|tx| {
+            if let Some(receipt) = receipt.filter(|receipt| wants_home(registries, receipt)) {
                 carried::put_homeward(tx, receipt)?;
             }
-            match taken {
-                true => carried::forget(tx, *log, *first, *chain),
-                false => carried::set_refused(tx, *log, *first, *chain, reason),
+            if !taken {
+                return carried::set_refused(tx, place, reason, now.wall);
             }
+            carried::forget(tx, place)?;
+            carried::reconsider(tx, *log)
         })?;
         if let Some(session) = self.sessions.get_mut(&peer) {
-            session.undelivered = session.undelivered.saturating_sub(1);
+            session.delivering.remove(&place);
+        }
+        if *taken {
+            self.begin_delivery(now, peer)?;
+            self.pump(peer);
         }
         self.settle(peer)
     }
@@ -123,6 +144,29 @@ impl Replica {
         }
         Ok(self.pay(peer)?)
     }
+}
+
+/// Whether a laptop still lives the life that a receipt is for, as far as the hub has told.
+pub(super) fn wants_home(registries: &Registries, receipt: &Receipt) -> bool {
+    !registries.is_past_life(receipt.device, receipt.epoch)
+}
+
+/// The hub has told of laptops: what it did not take it may take now, receipts for lives that have ended are of no use
+/// any more, and who signed for something in another life than its newest may hold it no more.
+pub(super) fn laptops_told(tx: Tx<'_>, registries: &Registries) -> Result<(), StoreError> {
+    carried::reconsider_all(tx)?;
+    for receipt in carried::homeward(tx)?.iter().filter(|receipt| !wants_home(registries, receipt)) {
+        carried::forget_homeward(tx, receipt.device, receipt.epoch, receipt.cursor.index)?;
+    }
+    for (carrier, life) in notes::carriers(tx)? {
+        let newest = registries.newest_life(carrier);
+        if let Some(life) = life
+            && newest.is_some_and(|row| row.life != row::Device::life_of(carrier, life))
+        {
+            notes::forget_life(tx, carrier, life)?;
+        }
+    }
+    Ok(())
 }
 
 /// The hub takes a batch of a laptop's log from somebody else's hands.

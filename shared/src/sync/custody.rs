@@ -28,6 +28,8 @@ pub struct Custody {
     pub under_way: u64,
     /// Changes of others that this laptop carries to the hub.
     pub for_others: u64,
+    /// Of these, changes that the hub did not take when they were offered last.
+    pub for_others_refused: u64,
     /// Drafts of this laptop.
     pub drafts: u64,
     /// Half-typed forms of this laptop's page.
@@ -51,7 +53,7 @@ const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
          FROM life WHERE life.epoch IS NOT NULL),
      open (document, second, carried) AS (
          SELECT change.document, change.second, EXISTS (
-             SELECT 1 FROM custody_note AS note
+             SELECT 1 FROM custody_note AS note JOIN log ON log.log = change.log AND log.reader = -1
              WHERE note.epoch = change.epoch AND change.position > note.after AND change.position <= note.head)
          FROM life CROSS JOIN change
          WHERE change.author = ?1 AND change.epoch = life.epoch AND change.fed = 0
@@ -98,7 +100,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         .prepare_cached(&format!("SELECT count(*) FROM case_row WHERE {OWN_DRAFT}"))?
         .query_row([device.0], |row| row.get::<_, u64>(0))?;
     let forms = forms::count(tx)?;
-    let for_others = carried::burden(tx)?.changes;
+    let carried::Burden { changes: for_others, refused: for_others_refused, .. } = carried::burden(tx)?;
     let (attachments, attachment_bytes) = attachment::count_open(tx)?;
     Ok(Custody {
         on_laptop,
@@ -109,6 +111,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         unsent,
         under_way,
         for_others,
+        for_others_refused,
         drafts,
         forms,
         attachments,

@@ -3,14 +3,16 @@
 
 use std::fmt;
 
-use super::{Replica, station::Station};
+use super::{Replica, intake, receipts::receipt_is_sound, station::Station};
 use crate::{
     document,
-    id::{DeviceId, PublicKey},
+    id::{DeviceId, Epoch, PublicKey},
     identity::{self, Context, Signature},
+    registry::Registries,
     store::{
-        self, Result, StoreError, Tx, damaged, devices,
+        self, Result, StoreError, Tx, carried, damaged, devices,
         log::{self, Log},
+        notes,
     },
     wire::{
         batch::{Batch, Chain, Entry, LogName},
@@ -98,6 +100,107 @@ pub fn logs(tx: Tx<'_>, entries: &mut u64) -> Result<Vec<LogFault>> {
             Ok(()) => {}
             Err(Broken::At(entry, sort)) => faults.push(LogFault { log: log.name, entry, sort }),
             Err(Broken::Store(error)) => return Err(error),
+        }
+    }
+    Ok(faults)
+}
+
+/// Something that is carried, or on its way home, and does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedFault {
+    /// Whose log it is about.
+    pub author: DeviceId,
+    /// The author's life.
+    pub epoch: Epoch,
+    /// What is wrong.
+    pub sort: CarriedFaultSort,
+}
+
+/// What can be wrong with something that is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CarriedFaultSort {
+    /// The bytes of a batch are not those that were proven.
+    Damaged {
+        /// The entry from which on.
+        first: u64,
+    },
+    /// Nobody knows the laptop that wrote it.
+    Orphaned,
+    /// A batch is not as its author signed it.
+    Unproven {
+        /// The entry from which on.
+        first: u64,
+    },
+    /// A receipt on its way home is not as the hub signed it.
+    Receipt,
+    /// A note is for another log than this laptop's.
+    Note {
+        /// Who signed it.
+        carrier: DeviceId,
+    },
+}
+
+impl fmt::Display for CarriedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { author, epoch, sort } = self;
+        write!(f, "device {author} (life {}): ", epoch.short())?;
+        match sort {
+            CarriedFaultSort::Damaged { first } => {
+                write!(f, "what is carried from entry {first} on: {}", carried::DAMAGED)
+            }
+            CarriedFaultSort::Orphaned => f.write_str(
+                "something is carried for it, and no registry knows such a laptop: sync with the hub",
+            ),
+            CarriedFaultSort::Unproven { first } => write!(
+                f,
+                "what is carried from entry {first} on is not as that laptop signed it: take a bundle of it in again"
+            ),
+            CarriedFaultSort::Receipt => {
+                f.write_str("a receipt on its way home was damaged: sync with the hub")
+            }
+            CarriedFaultSort::Note { carrier } => write!(
+                f,
+                "the note of device {carrier} is for another log than this laptop's: meet that laptop again"
+            ),
+        }
+    }
+}
+
+/// Verifies all that is carried for others, the receipts on their way home, and the notes of who carries for this
+/// laptop.
+///
+/// # Errors
+/// The store fails.
+pub fn carried(tx: Tx<'_>, registries: &Registries) -> Result<Vec<CarriedFault>> {
+    let Some(station) = Station::load(tx)? else { return Ok(Vec::new()) };
+    let mut faults = Vec::new();
+    for carried in carried::all(tx)? {
+        let (LogName { author, epoch, .. }, first) = (carried.log, carried.first);
+        let key = registries.device(author).and_then(|row| row.key);
+        let batch = carried::bytes(tx, &carried)?.and_then(|bytes| Batch::of_bytes(&bytes).ok());
+        let sort = match (key, batch) {
+            (_, None) => CarriedFaultSort::Damaged { first },
+            (None, Some(_)) => CarriedFaultSort::Orphaned,
+            (Some(key), Some(batch)) if intake::proven(&batch, &key).is_err() => {
+                CarriedFaultSort::Unproven { first }
+            }
+            (Some(_), Some(_)) => continue,
+        };
+        faults.push(CarriedFault { author, epoch, sort });
+    }
+    for receipt in carried::homeward(tx)? {
+        let hub = station.place.as_ref().map(|place| place.hub_key);
+        if !hub.is_some_and(|hub| receipt_is_sound(&receipt, &hub)) {
+            let (author, epoch) = (receipt.device, receipt.epoch);
+            faults.push(CarriedFault { author, epoch, sort: CarriedFaultSort::Receipt });
+        }
+    }
+    let own = log::find(tx, &station.log())?;
+    for note in notes::of_life(tx, station.epoch)? {
+        let chain = own.as_ref().map(|own| log::chain_at(tx, own, note.cursor.index)).transpose()?.flatten();
+        if chain != Some(note.cursor.chain) {
+            let sort = CarriedFaultSort::Note { carrier: note.carrier };
+            faults.push(CarriedFault { author: note.author, epoch: note.epoch, sort });
         }
     }
     Ok(faults)

@@ -123,7 +123,7 @@ impl Replica {
             }
             (Role::Child, Phase::Linked, _, Frame::Receipt(receipt)) => self.take_receipt(peer, &receipt),
             (Role::Child, Phase::Linked, _, Frame::Delivered(delivered)) => {
-                self.take_delivered(peer, &delivered)
+                self.take_delivered(now, peer, &delivered)
             }
             (Role::Parent, Phase::Linked, _, Frame::FeedAck { cursor }) => self.take_feed_ack(peer, cursor),
             // Said to an earlier life of this laptop, before the hub knew of the new one.
@@ -139,7 +139,8 @@ impl Replica {
             ) => Ok(()),
             (_, Phase::Linked, _, Frame::Credit(bytes)) => {
                 self.take_credit(peer, bytes);
-                Ok(())
+                // The last of what is carried may have been found damaged.
+                if role == Role::Child { self.settle(peer) } else { Ok(()) }
             }
             (Role::Child, _, _, Frame::GoAway { retry_after }) => {
                 self.event(Event::GoAway { peer, retry_after });

@@ -17,9 +17,9 @@ use crate::{
     id::{DeviceId, Epoch},
     identity::{self, Context, Signature},
     store::{
-        self, StoreError, attachment, changes, devices, feeds,
+        self, StoreError, attachment, carried, changes, devices, feeds,
         log::{self, Half},
-        quarantine, signing,
+        notes, quarantine, signing,
     },
     time::{Now, Timestamp},
     wire::{
@@ -122,7 +122,8 @@ impl Replica {
         session.receipted = receipted;
         session.reconciler = None;
         session.caught_up = None;
-        session.undelivered = 0;
+        session.delivering.clear();
+        session.takes_carried = false;
         session.incoming = feed_name.zip(half);
         session.sending = super::session::Sending::default();
         session.files = super::carrying::Carrying::default();
@@ -444,14 +445,13 @@ impl Replica {
         if is_new {
             session.receipted = 0;
         }
+        session.takes_carried = welcome.couriers == Some(true);
         let device = session.device;
         self.event(Event::Linked { peer, device });
         if welcome.reconcile {
             self.begin_reconcile(peer)?;
         }
-        if welcome.couriers == Some(true) {
-            self.begin_delivery(peer)?;
-        }
+        self.begin_delivery(now, peer)?;
         self.pump(peer);
         Ok(())
     }
@@ -519,6 +519,10 @@ fn begin_feed(tx: store::Tx<'_>, station: &Station, hub: &Epoch) -> Result<(), S
     changes::doubt_all(tx)?;
     devices::doubt_receipts(tx, station.epoch)?;
     attachment::doubt_receipts(tx)?;
+    // What was handed over to the life that has ended may be lost, and what it refused may be welcome.
+    notes::forget_all(tx)?;
+    carried::reconsider_all(tx)?;
+    carried::forget_homeward_of_others(tx, *hub)?;
     store::set_fact(tx, "feed_epoch", &hub.0)
 }
 

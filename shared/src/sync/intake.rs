@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    courier,
     gate::{self, Refusal, Verdict},
     greeting::enter_own,
     sealing,
@@ -619,6 +620,9 @@ impl<'a> Intake<'a> {
                     registries::forget_untold(self.tx, &difference.kind, before)?;
                 }
                 self.registries.put(table);
+                if difference.kind == registry::Kind::Devices {
+                    courier::laptops_told(self.tx, self.registries)?;
+                }
             }
         }
         self.tally.registries = true;

@@ -10,6 +10,7 @@ use crate::{
     store::{
         self, StoreError, Tx, changes, devices, feeds,
         log::{self, Log},
+        notes,
     },
     time::Now,
     wire::{
@@ -108,6 +109,7 @@ impl Replica {
             let before = devices::receipted(tx, own.epoch)?;
             if receipt.cursor.index >= before {
                 devices::put_receipt(tx, receipt)?;
+                notes::forget_covered(tx, own.epoch, receipt.cursor.index)?;
             }
             Ok(Some(changes::count_between(tx, own.author, own.epoch, before, receipt.cursor.index)?))
         })?;
@@ -164,7 +166,7 @@ impl Replica {
         let whole = session.caught_up == Some((feed, own))
             && session.receipted >= own
             && session.reconciler.is_none()
-            && session.undelivered == 0;
+            && session.delivering.is_empty();
         if whole && session.settled != Some((feed, own)) {
             session.settled = Some((feed, own));
             let (files, file_bytes) = self.begin_carrying(peer)?;

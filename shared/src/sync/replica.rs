@@ -18,7 +18,7 @@ use crate::{
     id::{DeviceId, DistrictCode, PublicKey},
     identity::{OwnedEntropy, ticket::Ticket},
     registry::Registries,
-    store::{self, Result, Store, StoreError, changes, devices, feeds, log, read_model, registries},
+    store::{self, Result, Store, StoreError, changes, devices, feeds, log, notes, read_model, registries},
     time::{Now, Tick},
     wire::batch::{Batch, Entry, LogName},
 };
@@ -410,6 +410,7 @@ impl Replica {
             station.begin_life(tx, epoch)?;
             tx.execute("DELETE FROM fact WHERE name = 'feed_epoch'", [])?;
             feeds::clear(tx, feeds::OWN)?;
+            notes::forget_all(tx)?;
             if let Some(place) = &mut station.place
                 && !station.hub
             {

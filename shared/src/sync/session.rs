@@ -1,6 +1,6 @@
 //! One connection: what was said on it and what may be sent. Pure state, no store.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     Channel, Event, Output, PeerId, Role, carrying::Carrying, feed::Holdings, reconcile::Reconciler,
@@ -8,8 +8,12 @@ use super::{
 };
 use crate::{
     id::{DeviceId, Epoch, PublicKey, UnitId},
-    store::{carried::Carried, devices::Standing, log::Half},
-    time::Tick,
+    store::{
+        carried::{Carried, Place},
+        devices::Standing,
+        log::Half,
+    },
+    time::{Tick, Timestamp},
     wire::{
         batch::{Batch, LogName},
         frame::{Cursor, DATA_BYTES_MAX, Frame, FrameReader, Partial},
@@ -89,8 +93,10 @@ pub(super) struct Session {
     pub(super) owed: u64,
     /// Child: the feed's and the log's end at which `Settled` was told last.
     pub(super) settled: Option<(u64, u64)>,
+    /// Child: whether the parent takes what is carried for others.
+    pub(super) takes_carried: bool,
     /// Child: batches of others' logs that the parent has not answered yet.
-    pub(super) undelivered: usize,
+    pub(super) delivering: BTreeSet<Place>,
     /// Entries that were left to send when the last batch was begun.
     pub(super) left: u64,
     pub(super) received: u64,
@@ -106,8 +112,8 @@ pub(super) struct Sending {
     pub(super) log: Option<(LogName, u64)>,
     /// Batches of other logs that go first.
     pub(super) returns: VecDeque<Batch>,
-    /// Batches that are carried for others, which go last.
-    pub(super) carried: VecDeque<Carried>,
+    /// Batches that are carried for others, which go last, and when it was found that they are due.
+    pub(super) carried: VecDeque<(Carried, Timestamp)>,
     current: Option<Current>,
     pub(super) credit: u64,
     /// Changes, of a feed entries, in batches that are sent whole.
@@ -155,7 +161,8 @@ impl Session {
             expiry: None,
             owed: 0,
             settled: None,
-            undelivered: 0,
+            takes_carried: false,
+            delivering: BTreeSet::new(),
             left: 0,
             received: 0,
             covered: 0,

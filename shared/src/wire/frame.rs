@@ -100,9 +100,15 @@ pub struct Note {
     /// The carrier's clock when it signed.
     #[n(5)]
     pub at: Timestamp,
-    /// The carrier's signature over all of the above.
+    /// The carrier's signature over everything else.
     #[cbor(n(6), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
+    /// The carrier's life; what it held then it may have lost in another. `None` of an older program.
+    #[n(7)]
+    pub life: Option<Epoch>,
+    /// The hub's life that the carrier follows: what it has handed over to that, it holds no more.
+    #[n(8)]
+    pub hub: Option<Epoch>,
 }
 
 impl Note {

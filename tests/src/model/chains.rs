@@ -28,6 +28,12 @@ pub(super) fn check(machines: &[Machine]) -> anyhow::Result<()> {
         let Some(replica) = machine.replica.as_ref() else { continue };
         check_logs(replica, &keys).with_context(|| machine.name.clone())?;
         let faults = examine::logs(replica.store().reader(), &mut 0)?;
+        let carried = examine::carried(replica.store().reader(), replica.registries())?;
+        ensure!(
+            carried.is_empty() || machine.kind == Kind::Hostile,
+            "{}: doctor finds {carried:?} carried",
+            machine.name
+        );
         ensure!(
             faults.is_empty() || machine.kind == Kind::Hostile,
             "{}: doctor finds {faults:?}",

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use shared::{
-    id::{ChangeHash, DocumentId},
-    store::{changes, devices},
+    document,
+    id::{ChangeHash, DeviceId, DocumentId, Epoch},
+    registry::row,
+    store::{carried, changes, devices, log},
     sync::{Replica, custody},
+    wire::Batch,
 };
 
 use crate::world::{HUB, Kind, Machine, World};
@@ -35,6 +38,7 @@ impl World {
         if hub_epoch.is_none() || self.model.unnoticed == hub_epoch {
             return Ok(());
         }
+        self.check_notes(&proven.keys().copied().collect::<Vec<_>>())?;
         let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
         for number in proven.keys() {
             super::files::check_receipts(hub, &self.machines[*number])?;
@@ -47,6 +51,66 @@ impl World {
         }
         Ok(())
     }
+}
+
+impl World {
+    /// What these laptops, which follow the hub's present life, show as carried is with its carrier, or at the hub.
+    /// A carrier's disk that went back in time excuses it only until the laptop has heard of the carrier's other life.
+    fn check_notes(&self, numbers: &[usize]) -> anyhow::Result<()> {
+        for number in numbers {
+            let Some(replica) = self.machines[*number].replica.as_ref() else { continue };
+            for (hash, carrier, life) in noted(replica)? {
+                let hub = self.machines[HUB].replica.as_ref().context("the hub is down")?;
+                if changes::find(hub.store().reader(), &hash)?.is_some() || self.is_held(carrier, &hash)? {
+                    continue;
+                }
+                let newest = replica.registries().newest_life(carrier);
+                let is_told = newest.is_none_or(|row| row.life != row::Device::life_of(carrier, life));
+                ensure!(
+                    self.model.rewound.contains(&carrier) && !is_told,
+                    "{} shows {hash:?} as carried by device {carrier} (life {life:?}), which holds it no more",
+                    self.machines[*number].name
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a laptop of that device carries a change, or is down, or not to be asked.
+    fn is_held(&self, carrier: DeviceId, hash: &ChangeHash) -> anyhow::Result<bool> {
+        for machine in self.machines.iter().filter(|machine| machine.device == carrier) {
+            let Some(replica) = machine.replica.as_ref().filter(|_| machine.kind == Kind::Van) else {
+                return Ok(true);
+            };
+            let tx = replica.store().reader();
+            for carried in carried::all(tx)? {
+                let Some(bytes) = carried::bytes(tx, &carried)? else { continue };
+                for (entry, _) in log::read(&Batch::of_bytes(&bytes)?)? {
+                    if entry.change().map(document::hash).transpose()? == Some(*hash) {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A laptop's own changes that count as carried, by whom, and the carrier's life that signed.
+fn noted(replica: &Replica) -> anyhow::Result<Vec<(ChangeHash, DeviceId, Epoch)>> {
+    let tx = replica.store().reader();
+    let mut statement = tx.prepare_cached(
+        "SELECT hash, note.carrier, note.life FROM change
+         JOIN log USING (log) JOIN custody_note AS note ON note.epoch = change.epoch
+         LEFT JOIN receipt ON receipt.epoch = change.epoch
+         WHERE change.author = ?1 AND change.fed = 0 AND log.reader = -1
+           AND change.position > coalesce(receipt.head, 0)
+           AND change.position > note.after AND change.position <= note.head",
+    )?;
+    let rows = statement.query_map([replica.station().device().0], |row| {
+        Ok((ChangeHash(row.get(0)?), DeviceId(row.get(1)?), Epoch(row.get(2)?)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A laptop's own changes that a stored receipt covers or the feed has brought. A receipt covers the laptop's own
@@ -109,9 +173,15 @@ pub(super) fn check_all_arrived(machines: &mut [Machine], welcome: &[usize]) -> 
             "{} shows {counted:?} after everything was said",
             machine.name
         );
+        let carried = carried::all(machine.running()?.store().reader())?;
+        ensure!(
+            carried.iter().all(|carried| carried.refused.is_some()),
+            "{} carries {carried:?} after everything was said",
+            machine.name
+        );
         let receipt = devices::receipt(machine.running()?.store().reader(), epoch)?;
         let log = machine.running()?.station().log();
-        let head = shared::store::log::find(machine.running()?.store().reader(), &log)?.map(|log| log.head);
+        let head = log::find(machine.running()?.store().reader(), &log)?.map(|log| log.head);
         ensure!(
             receipt.as_ref().map(|receipt| receipt.cursor) == head.filter(|head| head.index > 0),
             "{}: receipt {receipt:?}, log {head:?}",

@@ -38,6 +38,8 @@ pub struct Model {
     forged: BTreeSet<ChangeHash>,
     revoked: BTreeSet<DeviceId>,
     hub_restores: u32,
+    /// Devices whose disk went back in time, or was copied.
+    rewound: BTreeSet<DeviceId>,
     /// The hub's life when its disk last went back in time: until it begins another, nobody knows.
     unnoticed: Option<shared::id::Epoch>,
 }
@@ -93,6 +95,11 @@ impl Model {
         }
         self.excuse_files(|file| file.machine == number && file.noted >= noted);
         self.hub_restores += u32::from(number == HUB);
+    }
+
+    /// A device's disk went back in time, or was copied: what it signed for it may hold no more.
+    pub fn rewound(&mut self, device: DeviceId) {
+        self.rewound.insert(device);
     }
 
     /// The hub's disk has gone back in time, and nobody may know yet.

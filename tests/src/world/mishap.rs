@@ -72,6 +72,7 @@ impl World {
             None => false,
         };
         if forgets {
+            self.model.rewound(self.machines[number].device);
             self.machines[number].forget()?;
         }
         let wait = self.random.between(100, 20_000);
@@ -121,6 +122,7 @@ impl World {
         let image = self.random.pick(&images).clone();
         self.telling.mishap(self.at, || format!("{} is restored", self.machines[van].name));
         self.model.taken_back(van, image.noted);
+        self.model.rewound(self.machines[van].device);
         self.take_down(van);
         self.machines[van].restore(&image)?;
         self.start(van)
@@ -163,6 +165,7 @@ impl World {
         };
         let name = format!("{}'{}", self.machines[van].name, self.machines.len());
         self.telling.mishap(self.at, || format!("{} is cloned to {name}", self.machines[van].name));
+        self.model.rewound(self.machines[van].device);
         let twin = self.machines[van].clone_to(self.folder.path(), &name)?;
         self.machines.push(twin);
         self.returns_at.push(None);

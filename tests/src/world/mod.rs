@@ -3,6 +3,7 @@
 //! Every machine is the real [`shared::sync::Replica`] on a real SQLite file. Time, chance and the network are
 //! of the world alone, so that a seed replays byte for byte.
 
+mod carry;
 mod contact;
 mod hostile;
 mod machine;
@@ -74,6 +75,8 @@ pub struct World {
     returns_at: Vec<Option<u64>>,
     /// A machine that crashes before it has said everything, and after how many outputs.
     stumbles: Option<(usize, u64)>,
+    /// Sticks with bundles on them.
+    sticks: Vec<carry::Stick>,
 }
 
 /// What became of a world.
@@ -139,6 +142,7 @@ impl World {
             registry: 0,
             returns_at: Vec::new(),
             stumbles: None,
+            sticks: Vec::new(),
         };
         world.add("hub", Kind::Hub)?;
         for number in 1..=VANS {
@@ -209,6 +213,8 @@ impl World {
             Act::Revoke => self.revoke(),
             Act::TurnClock => self.turn_clock(),
             Act::Forge => self.forge(),
+            Act::Stick => self.stick(),
+            Act::Meet => self.meet(),
         }
     }
 

@@ -151,12 +151,79 @@ fn laptops_that_meet_carry_for_each_other() {
     stage.start();
     sync(&one);
     assert_eq!(stage.hub_cases().len(), 2, "one brought both");
+    stage.stop();
+    assert_eq!(custody(&other), [0, 1, 0, 0], "no receipt has come home");
+    let listening = other.start(&["--peers", "127.0.0.1:0"]);
+    one.run(&["peer", "sync", &listening.addr("peers").to_string()]);
+    assert_eq!(custody(&other), [0, 0, 1, 0], "the one that dialled brought it");
+    drop(listening);
+    case(&other, json!({"name": "Seran"}));
+    let listening = one.start(&["--peers", "127.0.0.1:0"]);
+    let address = listening.addr("peers").to_string();
+    other.run(&["peer", "sync", &address]);
+    assert_eq!(custody(&other), [0, 1, 1, 0]);
+    stage.start();
+    sync(&one);
+    let home = other.run(&["peer", "sync", &address]);
+    assert!(home.number("receipted") > 0, "the one that was dialled brought it: {home}");
+    assert_eq!(custody(&other), [0, 0, 2, 0]);
+    assert_eq!(one.run(&["bundle", "list"]).json()["homeward"], json!([]), "it is home");
+    drop(listening);
     sync(&other);
-    assert_eq!((custody(&one)[2], custody(&other)[2]), (2, 2));
+    assert_eq!((custody(&one)[2], custody(&other)[2]), (3, 3));
     let other_fleet = Stage::open();
     let stranger = other_fleet.van("stranger", "V01");
     let listening = other.start(&["--peers", "127.0.0.1:0"]);
     let refused = stranger.call(&["peer", "sync", &listening.addr("peers").to_string()]).run().exited(1);
     assert!(refused.stderr.contains("of this fleet"), "{refused}");
     drop(listening);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_slow_stick_keeps_nobody_waiting() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    case(&author, json!({}));
+    let bytes = fs::read(export(&author, &stage.text("there.bundle"))).expect("it was written");
+    // A pipe is a stick whose bytes come when they come.
+    let slow = stage.text("slow.bundle");
+    assert!(std::process::Command::new("mkfifo").arg(&slow).status().expect("runs").success());
+    let running = carrier.start(&[]);
+    let taking = carrier.call(&["bundle", "import", &slow, "--json"]).spawn();
+    // It opens once somebody reads from the other end.
+    let mut stick = fs::OpenOptions::new().write(true).open(&slow).expect("opens");
+    assert_eq!(custody(&carrier), [0, 0, 0, 0], "the laptop answers meanwhile");
+    std::io::Write::write_all(&mut stick, &bytes).expect("writes");
+    drop(stick);
+    assert!(taking.finish().done().number("changes") > 0);
+    drop(running);
+}
+
+#[test]
+fn a_budget_is_kept_by_the_program_that_runs() {
+    let stage = Stage::open();
+    let van = stage.van("one", "V01");
+    let slip = case(&van, json!({}));
+    let scan: Vec<u8> = (0..400_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = stage.text("scan.pdf");
+    fs::write(&file, [b"%PDF-1.7\n", &scan[..]].concat()).expect("writes");
+    stage.stop();
+    van.run(&["case", "attach", &slip, &file]);
+    let running = van.start(&[]);
+    let begun = van.call(&["sync", "--budget", "80KB", "--json"]).spawn();
+    stage.start();
+    let stopped = begun.finish().done();
+    assert_eq!(
+        (&stopped.json()["ok"], &stopped.json()["stopped"]),
+        (&json!(true), &json!("budget")),
+        "{stopped}"
+    );
+    assert!(stopped.number("bytes_up") + stopped.number("bytes_down") <= 90_000, "{stopped}");
+    assert_eq!(stopped.json()["rests"], true);
+    assert!(van.run(&["custody"]).number("attachments") > 0, "it goes on only when it is asked to");
+    let timed = van.run(&["sync", "--for", "60s"]);
+    assert_eq!(timed.json()["ok"], true, "{timed}");
+    assert_eq!(van.run(&["custody"]).number("attachments"), 0);
+    drop(running);
 }

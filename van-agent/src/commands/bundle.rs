@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Desk, field};
 use crate::{
-    carry::{CarryAct, whole},
+    carry::{CarryAct, FileAct, whole},
     cli::Bundle,
     host::output::Failure,
     request::Request,
@@ -12,9 +12,9 @@ use crate::{
 
 pub(super) fn bundle(desk: &mut Desk, options: Bundle) -> anyhow::Result<()> {
     let (act, said): (_, fn(&Value) -> String) = match options {
-        Bundle::Export { to } => (CarryAct::Export(whole(&to)?), exported),
-        Bundle::Import { file } => (CarryAct::Import(whole(&file)?), imported),
-        Bundle::Verify { file } => (CarryAct::Verify(whole(&file)?), verified),
+        Bundle::Export { to } => (CarryAct::File(FileAct::Export(whole(&to)?)), exported),
+        Bundle::Import { file } => (CarryAct::File(FileAct::Import(whole(&file)?)), imported),
+        Bundle::Verify { file } => (CarryAct::File(FileAct::Verify(whole(&file)?)), verified),
         Bundle::List => (CarryAct::List, listed),
     };
     let done = desk.ask(Request::Carry { act })?;

@@ -43,7 +43,7 @@ pub(super) fn run(
     let lock = take(home)?;
     let (event_sender, events) = mpsc::unbounded_channel::<Event>();
     let (call_sender, calls) = mpsc::unbounded_channel();
-    let (peer_sender, peer_calls) = mpsc::unbounded_channel();
+    let (peer_sender, peer_calls) = mpsc::channel(peers::WAITING_MAX);
     let mut offset_minutes = 0;
     let serving = Serving::begin(
         home,
@@ -78,7 +78,7 @@ struct Link {
     calls: mpsc::UnboundedReceiver<SyncCall>,
     /// Where to listen for other laptops.
     peers: Option<SocketAddr>,
-    peer_calls: mpsc::UnboundedReceiver<PeerCall>,
+    peer_calls: mpsc::Receiver<PeerCall>,
     /// Minutes east of UTC in the district.
     offset_minutes: i16,
 }

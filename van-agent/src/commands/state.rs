@@ -30,6 +30,13 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
     let for_others = custody["for_others"].as_u64().unwrap_or(0);
     if for_others > 0 {
         desk.printer.text(format_args!("{:<24}{for_others} changes", "Carried for others"))?;
+        let refused = custody["for_others_refused"].as_u64().unwrap_or(0);
+        if refused > 0 {
+            desk.printer.text(format_args!(
+                "{:<24}{refused} changes: `van-agent bundle list` says why",
+                "  not taken by the hub"
+            ))?;
+        }
     }
     let verdict = if safe { "Safe to wipe: yes" } else { "Safe to wipe: NO" };
     desk.printer.text(verdict)?;
@@ -86,9 +93,12 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
             rebuilt["changes"], rebuilt["documents"]
         ))?;
     }
-    for (name, title) in
-        [("integrity", "The file"), ("logs", "A log"), ("doubled_slips", "Notice: two cases bear the number")]
-    {
+    for (name, title) in [
+        ("integrity", "The file"),
+        ("logs", "A log"),
+        ("carried", "Carried"),
+        ("doubled_slips", "Notice: two cases bear the number"),
+    ] {
         for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
             printer.text(format_args!("{title}: {problem}"))?;
         }

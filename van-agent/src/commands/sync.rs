@@ -73,14 +73,9 @@ fn reach_link(home: &Home, patience: Duration, budget: Budget) -> anyhow::Result
     loop {
         let client = match reach(home, LOCK_PATIENCE)? {
             Reached::Alone(lock) => return Ok(Way::Alone(lock)),
-            Reached::Through(_) if !budget.is_unlimited() => {
-                return Err(Failure::new("another command holds the store, and knows no budget")
-                    .next("stop it or wait until it is done, then give the command again")
-                    .into());
-            }
             Reached::Through(client) => client,
         };
-        match ask(client, patience) {
+        match ask(client, patience, budget) {
             Err(failure) if failure.message == NO_LINK && asked.elapsed() < LOCK_PATIENCE => {
                 thread::sleep(LINK_POLL);
             }
@@ -90,9 +85,14 @@ fn reach_link(home: &Home, patience: Duration, budget: Budget) -> anyhow::Result
 }
 
 /// Asks the process that keeps the store to reconcile now.
-fn ask(mut client: Client, patience: Duration) -> Result<Value, Failure> {
-    let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    call(&mut client, &Request::Sync { patience, budget: None }, &mut |_| true)
+fn ask(mut client: Client, patience: Duration, budget: Budget) -> Result<Value, Failure> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (patience, time) = (milliseconds(patience), budget.time.map(milliseconds));
+    let mut told = call(&mut client, &Request::Sync { patience, budget: budget.bytes, time }, &mut |_| true)?;
+    if told["stopped"].is_string() {
+        told["rests"] = true.into();
+    }
+    Ok(told)
 }
 
 fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
@@ -117,6 +117,11 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
             report["seconds"].as_f64().unwrap_or(0.0),
         ))?;
         printer.text(left(report))?;
+        if report["rests"] == true {
+            printer.text(
+                "`van-agent run` begins no exchange by itself until you give `van-agent sync` again.",
+            )?;
+        }
         if number("attachments_refused") > 0 {
             printer.text(format_args!(
                 "{} attachments were not taken, or are not there: `case show` tells which.",

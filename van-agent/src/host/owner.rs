@@ -137,6 +137,20 @@ impl<O: Owned> Handle<O> {
         found.await.map_err(|_| Stopped)
     }
 
+    /// The same from a thread without tasks.
+    ///
+    /// # Errors
+    /// The owner has stopped.
+    pub fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut O, Now) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (sender, found) = oneshot::channel();
+        let work = move |owned: &mut O, now| drop(sender.send(work(owned, now)));
+        self.sender.blocking_send(Message::Run(Work(Box::new(work)))).map_err(|_| Stopped)?;
+        found.blocking_recv().map_err(|_| Stopped)
+    }
+
     /// Closes every link that there is; new ones may still come.
     ///
     /// # Errors

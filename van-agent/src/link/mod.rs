@@ -387,6 +387,7 @@ impl Keeper {
                 call = self.calls.recv(), if !self.calls.is_closed() => {
                     let Some(call) = call else { continue };
                     self.take(call);
+                    self.allow().await;
                     let now = Instant::now();
                     if begun + DIAL_ANEW < now {
                         dialling.set(dial(caller, addresses, patience));

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    budget::{self, Stopped},
+    budget::{self, Budget, Stopped},
     host::{
         dial::{Caller, Dialled},
         driver::{self, Ended},
@@ -142,10 +142,7 @@ impl Keeper {
                             return Turn::Ended(finish(drive).await);
                         }
                         Stage::Facts if stay == Stay::Stay => (self.on_report)(report),
-                        Stage::Whole(_) => {
-                            let settled = report.clone();
-                            self.tell(&settled);
-                        }
+                        Stage::Whole(_) => self.has_ended(report).await,
                         Stage::Same | Stage::Facts => {}
                     }
                 }
@@ -178,6 +175,13 @@ impl Keeper {
                 }
             }
         }
+    }
+
+    /// Everything is handed over: the budget was for that, and the link stays.
+    async fn has_ended(&mut self, report: &Report) {
+        self.tell(report);
+        self.budget = Budget::default();
+        self.allow().await;
     }
 
     /// Notes an event, and when.

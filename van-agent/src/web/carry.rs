@@ -18,7 +18,7 @@ use super::{
     posted::Posted,
 };
 use crate::{
-    carry::CarryAct,
+    carry::{CarryAct, FileAct},
     host::{output::Failure, web::Words},
     peers,
     request::Request,
@@ -90,6 +90,10 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         (Ok(listed), Ok((_, peers))) => (listed, peers),
         (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
+    // A slow stick keeps only this page waiting.
+    let looked_in = folder.clone();
+    let looked = tokio::task::spawn_blocking(move || (sticks(), bundles(Path::new(&looked_in)))).await;
+    let (sticks, bundles) = looked.unwrap_or_default();
     let loads = |name: &str, count: &'static str, at: &'static str| {
         let load = |row: &Value| Load {
             laptop: text(row, "laptop"),
@@ -115,8 +119,8 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
     let page = Carry {
         words,
         token: site.sign_in.token(),
-        sticks: sticks(),
-        bundles: bundles(Path::new(&folder)),
+        sticks,
+        bundles,
         folder,
         carrying: loads("carrying", "changes", "since"),
         carried_by: loads("carried_by", "entries", "at"),
@@ -134,11 +138,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let field = |name: &str| posted.text(name).to_owned();
     let (file, folder, address) = (field("import"), field("folder"), field("address"));
     let (answer, said) = if !file.is_empty() {
-        (asked(&site, words, CarryAct::Import(file.into())).await, "carry-imported")
+        (asked(&site, words, CarryAct::File(FileAct::Import(file.into()))).await, "carry-imported")
     } else if !address.is_empty() {
         (peers::meet(&site.agent, &address).await, "carry-met")
-    } else if Path::new(&folder).is_dir() {
-        (asked(&site, words, CarryAct::Export(PathBuf::from(&folder))).await, "carry-exported")
+    } else if is_folder(&folder).await {
+        (asked(&site, words, CarryAct::File(FileAct::Export(folder.clone().into()))).await, "carry-exported")
     } else {
         let wrong = (words.get("carry-no-folder"), None);
         return page(&site, words, folder, Some(Err(wrong))).await;
@@ -165,6 +169,11 @@ fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Op
         None => text(answer, "maker"),
     };
     Ok(format!("{} {what}", words.get(said)))
+}
+
+async fn is_folder(folder: &str) -> bool {
+    let folder = PathBuf::from(folder);
+    tokio::task::spawn_blocking(move || folder.is_dir()).await.unwrap_or(false)
 }
 
 /// Folders that look like sticks.

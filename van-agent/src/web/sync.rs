@@ -100,7 +100,11 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let request = match posted.text("do") {
         "stop" => Request::SyncStop,
-        _ => Request::Sync { patience: PATIENCE_MILLISECONDS, budget: posted.text("budget").parse().ok() },
+        _ => Request::Sync {
+            patience: PATIENCE_MILLISECONDS,
+            budget: posted.text("budget").parse().ok(),
+            time: None,
+        },
     };
     let (call, mut answers) = Call::new(json!(request));
     if let Err(stopped) = site.agent.call(call).await {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
-use super::{BUNDLE_BYTES_MAX, Bundle, Head, Part};
+use super::{BUNDLE_BYTES_MAX, Bundle, Head, Life, Part};
 use crate::{
     id::{DeviceId, Epoch, UnitId},
     identity::Context,
@@ -60,11 +60,27 @@ pub struct Greeting {
     /// What the speaker needs nothing more of.
     #[n(1)]
     pub held: Vec<Held>,
+    /// Up to where it has receipts: of its own log, and on their way home. `None` of an older program.
+    #[n(2)]
+    pub receipts: Option<Vec<Held>>,
+}
+
+/// Whom a bundle is for.
+#[derive(Clone, Copy, Debug)]
+pub enum For<'a> {
+    /// Whoever the stick comes to.
+    Anyone,
+    /// A laptop that has said what it needs nothing more of.
+    Guest(DeviceId, &'a Greeting),
+    /// The same, which has been given all batches already.
+    Farewell(DeviceId, &'a Greeting),
 }
 
 impl Greeting {
     /// Bytes that a greeting may have.
-    pub const BYTES_MAX: usize = 64 << 10;
+    pub const BYTES_MAX: usize = 128 << 10;
+    /// Logs of each kind that a greeting names.
+    const NAMED_MAX: usize = 1_000;
 
     /// Encodes the greeting.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -107,16 +123,12 @@ impl Making {
 
 impl Replica {
     /// Makes a bundle of what no receipt covers: of this laptop, and of what it carries for others; with it go
-    /// receipts and notes on their way home. Nothing that `held` says the receiver holds already goes; of `None`
-    /// receipts and notes alone.
+    /// receipts and notes on their way home, and this laptop's own newest receipt, which frees whoever carries for it.
+    /// Nothing that a guest has said to hold goes.
     ///
     /// # Errors
     /// The store fails, or this laptop is not enrolled.
-    pub fn export_bundle(&mut self, now: Now, held: Option<&[Held]>) -> Result<Exported> {
-        let is_whole = held.is_some();
-        let held: BTreeMap<_, _> =
-            held.unwrap_or_default().iter().map(|held| ((held.author, held.epoch), held.index)).collect();
-        let held = |log: &LogName| held.get(&(log.author, log.epoch)).copied().unwrap_or(0);
+    pub fn export_bundle(&mut self, now: Now, whose: For<'_>) -> Result<Exported> {
         let Self { store, station, .. } = self;
         let own = store.commit(|tx| {
             let log = log::find_or_begin(tx, &station.log())?;
@@ -127,16 +139,25 @@ impl Replica {
         let (store, station) = (&self.store, &self.station);
         let tx = store.reader();
         let mut making = Making::default();
-        for receipt in carried::homeward(tx)? {
-            making.receipt(receipt);
+        let told = Told::of(whose);
+        let newest = devices::receipt(tx, station.epoch)?;
+        let newest = newest.filter(|receipt| station.feed_epoch == Some(receipt.hub_epoch));
+        for receipt in newest.into_iter().chain(carried::homeward(tx)?) {
+            if told.receipts.get(&(receipt.device, receipt.epoch)).is_none_or(|at| *at < receipt.cursor.index)
+            {
+                making.receipt(receipt);
+            }
         }
-        let notes = notes(tx, station, now.wall)?;
+        let mut notes = notes(tx, station, now.wall)?;
+        notes.retain(|note| told.guest.is_none_or(|guest| guest == note.author));
         making.notes = notes.len() as u64;
         making.parts.extend(notes.into_iter().map(Part::Note));
-        if !is_whole {
-            return Ok(self.wrapped(now, making));
+        let receipted = devices::receipted(tx, station.epoch)?;
+        let life = Some(Life { epoch: station.epoch, receipted });
+        if matches!(whose, For::Farewell(..)) {
+            return Ok(self.wrapped(now, life, making));
         }
-        let mut next = devices::receipted(tx, station.epoch)?.max(held(&own.name)) + 1;
+        let mut next = receipted.max(told.held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
             let (first, last) = (batch.first, batch.last);
             if !making.batch(signing::alone(batch, station.packs)?.to_bytes()) {
@@ -146,12 +167,15 @@ impl Replica {
                 changes::count_between(tx, own.name.author, own.name.epoch, first - 1, last)?;
             next = last + 1;
         }
-        for carried in carried::all(tx)? {
-            if carried.end.index > held(&carried.log) && making.batch(carried::bytes(tx, &carried)?) {
+        for carried in carried::all(tx)?.iter().filter(|carried| carried.end.index > told.held(&carried.log))
+        {
+            if let Some(bytes) = carried::bytes(tx, carried)?
+                && making.batch(bytes)
+            {
                 making.carried_changes += carried.changes;
             }
         }
-        Ok(self.wrapped(now, making))
+        Ok(self.wrapped(now, life, making))
     }
 
     /// The hub makes a bundle of its receipts for the laptops of `unit`, or of all: the way home of a stick that
@@ -171,32 +195,57 @@ impl Replica {
                 making.receipt(self.signed_receipt(&log, now)?);
             }
         }
-        Ok(self.wrapped(now, making))
+        Ok(self.wrapped(now, None, making))
     }
 
-    /// What this laptop needs nothing more of.
+    /// What this laptop says first to another one: what it needs nothing more of, in the `version` of their
+    /// conversation.
     ///
     /// # Errors
     /// The store fails.
-    pub fn holds(&self) -> Result<Vec<Held>> {
+    pub fn greeting(&self, version: u32) -> Result<Greeting> {
         let tx = self.store.reader();
         let own = self.station.log();
         let head = log::find(tx, &own)?.map_or(0, |log| log.head.index);
-        let mut held = vec![Held { author: own.author, epoch: own.epoch, index: head }];
-        for run in carried::runs(tx)? {
-            if let Some(last) = run.last() {
-                held.push(Held { author: last.log.author, epoch: last.log.epoch, index: last.end.index });
+        let mut held = BTreeMap::from([((own.author, own.epoch), head)]);
+        for receipt in carried::homeward(tx)? {
+            held.insert((receipt.device, receipt.epoch), receipt.cursor.index);
+        }
+        for run in carried::whole_runs(tx)? {
+            let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+            // Up to the first gap: what lies behind it is given again with what fills it.
+            let at = held.entry((first.log.author, first.log.epoch)).or_insert(first.first - 1);
+            if first.first <= *at + 1 {
+                *at = last.end.index.max(*at);
             }
         }
+        let receipted = devices::receipted(tx, own.epoch)?;
+        let mut receipts = vec![Held { author: own.author, epoch: own.epoch, index: receipted }];
         for receipt in carried::homeward(tx)? {
-            let index = receipt.cursor.index;
-            held.push(Held { author: receipt.device, epoch: receipt.epoch, index });
+            let (author, epoch, index) = (receipt.device, receipt.epoch, receipt.cursor.index);
+            receipts.push(Held { author, epoch, index });
         }
-        held.sort_by_key(|held| (held.author, held.epoch, held.index));
-        Ok(held)
+        let named = held.into_iter().take(Greeting::NAMED_MAX);
+        let held = named.map(|((author, epoch), index)| Held { author, epoch, index }).collect();
+        receipts.truncate(Greeting::NAMED_MAX);
+        Ok(Greeting { version, held, receipts: Some(receipts) })
     }
 
-    fn wrapped(&self, now: Now, making: Making) -> Exported {
+    /// Notes what another laptop has said first: the receipts that it has itself need not be brought to it any more.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn greeted(&mut self, guest: DeviceId, greeting: &Greeting) -> Result<()> {
+        let own = greeting.receipts.iter().flatten().filter(|held| held.author == guest);
+        self.store.commit(|tx| {
+            for held in own {
+                carried::forget_homeward(tx, guest, held.epoch, held.index)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn wrapped(&self, now: Now, life: Option<Life>, making: Making) -> Exported {
         let Making { parts, own_changes, carried_changes, receipts, notes, left, .. } = making;
         let place = self.station.place.as_ref().expect("who makes a bundle is enrolled");
         let head = Head {
@@ -204,15 +253,42 @@ impl Replica {
             key: self.station.key.public(),
             district: place.district.clone(),
             at: now.wall,
+            life,
         };
         let bytes = Bundle { head, parts }.to_bytes(&self.station.key);
         Exported { bytes, own_changes, carried_changes, receipts, notes, left }
     }
 }
 
-/// Notes of all that is carried here, signed now.
+/// What the one has said for whom a bundle is.
+#[derive(Default)]
+struct Told {
+    guest: Option<DeviceId>,
+    held: BTreeMap<(DeviceId, Epoch), u64>,
+    receipts: BTreeMap<(DeviceId, Epoch), u64>,
+}
+
+impl Told {
+    fn of(whose: For<'_>) -> Self {
+        let (For::Guest(guest, greeting) | For::Farewell(guest, greeting)) = whose else {
+            return Self::default();
+        };
+        let by_log = |held: &Held| ((held.author, held.epoch), held.index);
+        Self {
+            guest: Some(guest),
+            held: greeting.held.iter().map(by_log).collect(),
+            receipts: greeting.receipts.iter().flatten().map(by_log).collect(),
+        }
+    }
+
+    fn held(&self, log: &LogName) -> u64 {
+        self.held.get(&(log.author, log.epoch)).copied().unwrap_or(0)
+    }
+}
+
+/// Notes of all that is carried here and whole, signed now.
 fn notes(tx: Tx<'_>, station: &Station, at: Timestamp) -> Result<Vec<Note>> {
-    let runs = carried::runs(tx)?;
+    let runs = carried::whole_runs(tx)?;
     let noted = runs.iter().filter_map(|run| {
         let (first, last) = (run.first()?, run.last()?);
         let mut note = Note {
@@ -223,6 +299,8 @@ fn notes(tx: Tx<'_>, station: &Station, at: Timestamp) -> Result<Vec<Note>> {
             cursor: last.end,
             at,
             signature: Vec::new(),
+            life: Some(station.epoch),
+            hub: station.feed_epoch,
         };
         note.signature = station.key.sign(Context::Custody, &note.signed_message()).0.to_vec();
         Some(note)

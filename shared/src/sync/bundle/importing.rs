@@ -1,10 +1,10 @@
 //! Taking a bundle in: each part stands or falls by its own signature.
 
-use super::{Bundle, BundleError, Part};
+use super::{Bundle, BundleError, Head, Part};
 use crate::{
     id::{DeviceId, DistrictCode, PublicKey},
     identity::{self, Context, Signature},
-    store::{StoreError, Tx, carried, devices, log},
+    store::{StoreError, Tx, carried, devices, log, notes},
     sync::{
         Replica, courier,
         intake::{self, IntakeError},
@@ -12,7 +12,7 @@ use crate::{
     },
     time::Now,
     wire::{
-        batch::Batch,
+        batch::{Batch, LogName},
         frame::{Cursor, Note, Receipt},
     },
 };
@@ -36,6 +36,14 @@ pub enum ImportError {
         found: DistrictCode,
         /// Whose this machine is.
         own: String,
+    },
+    /// Somebody else made it than gave it.
+    #[error("the bundle was made by device {maker}, and device {giver} gave it")]
+    Giver {
+        /// Who made it.
+        maker: DeviceId,
+        /// Who gave it.
+        giver: DeviceId,
     },
     /// Its maker's key is in no row of the registry, or may not connect any more.
     #[error("the bundle was made by device {maker}, which is not known here as a laptop that may connect")]
@@ -67,6 +75,17 @@ pub struct Imported {
 }
 
 impl Imported {
+    /// Adds what came of another bundle of the same maker.
+    pub fn add(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.known += other.known;
+        self.receipted += other.receipted;
+        self.homeward += other.homeward;
+        self.notes += other.notes;
+        self.quarantined += other.quarantined;
+        other.refused.into_iter().for_each(|reason| self.refuse(reason));
+    }
+
     fn refuse(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if !self.refused.contains(&reason) {
@@ -82,7 +101,8 @@ impl Replica {
     /// # Errors
     /// It is not as its maker wrote it, or of no machine that is known here.
     pub fn verify_bundle(&self, bytes: &[u8]) -> Result<(Bundle, Vec<String>), ImportError> {
-        let bundle = self.known_bundle(bytes)?;
+        let bundle = Bundle::of_bytes(bytes)?;
+        self.check_head(&bundle.head)?;
         let mut imported = Imported::default();
         let hub = self.station.place.as_ref().map(|place| place.hub_key);
         for part in &bundle.parts {
@@ -105,35 +125,58 @@ impl Replica {
     /// # Errors
     /// It is not as its maker wrote it, or of no machine that is known here; nothing is taken then.
     pub fn import_bundle(&mut self, now: Now, bytes: &[u8]) -> Result<Imported, ImportError> {
-        let bundle = self.known_bundle(bytes)?;
-        let mut imported = Imported { maker: bundle.head.maker, ..Imported::default() };
-        for part in bundle.parts {
-            match part {
-                Part::Batch(bytes) if self.station.hub => {
-                    self.let_in_batch(now, bundle.head.maker, &bytes, &mut imported)?;
-                }
-                Part::Batch(bytes) => self.carry(now, &bytes, &mut imported)?,
-                Part::Receipt(_) | Part::Note(_) if self.station.hub => {}
-                Part::Receipt(receipt) => self.bring_home(&receipt, &mut imported)?,
-                Part::Note(note) => self.keep_note(&note, &mut imported)?,
-            }
+        let Bundle { head, parts } = Bundle::of_bytes(bytes)?;
+        let mut imported = self.begin_import(&head, None)?;
+        for part in parts {
+            self.take_part(now, part, &mut imported)?;
         }
         Ok(imported)
     }
 
-    fn known_bundle(&self, bytes: &[u8]) -> Result<Bundle, ImportError> {
-        let bundle = Bundle::of_bytes(bytes)?;
+    /// Judges by its head whether a bundle is taken in that is as its maker wrote it; where somebody `giver` gives it,
+    /// it must have made it. Then take its parts with [`Replica::take_part`].
+    ///
+    /// # Errors
+    /// It is of no machine that is known here, or of another than the giver; nothing is taken then.
+    pub fn begin_import(&mut self, head: &Head, giver: Option<DeviceId>) -> Result<Imported, ImportError> {
+        let maker = head.maker;
+        if let Some(giver) = giver.filter(|giver| *giver != maker) {
+            return Err(ImportError::Giver { maker, giver });
+        }
+        self.check_head(head)?;
+        if let Some(life) = head.life.filter(|_| !self.station.hub && maker != self.station.device())
+            && !self.registries.is_past_life(maker, life.epoch)
+        {
+            self.store.commit(|tx| {
+                notes::keep_life(tx, maker, Some(life.epoch))?;
+                carried::forget_homeward(tx, maker, life.epoch, life.receipted)
+            })?;
+        }
+        Ok(Imported { maker, ..Imported::default() })
+    }
+
+    /// Takes in one part of a bundle that was begun; told in `imported`.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn take_part(&mut self, now: Now, part: Part, imported: &mut Imported) -> Result<(), StoreError> {
+        match part {
+            Part::Batch(bytes) if self.station.hub => self.let_in_batch(now, &bytes, imported),
+            Part::Batch(bytes) => self.carry(now, &bytes, imported),
+            Part::Receipt(_) | Part::Note(_) if self.station.hub => Ok(()),
+            Part::Receipt(receipt) => self.bring_home(&receipt, imported),
+            Part::Note(note) => self.keep_note(&note, imported),
+        }
+    }
+
+    fn check_head(&self, head: &Head) -> Result<(), ImportError> {
         let place = self.station.place.as_ref();
-        if place.is_none_or(|place| place.district != bundle.head.district) {
+        if place.is_none_or(|place| place.district != head.district) {
             let own = place.map_or_else(|| "none".to_owned(), |place| place.district.to_string());
-            return Err(ImportError::District { found: bundle.head.district, own });
+            return Err(ImportError::District { found: head.district.clone(), own });
         }
-        let maker = bundle.head.maker;
-        if self.key_of(maker)? == Some(bundle.head.key) {
-            Ok(bundle)
-        } else {
-            Err(ImportError::Maker { maker })
-        }
+        let maker = head.maker;
+        if self.key_of(maker)? == Some(head.key) { Ok(()) } else { Err(ImportError::Maker { maker }) }
     }
 
     /// What a device signs with; on a laptop only where the hub lets the device connect.
@@ -199,13 +242,8 @@ impl Replica {
     }
 
     /// The hub takes a batch as from a courier.
-    fn let_in_batch(
-        &mut self,
-        now: Now,
-        maker: DeviceId,
-        bytes: &[u8],
-        imported: &mut Imported,
-    ) -> Result<(), StoreError> {
+    fn let_in_batch(&mut self, now: Now, bytes: &[u8], imported: &mut Imported) -> Result<(), StoreError> {
+        let maker = imported.maker;
         let batch = match Batch::of_bytes(bytes) {
             Ok(batch) if batch.log.reader.is_none() => batch,
             Ok(_) | Err(_) => {
@@ -257,9 +295,10 @@ impl Replica {
             imported.refuse("a receipt of another life of the hub");
             return Ok(());
         }
+        let wants_home = courier::wants_home(&self.registries, receipt) && receipt.device != imported.maker;
         let kept = self.store.commit(|tx| {
             forget_delivered(tx, receipt)?;
-            carried::put_homeward(tx, receipt)
+            Ok::<_, StoreError>(wants_home && carried::put_homeward(tx, receipt)?)
         })?;
         imported.homeward += u64::from(kept);
         Ok(())
@@ -283,13 +322,28 @@ impl Replica {
             imported.refuse(NOTE);
             return Ok(());
         }
+        // What was handed over to another life of the hub may be lost there, and is held by nobody then.
+        if note.hub.is_some() && note.hub != self.station.feed_epoch {
+            imported.refuse(
+                "a note from before another life of the hub began: sync with the hub, and meet again",
+            );
+            return Ok(());
+        }
+        // What it held in an earlier life it may have lost.
+        if note.life.is_some_and(|life| self.registries.is_past_life(note.carrier, life)) {
+            imported.refuse("a note that its carrier signed before its disk went back in time");
+            return Ok(());
+        }
         let kept = self.store.commit(|tx| {
             let log = log::find(tx, &own)?;
             let chain = log.map(|log| log::chain_at(tx, &log, note.cursor.index)).transpose()?.flatten();
             if chain != Some(note.cursor.chain) {
                 return Ok::<_, StoreError>(None);
             }
-            carried::put_note(tx, note).map(Some)
+            if devices::receipted(tx, own.epoch)? >= note.cursor.index {
+                return Ok(Some(false));
+            }
+            notes::put(tx, note).map(Some)
         })?;
         match kept {
             Some(kept) => imported.notes += u64::from(kept),
@@ -312,8 +366,8 @@ fn forget_delivered(tx: Tx<'_>, receipt: &Receipt) -> Result<(), StoreError> {
             continue;
         };
         for carried in &run[..=until] {
-            carried::forget(tx, carried.log, carried.first, carried.end.chain)?;
+            carried::forget(tx, carried.place())?;
         }
     }
-    Ok(())
+    carried::reconsider(tx, LogName { author: receipt.device, epoch: receipt.epoch, reader: None })
 }
