@@ -122,10 +122,7 @@ impl Serving {
         prepare(&mut agent);
         let owner = Owner::spawn(agent, Clock::start(), on_event)?;
         let handle = owner.handle().clone();
-        let errands = handle.clone();
-        let work = move |agent: &mut Agent, _| agent.set_errands(errands);
-        owner.handle().run_blocking(work).map_err(|stopped| Failure::new(stopped.to_string()))?;
-        let control = Control::serve(home, &lock, move |call| handle.call_blocking(call).is_ok())?;
+        let control = Control::serve(home, &lock, move |call| carry::pass_on(&handle, call).is_ok())?;
         Ok(Self { owner, control, lock })
     }
 

@@ -26,13 +26,12 @@ use tokio::sync::mpsc;
 use crate::{
     attachment::Given,
     budget::{BYTES_MIN, Budget},
-    carry::{CarryAct, Errands},
     host::{
         cases,
         control::{Call, Reply},
         home::Home,
         output::Failure,
-        owner::{Handle, Owned},
+        owner::Owned,
     },
     record,
     request::Request,
@@ -79,8 +78,6 @@ pub struct Agent {
     link: Option<mpsc::UnboundedSender<SyncCall>>,
     /// Where wishes to exchange with another laptop go, while this process runs on.
     peers: Option<mpsc::Sender<PeerCall>>,
-    /// What works with files that people name, beside the thread that holds the store; where it has one of its own.
-    errands: Option<Errands>,
 }
 
 /// A wish to exchange with another laptop now.
@@ -95,15 +92,7 @@ pub struct PeerCall {
 impl Agent {
     /// Holds the store of `home`, whose lock the caller holds.
     pub fn new(replica: Replica, home: Home) -> Self {
-        Self {
-            replica,
-            home,
-            head: None,
-            witness: Witness::of_system(),
-            link: None,
-            peers: None,
-            errands: None,
-        }
+        Self { replica, home, head: None, witness: Witness::of_system(), link: None, peers: None }
     }
 
     /// The replica.
@@ -124,11 +113,6 @@ impl Agent {
     /// Sets where wishes to exchange with another laptop go.
     pub fn set_peers(&mut self, peers: mpsc::Sender<PeerCall>) {
         self.peers = Some(peers);
-    }
-
-    /// Lets files be read and written beside the thread that holds the store, which is reached through `owner`.
-    pub fn set_errands(&mut self, owner: Handle<Self>) {
-        self.errands = Some(Errands::new(owner));
     }
 
     /// The unit that this laptop works in; empty before it is enrolled.
@@ -504,12 +488,6 @@ impl Owned for Agent {
                         Failure::new("other exchanges with laptops are waiting already")
                             .next("give `van-agent peer sync` again when they are done"),
                     );
-                }
-                return;
-            }
-            Ok(Request::Carry { act: CarryAct::File(act) }) if self.errands.is_some() => {
-                if let Some(errands) = &self.errands {
-                    errands.send(act, reply);
                 }
                 return;
             }

@@ -1,10 +1,6 @@
 //! What this laptop carries for others and others for it: bundles, and the laptops that it met.
 
-use std::{
-    path::{Path, PathBuf, absolute},
-    sync::Arc,
-    thread,
-};
+use std::path::{Path, PathBuf, absolute};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,13 +17,16 @@ use shared::{
 
 use crate::{
     agent::{Agent, NO_LINK, not_enrolled, said},
-    host::{control::Reply, files, output::Failure, owner::Handle},
+    host::{
+        control::Call,
+        files,
+        output::Failure,
+        owner::{Handle, Stopped},
+    },
 };
 
 /// Parts of a bundle that are taken in before others may come to the store; of a batch 64 KB each.
 const PARTS_AT_ONCE: usize = 16;
-/// Files that are worked with at the same time.
-const ERRANDS_MAX: usize = 4;
 
 /// What is done with bundles, and with what is carried.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -74,39 +73,20 @@ impl Store for Handle<Agent> {
     }
 }
 
-/// Works with files beside the thread that holds the store, so that a slow stick keeps nobody waiting.
-#[derive(Debug)]
-pub struct Errands {
-    owner: Handle<Agent>,
-    under_way: Arc<()>,
-}
-
-impl Errands {
-    pub(crate) fn new(owner: Handle<Agent>) -> Self {
-        Self { owner, under_way: Arc::default() }
+/// Hands a call to the thread that holds the store; what works with a file is done on this one, so that a slow stick
+/// keeps nobody else waiting.
+///
+/// # Errors
+/// Whoever holds the store has stopped.
+pub(crate) fn pass_on(owner: &Handle<Agent>, call: Call) -> Result<(), Stopped> {
+    let act = call.request.get("act").filter(|_| call.request["do"] == "carry");
+    let act = act.and_then(|act| serde_json::from_value(act.clone()).ok());
+    let Some(CarryAct::File(act)) = act else { return owner.call_blocking(call) };
+    match work_with_file(&mut owner.clone(), &act) {
+        Ok(done) => call.reply.done(done),
+        Err(failure) => call.reply.fail(failure),
     }
-
-    /// Does `act` on a thread of its own, and answers from there.
-    pub(crate) fn send(&self, act: FileAct, reply: Reply) {
-        if Arc::strong_count(&self.under_way) > ERRANDS_MAX {
-            return reply.fail(
-                Failure::new(format!("{ERRANDS_MAX} files are being read or written already"))
-                    .next("give the command again when they are done"),
-            );
-        }
-        let (mut owner, under_way) = (self.owner.clone(), Arc::clone(&self.under_way));
-        let work = move || {
-            match work_with_file(&mut owner, &act) {
-                Ok(done) => reply.done(done),
-                Err(failure) => reply.fail(failure),
-            }
-            drop(under_way);
-        };
-        if let Err(error) = thread::Builder::new().name("errand".to_owned()).spawn(work) {
-            // The reply went with the thread, and says that nobody answers.
-            tracing::warn!(%error, "begin to work with a file");
-        }
-    }
+    Ok(())
 }
 
 /// Works with a bundle's file on this thread; only what concerns the store is done where that is.
@@ -264,10 +244,22 @@ impl Agent {
     /// The laptops of the fleet but this one.
     fn peers(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         let (own, offset_minutes) = (self.replica().station().key.public(), self.offset_minutes());
-        let met = carried::met(self.read()?).map_err(said)?;
+        let epoch = self.replica().station().epoch;
+        let tx = self.read()?;
+        let met = carried::met(tx).map_err(said)?;
+        let carrying = carried::all(tx).map_err(said)?;
+        let notes = notes::of_life(tx, epoch).map_err(said)?;
+        let homeward = carried::homeward(tx).map_err(said)?;
+        let registries = self.replica().registries();
         let mut count = 0_u64;
-        for row in self.replica().registries().devices().filter(|row| row.key.is_some_and(|key| key != own)) {
-            let found = met.iter().find(|met| row.device() == Some(met.device));
+        for row in registries.devices().filter(|row| row.key.is_some_and(|key| key != own)) {
+            let Some(device) = row.device().filter(|device| registries.newest_life(*device) == Some(row))
+            else {
+                continue;
+            };
+            let found = met.iter().find(|met| met.device == device);
+            let carried = carrying.iter().filter(|carried| carried.log.author == device);
+            let signed = notes.iter().filter(|note| note.carrier == device);
             count += 1;
             each(json!({
                 "laptop": format!("{}{}", row.unit, row.letter),
@@ -275,6 +267,9 @@ impl Agent {
                 "barred": row.barred,
                 "address": found.map(|met| met.address.as_str()).filter(|address| !address.is_empty()),
                 "met": found.map(|met| met.at.to_rfc3339(offset_minutes)),
+                "carries_for": carried.map(|carried| carried.changes).sum::<u64>(),
+                "carried_by": signed.map(|note| note.cursor.index - note.after).sum::<u64>(),
+                "brings_receipt": homeward.iter().any(|receipt| receipt.device == device),
             }));
         }
         Ok(json!({"peers": count}))

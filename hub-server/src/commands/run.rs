@@ -18,7 +18,7 @@ use van_agent::host::{
 use super::ask::busy;
 use crate::{
     cli::Run,
-    hub::{Hub, log_event},
+    hub::{Hub, log_event, pass_on},
     registries, web,
 };
 
@@ -83,7 +83,7 @@ async fn serve(
     let owner = Owner::spawn(hub, clock, log_event)?;
     let handle = owner.handle().clone();
     let caller = handle.clone();
-    let control = Control::serve(home, lock, move |call| caller.call_blocking(call).is_ok())?;
+    let control = Control::serve(home, lock, move |call| pass_on(&caller, call).is_ok())?;
     let listening = tokio::spawn({
         let (door, handle) = (Arc::clone(&door), handle.clone());
         async move { listener::listen(&door, &handle, Limits::default()).await }

@@ -13,7 +13,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::backup::private_file;
+pub(crate) use self::{backup::private_file, bundles::pass_on};
 pub use self::{
     doctor::Findings,
     status::{DeviceStatus, Status},

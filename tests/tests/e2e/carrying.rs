@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
-use tests::process::Van;
+use tests::process::{Call, Van};
 
 use crate::stage::{Stage, case, ids, sync};
 
@@ -144,6 +144,11 @@ fn laptops_that_meet_carry_for_each_other() {
     let peers = one.run(&["peer", "list"]);
     let found: Vec<&Value> = peers.lines.iter().filter(|line| line["address"] == address.as_str()).collect();
     assert_eq!(found.len(), 1, "{peers}");
+    assert!(found[0]["met"].is_string(), "{peers}");
+    assert!(
+        found[0]["carries_for"].as_u64() > Some(0) && found[0]["carried_by"].as_u64() > Some(0),
+        "{peers}"
+    );
     let nobody = one.call(&["peer", "sync", "127.0.0.1:9"]).run().exited(1);
     assert!(nobody.stderr.contains("no laptop answers"), "{nobody}");
     drop(listening);
@@ -189,14 +194,21 @@ fn a_slow_stick_keeps_nobody_waiting() {
     // A pipe is a stick whose bytes come when they come.
     let slow = stage.text("slow.bundle");
     assert!(std::process::Command::new("mkfifo").arg(&slow).status().expect("runs").success());
+    let taken_slowly = |taking: Call, meanwhile: &dyn Fn()| {
+        let taking = taking.spawn();
+        // It opens once somebody reads from the other end.
+        let mut stick = fs::OpenOptions::new().write(true).open(&slow).expect("opens");
+        meanwhile();
+        std::io::Write::write_all(&mut stick, &bytes).expect("writes");
+        drop(stick);
+        assert!(taking.finish().done().number("changes") > 0);
+    };
+    taken_slowly(stage.hub.call(&["bundle", "import", &slow, "--json"]), &|| drop(sync(&carrier)));
+    stage.stop();
     let running = carrier.start(&[]);
-    let taking = carrier.call(&["bundle", "import", &slow, "--json"]).spawn();
-    // It opens once somebody reads from the other end.
-    let mut stick = fs::OpenOptions::new().write(true).open(&slow).expect("opens");
-    assert_eq!(custody(&carrier), [0, 0, 0, 0], "the laptop answers meanwhile");
-    std::io::Write::write_all(&mut stick, &bytes).expect("writes");
-    drop(stick);
-    assert!(taking.finish().done().number("changes") > 0);
+    taken_slowly(carrier.call(&["bundle", "import", &slow, "--json"]), &|| {
+        assert_eq!(custody(&carrier), [0, 0, 0, 0], "the laptop answers meanwhile");
+    });
     drop(running);
 }
 

@@ -19,8 +19,20 @@ use crate::{
 
 pub(super) fn list(desk: &mut Desk) -> anyhow::Result<()> {
     desk.list(Request::Carry { act: CarryAct::Peers }, |row| {
-        let barred = if row["barred"] == true { "  may not connect" } else { "" };
-        format!("{}  {}  {}{barred}", field(row, "laptop"), field(row, "address"), field(row, "met"))
+        let mut line = format!("{}  {}  {}", field(row, "laptop"), field(row, "address"), field(row, "met"));
+        if row["barred"] == true {
+            line += "  may not connect";
+        }
+        if row["carries_for"] != 0 {
+            line += &format!("  {} changes are carried for it", row["carries_for"]);
+        }
+        if row["carried_by"] != 0 {
+            line += &format!("  it signed for {} entries of this laptop", row["carried_by"]);
+        }
+        if row["brings_receipt"] == true {
+            line += "  a receipt is on its way home to it";
+        }
+        line
     })?;
     Ok(())
 }

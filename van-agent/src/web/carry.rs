@@ -18,7 +18,7 @@ use super::{
     posted::Posted,
 };
 use crate::{
-    carry::{CarryAct, FileAct},
+    carry::{CarryAct, FileAct, work_with_file},
     host::{output::Failure, web::Words},
     peers,
     request::Request,
@@ -56,7 +56,8 @@ struct Load {
     count: String,
     size: String,
     at: String,
-    refused: bool,
+    /// Why the hub did not take it, in the program's own words.
+    refused: Option<String>,
 }
 
 /// Another laptop of the fleet.
@@ -100,7 +101,7 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
             count: words.count(count, row[count].as_u64().unwrap_or(0)),
             size: files::in_bytes(row["bytes"].as_u64().unwrap_or(0)),
             at: text(row, at),
-            refused: row["refused"].is_string(),
+            refused: row["refused"].as_str().map(str::to_owned),
         };
         listed[name].as_array().into_iter().flatten().map(load).collect()
     };
@@ -138,11 +139,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let field = |name: &str| posted.text(name).to_owned();
     let (file, folder, address) = (field("import"), field("folder"), field("address"));
     let (answer, said) = if !file.is_empty() {
-        (asked(&site, words, CarryAct::File(FileAct::Import(file.into()))).await, "carry-imported")
+        (with_file(&site, FileAct::Import(file.into())).await, "carry-imported")
     } else if !address.is_empty() {
         (peers::meet(&site.agent, &address).await, "carry-met")
     } else if is_folder(&folder).await {
-        (asked(&site, words, CarryAct::File(FileAct::Export(folder.clone().into()))).await, "carry-exported")
+        (with_file(&site, FileAct::Export(folder.clone().into())).await, "carry-exported")
     } else {
         let wrong = (words.get("carry-no-folder"), None);
         return page(&site, words, folder, Some(Err(wrong))).await;
@@ -156,6 +157,13 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 
 async fn asked(site: &Site, words: &'static Words, act: CarryAct) -> Result<Value, Failure> {
     ask(site, words, Request::Carry { act }).await.map(|(answer, _)| answer)
+}
+
+/// Works with a file beside the thread that holds the store, and those that show pages.
+async fn with_file(site: &Site, act: FileAct) -> Result<Value, Failure> {
+    let mut owner = site.agent.clone();
+    let worked = tokio::task::spawn_blocking(move || work_with_file(&mut owner, &act)).await;
+    worked.unwrap_or_else(|error| Err(Failure::new(error.to_string())))
 }
 
 fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Option<String>)> {
