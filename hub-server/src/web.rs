@@ -1,5 +1,7 @@
-//! The operator's page, on this machine alone: how the hub is, in Bahasa Indonesia or English. It shows
-//! counts and laptops, nothing of any citizen.
+//! The operator's pages, on this machine alone, in Bahasa Indonesia or English. The first shows how the hub is: counts
+//! and laptops, nothing of any citizen. [`products`] is for whoever opened it by the address that the program showed.
+
+mod products;
 
 use askama::Template;
 use axum::{
@@ -14,7 +16,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use van_agent::host::{
     owner::Handle,
-    web::{self, Language, Words},
+    web::{self, Language, SignIn, Words},
 };
 
 use crate::hub::{Hub, Status};
@@ -22,13 +24,27 @@ use crate::hub::{Hub, Status};
 const INDONESIAN: &str = include_str!("../locales/id.ftl");
 const ENGLISH: &str = include_str!("../locales/en.ftl");
 
-/// Shows the page to whoever asks at `listener`, until it is dropped.
-pub async fn serve(listener: TcpListener, hub: Handle<Hub>) {
+/// Where products are marked ready.
+pub const PRODUCTS: &str = "/products";
+
+/// What the pages know.
+#[derive(Clone)]
+struct Site {
+    hub: Handle<Hub>,
+    sign_in: SignIn,
+}
+
+/// Shows the pages to whoever asks at `listener`, until it is dropped.
+pub async fn serve(listener: TcpListener, hub: Handle<Hub>, sign_in: SignIn) {
+    let signed_in = Router::new()
+        .route(PRODUCTS, get(products::begin).post(products::act))
+        .route_layer(middleware::from_fn_with_state(sign_in.clone(), SignIn::require));
     let pages = Router::new()
         .route("/", get(status))
         .merge(web::assets())
+        .merge(signed_in)
         .layer(middleware::from_fn(web::guard))
-        .with_state(hub);
+        .with_state(Site { hub, sign_in });
     if let Err(error) = axum::serve(listener, pages).await {
         tracing::error!(%error, "show the page");
     }
@@ -46,13 +62,9 @@ struct Page {
     status: Status,
 }
 
-async fn status(
-    State(hub): State<Handle<Hub>>,
-    Query(choice): Query<Choice>,
-    headers: HeaderMap,
-) -> Response {
-    let words = Words::new(language(choice.lang.as_deref(), &headers), INDONESIAN, ENGLISH);
-    let status = match hub.run(|hub, _| hub.status()).await {
+async fn status(State(site): State<Site>, Query(choice): Query<Choice>, headers: HeaderMap) -> Response {
+    let words = words_of(choice.lang.as_deref(), &headers);
+    let status = match site.hub.run(|hub, _| hub.status()).await {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "read the status");
@@ -60,13 +72,23 @@ async fn status(
         }
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     };
-    match (Page { words, status }).render() {
+    page(&Page { words, status })
+}
+
+/// Writes a page.
+fn page(page: &impl Template) -> Response {
+    match page.render() {
         Ok(page) => Html(page).into_response(),
         Err(error) => {
             tracing::error!(%error, "write the page");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// The words of the language that was chosen, or that the browser asks for.
+fn words_of(chosen: Option<&str>, headers: &HeaderMap) -> Words {
+    Words::new(language(chosen, headers), INDONESIAN, ENGLISH)
 }
 
 /// The language that was chosen, or else the one that the browser asks for first.
@@ -95,6 +117,9 @@ mod tests {
             let words = Words::new(language, INDONESIAN, ENGLISH);
             for name in names(ENGLISH) {
                 assert!(words.find(&name).is_some(), "{name}");
+            }
+            for state in shared::document::State::ALL {
+                assert!(words.find(&format!("state-{state}")).is_some(), "{state}");
             }
         }
     }

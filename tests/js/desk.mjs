@@ -9,6 +9,14 @@ import { Reader } from "./reader.mjs";
 
 const ask = (programs, ...parts) => programs.ask("van-agent", "van", parts);
 
+/** Records a complete case: its number. */
+function record(programs, name) {
+  const [{ slip }] = ask(programs, "record", "--name", name, "--sex", "P", "--born", "1988-03-01",
+    "--mother", "Maria Fallo", "--village", "53.02.01.1001", "--service", "DUK-KK", "--status", "complete",
+    "--officer", "Yefta Nabuasa", "--consent", "true");
+  return slip;
+}
+
 /** A laptop of unit V01 with one case that is ready to be handed over, and the hub away. */
 async function prepare(programs) {
   programs.ask("hub-server", "hub", ["init", "--district", "53.02"]);
@@ -16,9 +24,7 @@ async function prepare(programs) {
   const hub = await programs.start("hub-server", "hub", ["run", "--listen", loopback, "--web", loopback]);
   const [{ ticket }] = programs.ask("hub-server", "hub", ["invite", "--unit", "V01"]);
   ask(programs, "enroll", ticket);
-  const [{ slip }] = ask(programs, "record", "--name", "Dorkas Fallo", "--sex", "P", "--born", "1988-03-01",
-    "--mother", "Maria Fallo", "--village", "53.02.01.1001", "--service", "DUK-KK", "--status", "complete",
-    "--officer", "Yefta Nabuasa", "--consent", "true");
+  const slip = record(programs, "Dorkas Fallo");
   ask(programs, "sync");
   for (const state of ["issued", "ready"]) {
     programs.ask("hub-server", "hub", ["case", "amend", slip, "--as-agency", "DUK", "--set", `status=${state}`]);
@@ -155,6 +161,34 @@ async function desk(programs, browser, pictures) {
     ask(programs, "sync");
     const [shown] = programs.ask("hub-server", "hub", ["case", "show", slip]);
     assert.equal(shown.reasons.alarm, "sudah kembali ke pemiliknya");
+    await hub.stop();
+  });
+  await check("at the hub products are marked ready on a page, and the unit finds them on its manifest", async () => {
+    const fresh = record(programs, "Rosa Fallo");
+    const hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", "127.0.0.1:0"]);
+    ask(programs, "sync");
+    programs.ask("hub-server", "hub", ["case", "amend", fresh, "--as-agency", "DUK", "--set", "status=issued"]);
+    const stranger = await fetch(`http://${hub.ready.web}/products`);
+    assert.equal(stranger.status, 401);
+    const operator = await Reader.open(browser, pictures);
+    await operator.go(hub.ready.products);
+    await operator.audit("hub-products-id", "id");
+    await operator.page.locator("#slips").fill(`${fresh}\n${slip}\n`);
+    await operator.page.locator("#agency").selectOption("DUK");
+    await operator.page.locator("#unit").fill("V01");
+    await operator.page.getByRole("button", { name: "Tandai siap diserahkan" }).press("Enter");
+    await operator.page.locator("[role=status]").waitFor();
+    assert.ok((await operator.page.locator("[role=status]").innerText()).includes(fresh));
+    const refused = await operator.page.locator("[role=alert]").innerText();
+    assert.ok(refused.includes(slip) && /sekarang/.test(refused), refused);
+    assert.equal((await operator.terms())["Belum dimuat atau tidak ditemukan"], "1");
+    await operator.audit("hub-products-marked-id", "id");
+    await operator.go(`http://${hub.ready.web}/products?lang=en&unit=V01`);
+    await operator.audit("hub-products-en", "en");
+    await operator.context.close();
+    ask(programs, "sync");
+    const manifest = ask(programs, "handover", "manifest").filter((row) => row.slip);
+    assert.deepEqual(manifest.map((row) => [row.slip, row.status, row.for_unit]), [[fresh, "ready", "V01"]]);
     await hub.stop();
   });
   await check("the pages of the desk hold in English", async () => {

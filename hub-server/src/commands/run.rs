@@ -13,6 +13,7 @@ use van_agent::host::{
     machine::{self, Clock},
     output::{Failure, Printer},
     owner::{Handle, Owner},
+    web::SignIn,
 };
 
 use super::ask::busy;
@@ -88,9 +89,13 @@ async fn serve(
         let (door, handle) = (Arc::clone(&door), handle.clone());
         async move { listener::listen(&door, &handle, Limits::default()).await }
     });
-    let pages = tokio::spawn(web::serve(page, handle.clone()));
-    printer.value(&json!({ "ready": true, "quic": bound.to_string(), "web": page_at.to_string() }))?;
+    let sign_in = SignIn::new();
+    let products = sign_in.url_of(page_at, web::PRODUCTS);
+    let pages = tokio::spawn(web::serve(page, handle.clone(), sign_in));
+    let (quic, at) = (bound.to_string(), page_at.to_string());
+    printer.value(&json!({ "ready": true, "quic": quic, "web": at, "products": products }))?;
     printer.text(format_args!("Ready: laptops at {bound}, page at http://{page_at}/. Ctrl-C stops."))?;
+    printer.text(format_args!("Products are marked ready at {products}"))?;
     tracing::info!(quic = %bound, web = %page_at, "ready");
     let died = tokio::select! {
         () = asked_to_stop.next() => false,

@@ -246,6 +246,12 @@ pub enum Why {
         /// Who may.
         collectors: Vec<Collector>,
     },
+    /// The unit is not known, or would not hear of the case.
+    #[error("{words}")]
+    Unit {
+        /// Why not.
+        words: String,
+    },
     /// The case does not take it.
     #[error("{words}")]
     Case {
@@ -342,9 +348,9 @@ pub fn carry_out(
         let mark = writing.mark();
         match write(writing, &product, &amendment, signature) {
             Ok(status) => outcome.done.push(Done { case: product.case, slip: product.slip, status }),
-            Err(WriteError::Case(words)) => {
+            Err(WriteError::One(why)) => {
                 writing.rewind(mark);
-                outcome.refused.push(refuse(&product, Why::Case { words }));
+                outcome.refused.push(refuse(&product, why));
             }
             Err(WriteError::All(error)) => return Err(error),
         }
@@ -354,7 +360,7 @@ pub fn carry_out(
 
 /// Whether one case or everything failed.
 enum WriteError {
-    Case(String),
+    One(Why),
     All(HandOverError),
 }
 
@@ -369,7 +375,10 @@ fn write(
         Err(AmendError::Store(error) | AmendError::Save(SaveError::Store(error))) => {
             return Err(WriteError::All(error.into()));
         }
-        Err(error) => return Err(WriteError::Case(error.to_string())),
+        Err(error @ (AmendError::Unit { .. } | AmendError::UnitElsewhere { .. })) => {
+            return Err(WriteError::One(Why::Unit { words: error.to_string() }));
+        }
+        Err(error) => return Err(WriteError::One(Why::Case { words: error.to_string() })),
     };
     if let Some(file) = signature {
         match files::attach(writing, product.case, file) {
@@ -377,7 +386,7 @@ fn write(
             Err(FileError::Store(error) | FileError::Save(SaveError::Store(error))) => {
                 return Err(WriteError::All(error.into()));
             }
-            Err(error) => return Err(WriteError::Case(error.to_string())),
+            Err(error) => return Err(WriteError::One(Why::Case { words: error.to_string() })),
         }
     }
     Ok(amended.status)

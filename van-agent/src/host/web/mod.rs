@@ -110,9 +110,14 @@ impl SignIn {
         Self { secret: Arc::new(secret) }
     }
 
-    /// The URL that opens the page at `bound`, signed in.
+    /// The URL that opens the first page at `bound`, signed in.
     pub fn url(&self, bound: SocketAddr) -> String {
-        format!("http://{bound}/?token={}", self.text())
+        self.url_of(bound, "/")
+    }
+
+    /// The URL that opens the page of a path at `bound`, signed in.
+    pub fn url_of(&self, bound: SocketAddr, path: &str) -> String {
+        format!("http://{bound}{path}?token={}", self.text())
     }
 
     /// The token that forms of our own pages carry.

@@ -1,0 +1,205 @@
+//! The page on which an operator marks products ready for a unit, and sees what is ready for it and aboard.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::Value;
+use shared::{
+    desk::handover::{Act, Order},
+    id::{ParseIdError, UnitId},
+};
+use van_agent::host::web::Words;
+
+use super::{Site, page, words_of};
+use crate::{hub::Hub, request::Request};
+
+#[derive(Template)]
+#[template(path = "products.html")]
+struct Products {
+    words: Words,
+    token: String,
+    /// What was typed, one number a line.
+    slips: String,
+    agency: String,
+    unit: String,
+    /// Code and name of each agency of the catalogue.
+    agencies: Vec<(String, String)>,
+    units: BTreeSet<String>,
+    done: Vec<String>,
+    refused: Vec<Refused>,
+    /// Why nothing was done, in English.
+    wrong: Option<String>,
+    manifest: Option<Manifest>,
+}
+
+/// A product that is not marked.
+struct Refused {
+    slip: String,
+    why: String,
+    /// As the program says it, where the page has no words of its own.
+    detail: Option<String>,
+}
+
+/// What is ready for a unit or aboard of it.
+struct Manifest {
+    aboard: u64,
+    missing: u64,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    slip: String,
+    name: String,
+    service: String,
+    status: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    lang: Option<String>,
+    #[serde(default)]
+    unit: String,
+}
+
+/// What was posted.
+#[derive(Deserialize)]
+pub(super) struct Posted {
+    csrf: String,
+    lang: Option<String>,
+    #[serde(default)]
+    slips: String,
+    #[serde(default)]
+    agency: String,
+    #[serde(default)]
+    unit: String,
+}
+
+/// What an order came to.
+#[derive(Default)]
+struct Told {
+    outcome: Value,
+    wrong: Option<String>,
+}
+
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(Asked { lang, unit }): Query<Asked>,
+    headers: HeaderMap,
+) -> Response {
+    let words = words_of(lang.as_deref(), &headers);
+    let posted = Posted { csrf: String::new(), lang, slips: String::new(), agency: String::new(), unit };
+    show(&site, words, posted, Told::default()).await
+}
+
+/// Marks the products of the numbers that were typed.
+pub(super) async fn act(
+    State(site): State<Site>,
+    headers: HeaderMap,
+    Form(posted): Form<Posted>,
+) -> Response {
+    let words = words_of(posted.lang.as_deref(), &headers);
+    if !site.sign_in.is_token(&posted.csrf) {
+        return (StatusCode::FORBIDDEN, words.get("products-again")).into_response();
+    }
+    let told = match order(&posted) {
+        Ok((order, cases)) => {
+            let request = Request::HandOver { order, cases };
+            let done = site.hub.run(move |hub, now| hub.answer(now, &request, &mut |_| true));
+            match done.await {
+                Ok(Ok(outcome)) => Told { outcome, wrong: None },
+                Ok(Err(error)) => Told { wrong: Some(format!("{error:#}")), ..Told::default() },
+                Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
+            }
+        }
+        Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
+    };
+    show(&site, words, posted, told).await
+}
+
+fn order(posted: &Posted) -> Result<(Order, Vec<String>), ParseIdError> {
+    let unit = Some(posted.unit.trim()).filter(|unit| !unit.is_empty());
+    let unit = unit.map(str::parse::<UnitId>).transpose()?;
+    let agency = Some(posted.agency.clone());
+    let slips = posted.slips.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok((Order { unit, agency, ..Order::of(Act::Ready) }, slips.map(str::to_owned).collect()))
+}
+
+async fn show(site: &Site, words: Words, posted: Posted, told: Told) -> Response {
+    let wanted = posted.unit.trim().to_owned();
+    let read = site.hub.run(move |hub, now| -> anyhow::Result<_> {
+        let known = known(hub);
+        let Ok(unit) = wanted.parse::<UnitId>() else { return Ok((known, None)) };
+        let mut rows = Vec::new();
+        let sum = hub.answer(now, &Request::Manifest { unit }, &mut |row| {
+            rows.push(self::row(&row));
+            true
+        })?;
+        let count = |name: &str| sum[name].as_u64().unwrap_or(0);
+        Ok((known, Some(Manifest { aboard: count("aboard"), missing: count("missing"), rows })))
+    });
+    let ((agencies, units), manifest) = match read.await {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+        Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
+    };
+    let each = |name: &str| told.outcome[name].as_array().cloned().unwrap_or_default();
+    let done: Vec<_> = each("done").iter().map(|done| text(done, "slip")).collect();
+    let refused: Vec<_> = each("refused").iter().map(|refused| not_marked(&words, refused)).collect();
+    // What is done need not be typed again; what is not stays there.
+    let slips = match (told.wrong.is_some(), refused.is_empty()) {
+        (true, _) => posted.slips,
+        (false, true) => String::new(),
+        (false, false) => refused.iter().map(|one| format!("{}\n", one.slip)).collect(),
+    };
+    let has_failed = told.wrong.is_some() || (!refused.is_empty() && done.is_empty());
+    let status = if has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let token = site.sign_in.token();
+    let Posted { agency, unit, .. } = posted;
+    let unit = unit.trim().to_owned();
+    let wrong = told.wrong;
+    let shown =
+        Products { words, token, slips, agency, unit, agencies, units, done, refused, wrong, manifest };
+    (status, page(&shown)).into_response()
+}
+
+/// The agencies of the catalogue, and the units of the registry and of laptops.
+fn known(hub: &Hub) -> (Vec<(String, String)>, BTreeSet<String>) {
+    let registries = hub.replica().registries();
+    let agencies = registries.agencies();
+    let agencies = agencies.into_iter().map(|(code, name)| (code.to_string(), name.to_owned())).collect();
+    let units = registries.units().map(|unit| unit.unit.to_string());
+    let of_laptops = registries.devices().map(|device| device.unit.to_string());
+    (agencies, units.chain(of_laptops).collect())
+}
+
+fn row(row: &Value) -> Row {
+    Row {
+        slip: text(row, "slip"),
+        name: text(row, "name"),
+        service: text(row, "service"),
+        status: text(row, "status"),
+    }
+}
+
+fn not_marked(words: &Words, refused: &Value) -> Refused {
+    let (why, detail) = match refused["why"].as_str() {
+        Some("state") => {
+            let state = words.part("state", &text(refused, "state"));
+            (format!("{} {state}", words.get("products-state")), None)
+        }
+        Some("unit") => (words.get("products-elsewhere"), Some(text(refused, "reason"))),
+        _ => (words.get("products-not"), Some(text(refused, "reason"))),
+    };
+    Refused { slip: text(refused, "slip"), why, detail }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
