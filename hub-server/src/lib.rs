@@ -15,3 +15,8 @@ pub mod restore;
 pub mod seed;
 pub mod twins;
 pub mod web;
+
+/// Changes are many small pieces, made and let go by the thousand: with the system's allocator that was two fifths of
+/// the processor's time of taking them in.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
