@@ -71,7 +71,7 @@ impl Watch {
 }
 
 fn link_arrived(replica: &mut Replica, now: Now, seen: u64, through: u64) -> anyhow::Result<()> {
-    let tx = replica.read()?;
+    let tx = replica.read_rows()?;
     let mut links = BTreeMap::new();
     for group in groups(people::to_link(tx, seen, through)?) {
         links.extend(links_of(tx, &group)?);

@@ -357,7 +357,7 @@ fn forge(database: &Path) {
             fed: false,
         };
         changes::insert(tx, &indexed)?;
-        log::append(tx, &mut own, &[(Entry::Change { document, change }, Some(hash))])
+        log::append(tx, &mut own, &[(Entry::Change { document, change: change.into() }, Some(hash))])
     });
     written.expect("the log takes everything");
 }

@@ -90,7 +90,7 @@ impl Log {
 
     fn save(&mut self, document: DocumentId, mut edit: Edit) -> anyhow::Result<(ChangeHash, Change)> {
         let (hash, change) = edit.commit(self.now, SCHEMA)?.context("nothing was written")?;
-        self.entries.push((Entry::Change { document, change: change.clone() }, Some(hash)));
+        self.entries.push((Entry::Change { document, change: change.clone().into() }, Some(hash)));
         Ok((hash, change))
     }
 

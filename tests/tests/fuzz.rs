@@ -97,6 +97,7 @@ fn streams() -> [(&'static str, Vec<Frame>); 2] {
         eager: true,
         program: "0.1.0".to_owned(),
         packs: Some(1),
+        places: Some(true),
     };
     let welcome = Welcome {
         version: VERSION,

@@ -222,8 +222,8 @@ fn everything() -> Hashed {
     let origin = Origin { device: DeviceId(3), epoch: Epoch([5; 16]), index: 9 };
     let entries = vec![
         Entry::Actor { nonce: [3; 16] },
-        Entry::Change { document, change: first },
-        Entry::Fed { origin, document, change: second },
+        Entry::Change { document, change: first.into() },
+        Entry::Fed { origin, document, change: second.into() },
         Entry::Note { about: 3, bytes: vec![1, 2, 3] },
         Entry::Erased { document: DocumentId([0xaa; 16]), hash: ChangeHash([4; 32]) },
         Entry::Enter { document },

@@ -126,6 +126,11 @@ impl Hub {
         &mut self.replica
     }
 
+    /// Whether nothing but the full text is left to be done.
+    pub fn is_text_alone_due(&self) -> bool {
+        self.twins_due.is_none() && self.replica.is_text_alone_due()
+    }
+
     /// Tells where laptops reach this process.
     pub fn set_bound(&mut self, bound: SocketAddr) {
         self.bound = Some(bound);

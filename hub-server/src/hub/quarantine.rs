@@ -51,7 +51,7 @@ impl Hub {
         let refused = refused(tx, id)?;
         let mut shown = refused_row(tx, &refused, offset)?;
         if let Some(indexed) = changes::find(tx, &refused.hash)? {
-            shown["operations"] = operations(&changes::body(tx, &indexed)?, offset);
+            shown["operations"] = operations(changes::body(tx, &indexed)?.as_ref(), offset);
         }
         Ok(shown)
     }

@@ -30,27 +30,32 @@ const PREDECESSOR_GROUP: u8 = 0x70;
 const PREDECESSOR_ACTOR: u8 = 0x71;
 const PREDECESSOR_COUNTER: u8 = 0x73;
 
+/// Bytes that what stands before the columns mostly has, and that the columns have for each operation.
+const START_BYTES: usize = 128;
+const OPERATION_BYTES: usize = 32;
+
 /// The name of a change.
 ///
 /// # Errors
 /// The change is not in canonical order.
 pub fn hash(change: &Change) -> Result<ChangeHash, BuildError> {
     canonical(change)?;
-    let chunk = chunk(change);
+    let others = others(change);
+    let columns = Columns::of(change, &others);
+    let start = start(change, &others, &columns.sizes);
     let mut head = vec![CHANGE_CHUNK];
-    put_unsigned(&mut head, chunk.len() as u64);
+    put_unsigned(&mut head, (start.len() + columns.bytes.len()) as u64);
     let mut context = Context::new(&SHA256);
     context.update(&head);
-    context.update(&chunk);
+    context.update(&start);
+    context.update(&columns.bytes);
     let digest = context.finish();
     Ok(ChangeHash(*digest.as_ref().first_chunk().expect("SHA-256 has 32 bytes")))
 }
 
-/// The body of a change's chunk.
-fn chunk(change: &Change) -> Vec<u8> {
-    let others = others(change);
-    let columns = Columns::of(change, &others);
-    let mut out = Vec::with_capacity(128 + columns.bytes.len());
+/// What stands in a change's chunk before the bytes of its columns.
+fn start(change: &Change, others: &[ActorId], sizes: &[(u8, usize)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(START_BYTES + 32 * change.parents.len());
     put_unsigned(&mut out, change.parents.len() as u64);
     for parent in &change.parents {
         out.extend_from_slice(&parent.0);
@@ -61,15 +66,14 @@ fn chunk(change: &Change) -> Vec<u8> {
     put_signed(&mut out, change.time.0);
     put_bytes(&mut out, change.schema.to_string().as_bytes());
     put_unsigned(&mut out, others.len() as u64);
-    for other in &others {
+    for other in others {
         put_bytes(&mut out, &other.0);
     }
-    put_unsigned(&mut out, columns.sizes.len() as u64);
-    for (column, size) in &columns.sizes {
+    put_unsigned(&mut out, sizes.len() as u64);
+    for (column, size) in sizes {
         put_unsigned(&mut out, u64::from(*column));
         put_unsigned(&mut out, *size as u64);
     }
-    out.extend_from_slice(&columns.bytes);
     out
 }
 
@@ -96,7 +100,6 @@ fn others(change: &Change) -> Vec<ActorId> {
 }
 
 /// The columns of a change's operations; empty ones are left out.
-#[derive(Default)]
 struct Columns {
     /// Specification and length of each.
     sizes: Vec<(u8, usize)>,
@@ -116,7 +119,8 @@ impl Columns {
                 Object::Made(id) => Some(id),
             })
         };
-        let mut columns = Self::default();
+        let bytes = Vec::with_capacity(OPERATION_BYTES * operations.len());
+        let mut columns = Self { sizes: Vec::with_capacity(16), bytes };
         columns.unsigned(OBJECT_ACTOR, objects().map(|id| id.map(|id| number(id.actor))));
         columns.unsigned(OBJECT_COUNTER, objects().map(|id| id.map(|id| id.counter)));
         let elements = operations.iter().map(|operation| match operation.key {
@@ -155,14 +159,14 @@ impl Columns {
         }
     }
 
-    fn unsigned(&mut self, column: u8, values: impl Iterator<Item = Option<u64>>) {
+    fn unsigned(&mut self, column: u8, values: impl Iterator<Item = Option<u64>> + Clone) {
         self.runs(column, values, put_unsigned);
     }
 
     /// Numbers as differences from the one before.
-    fn differences(&mut self, column: u8, values: impl Iterator<Item = Option<i64>>) {
+    fn differences(&mut self, column: u8, values: impl Iterator<Item = Option<i64>> + Clone) {
         let mut before = 0_i64;
-        let differences = values.map(|value| {
+        let differences = values.map(move |value| {
             value.map(|value| {
                 let difference = value.saturating_sub(before);
                 before = value;
@@ -177,41 +181,42 @@ impl Columns {
     fn runs<T: Copy + PartialEq>(
         &mut self,
         column: u8,
-        values: impl Iterator<Item = Option<T>>,
+        values: impl Iterator<Item = Option<T>> + Clone,
         put: impl Fn(&mut Vec<u8>, T),
     ) {
-        let values: Vec<Option<T>> = values.collect();
-        if values.iter().all(Option::is_none) {
+        if values.clone().all(|value| value.is_none()) {
             return;
         }
         self.column(column, |out| {
-            let mut open = values.as_slice();
-            while let Some(first) = open.first() {
-                let equal = open.iter().take_while(|value| *value == first).count();
-                match first {
+            let mut open = values;
+            while let Some(first) = open.clone().next() {
+                let equal = open.clone().take_while(|value| *value == first).count();
+                let taken = match first {
                     None => {
                         put_signed(out, 0);
                         put_unsigned(out, equal as u64);
-                        open = &open[equal..];
+                        equal
                     }
                     Some(value) if equal > 1 => {
                         put_signed(out, equal as i64);
-                        put(out, *value);
-                        open = &open[equal..];
+                        put(out, value);
+                        equal
                     }
                     Some(_) => {
-                        let differing = differing(open);
+                        let differing = differing(open.clone());
                         put_signed(out, -(differing as i64));
-                        open[..differing].iter().flatten().for_each(|value| put(out, *value));
-                        open = &open[differing..];
+                        open.clone().take(differing).flatten().for_each(|value| put(out, value));
+                        differing
                     }
-                }
+                };
+                open.nth(taken - 1);
             }
         });
     }
 
     fn values(&mut self, change: &Change) {
-        let (mut raw, mut metas) = (Vec::new(), Vec::with_capacity(change.operations.len()));
+        let count = change.operations.len();
+        let (mut raw, mut metas) = (Vec::with_capacity(OPERATION_BYTES * count), Vec::with_capacity(count));
         for operation in &change.operations {
             let start = raw.len();
             let sort = match &operation.action {
@@ -221,15 +226,15 @@ impl Columns {
             };
             metas.push(Some((((raw.len() - start) as u64) << 4) | sort));
         }
-        self.unsigned(VALUE_META, metas.into_iter());
-        self.column(VALUE, |out| out.append(&mut raw));
+        self.unsigned(VALUE_META, metas.iter().copied());
+        self.column(VALUE, |out| out.extend_from_slice(&raw));
     }
 }
 
 /// How many values from the first on differ each from the next, up to where a run or nothing begins.
-fn differing<T: PartialEq>(values: &[Option<T>]) -> usize {
-    let ends = |(place, value): (usize, &Option<T>)| value.is_none() || values.get(place + 1) == Some(value);
-    values.iter().enumerate().position(ends).unwrap_or(values.len())
+fn differing<T: PartialEq>(values: impl Iterator<Item = Option<T>> + Clone) -> usize {
+    let next = values.clone().skip(1).map(Some).chain([None]);
+    values.zip(next).take_while(|(value, next)| value.is_some() && Some(value) != next.as_ref()).count()
 }
 
 fn action(action: &Action) -> u64 {

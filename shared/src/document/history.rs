@@ -1,6 +1,9 @@
 //! One document's changes, causally complete, and questions about any change's past.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use crate::{
     change::{Change, Operation, OperationId},
@@ -14,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// In an order in which parents precede children: the order of arrival here.
-    changes: Vec<(ChangeHash, Change)>,
+    changes: Vec<(ChangeHash, Arc<Change>)>,
     /// Where each change stands in `changes`, by hash.
     places: Vec<(ChangeHash, usize)>,
     /// Ascending.
@@ -30,7 +33,8 @@ pub struct History {
 impl History {
     /// Adds a change whose parents are all here; one that is here already is ignored.
     /// Returns whether the parents were here, and so whether it is in now.
-    pub fn insert(&mut self, hash: ChangeHash, change: Change) -> bool {
+    pub fn insert(&mut self, hash: ChangeHash, change: impl Into<Arc<Change>>) -> bool {
+        let change = change.into();
         let Err(free) = self.place(&hash) else { return true };
         if !change.parents.iter().all(|parent| self.contains(parent)) {
             return false;
@@ -76,7 +80,7 @@ impl History {
 
     /// The change named `hash`.
     pub fn get(&self, hash: &ChangeHash) -> Option<&Change> {
-        self.place(hash).ok().map(|at| &self.changes[self.places[at].1].1)
+        self.place(hash).ok().map(|at| &*self.changes[self.places[at].1].1)
     }
 
     /// The changes that no other change names as parent, ascending.
@@ -86,7 +90,7 @@ impl History {
 
     /// All changes, parents before children.
     pub fn iter(&self) -> impl Iterator<Item = (&ChangeHash, &Change)> {
-        self.changes.iter().map(|(hash, change)| (hash, change))
+        self.changes.iter().map(|(hash, change)| (hash, &**change))
     }
 
     /// The first change: the one that made the document.

@@ -3,6 +3,8 @@
 //! A change waits until its parents are applied; once applied it has an arrival number, in which order
 //! feeds and the read model follow. A refused change keeps its bytes and counts for nothing.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Result, Tx, damaged, id, log, memory::Arrivals, next, set_counter_floor};
@@ -88,18 +90,20 @@ fn indexed(row: &Row<'_>) -> rusqlite::Result<Indexed> {
     })
 }
 
-/// Adds a change to the index; an applied one gets its arrival number and makes its document stale.
+/// Adds a change to the index; an applied one gets its arrival number and makes its document stale. Returns whether
+/// it is new: a change has one place in the index, whatever document it is said to be of.
 ///
 /// # Errors
 /// The store fails.
-pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<()> {
+pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<bool> {
     let arrival = match change.state {
         State::Applied => Some(arrive(tx, change.document)?),
         State::Waiting | State::Refused => None,
     };
-    tx.prepare_cached(
+    let inserted = tx.prepare_cached(
         "INSERT INTO change (hash, document, author, epoch, position, log, entry, state, arrival, second, root, fed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (hash) DO NOTHING",
     )?
     .execute(params![
         change.hash.0,
@@ -115,7 +119,7 @@ pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<()> {
         change.root,
         change.fed
     ])?;
-    Ok(())
+    Ok(inserted > 0)
 }
 
 /// Moves a change to another state.
@@ -293,7 +297,7 @@ pub fn first_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<Indexed>> {
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Change> {
+pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Arc<Change>> {
     let (Entry::Change { change, .. } | Entry::Fed { change, .. }) =
         log::entry(tx, change.log, change.entry)?
     else {
@@ -307,9 +311,17 @@ pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Change> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn history(tx: Tx<'_>, document: DocumentId) -> Result<History> {
+    history_of(tx, &of_document(tx, document)?)
+}
+
+/// The applied ones of a document's changes, which are given as [`of_document`] gives them.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn history_of(tx: Tx<'_>, changes: &[Indexed]) -> Result<History> {
     let mut history = History::default();
-    for change in of_document(tx, document)? {
-        if change.state == State::Applied && !history.insert(change.hash, body(tx, &change)?) {
+    for change in changes.iter().filter(|change| change.state == State::Applied) {
+        if !history.insert(change.hash, body(tx, change)?) {
             return Err(damaged("change.arrival"));
         }
     }

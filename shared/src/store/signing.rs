@@ -28,6 +28,8 @@ pub type Sign<'a> = dyn Fn(&[u8]) -> Vec<u8> + 'a;
 pub struct Signing<'a> {
     tx: Tx<'a>,
     log: Log,
+    /// The log whose entries parents are named by, if by any.
+    named: Option<Log>,
     sign: &'a Sign<'a>,
     /// The newest dictionary that the reader knows, `None` where it reads rows alone.
     packs: Option<u8>,
@@ -54,9 +56,27 @@ impl<'a> Signing<'a> {
         Self::from(tx, log, (log.head.index + 1, log.head.chain), sign, packs)
     }
 
+    /// The same, naming parents by their places in `named`: of a feed, its reader's own log, where the reader can
+    /// find them.
+    #[must_use]
+    pub fn naming(self, named: Option<Log>) -> Self {
+        Self { named, ..self }
+    }
+
     fn from(tx: Tx<'a>, log: Log, next: (u64, Chain), sign: &'a Sign<'a>, packs: Option<u8>) -> Self {
-        let ratio = ratio_max(packs);
-        Self { tx, log, sign, packs, next, open: Hashed::new(), open_bytes: 0, ratio, signed: Vec::new() }
+        Self {
+            tx,
+            log,
+            // A feed is cut at its beginning as its reader confirms it: none of its own entries is named.
+            named: Some(log).filter(|log| log.name.reader.is_none()),
+            sign,
+            packs,
+            next,
+            open: Hashed::new(),
+            open_bytes: 0,
+            ratio: ratio_max(packs),
+            signed: Vec::new(),
+        }
     }
 
     /// Takes the next entry, with the hash of the change that it holds, if it holds one.
@@ -109,7 +129,11 @@ impl<'a> Signing<'a> {
             return Ok(0);
         }
         let (first, before) = self.next;
-        let places = parents_before(self.tx, &self.log, first, entries)?;
+        let places = match &self.named {
+            Some(named) if *named == self.log => parents(self.tx, named, first, entries)?,
+            Some(named) => parents(self.tx, named, named.head.index + 1, entries)?,
+            None => Places::default(),
+        };
         let Body { codec, bytes, places } = encode(entries, &places, self.packs);
         if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
             let (left, right) = entries.split_at(entries.len() / 2);
@@ -211,18 +235,9 @@ fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Optio
     }
 }
 
-/// The parents of `entries` that stand in `log` before entry `first`. A feed names none: it is cut at its
-/// beginning as its reader confirms it.
-fn parents_before(
-    tx: Tx<'_>,
-    log: &Log,
-    first: u64,
-    entries: &[(Entry, Option<ChangeHash>)],
-) -> Result<Places> {
+/// The parents of `entries` that stand in `log` before entry `end`.
+fn parents(tx: Tx<'_>, log: &Log, end: u64, entries: &[(Entry, Option<ChangeHash>)]) -> Result<Places> {
     let mut places = Places::default();
-    if log.name.reader.is_some() {
-        return Ok(places);
-    }
     let parents = entries.iter().filter_map(|(entry, _)| entry.change()).flat_map(|change| &change.parents);
     for parent in parents {
         if places.len() == REFERENCES_MAX {
@@ -230,7 +245,7 @@ fn parents_before(
         }
         if let Some(found) = changes::find(tx, parent)?
             && found.log == log.row
-            && found.entry < first
+            && found.entry < end
         {
             places.insert(found.entry, Place { document: found.document, hash: found.hash });
         }
@@ -246,11 +261,11 @@ mod tests {
         id::{ActorId, DeviceId, DocumentId, Epoch, Kind},
         store::{
             Store,
-            log::{append, find_or_begin, find_places, read},
+            log::{append, find_or_begin, find_places, read, read_opened},
         },
         time::Timestamp,
         wire::{
-            batch::{BatchError, Codec, LogName},
+            batch::{BatchError, Codec, LogName, Reader},
             pack::{NEWEST, PackError},
         },
     };
@@ -270,7 +285,7 @@ mod tests {
                 let at = Timestamp(1_795_000_000_000 + number as i64);
                 NewEvent::new(state, at).write(&mut edit).expect("allowed");
                 let (hash, change) = edit.commit(at, SCHEMA).expect("commits").expect("a change");
-                entries.push((Entry::Change { document, change: change.clone() }, Some(hash)));
+                entries.push((Entry::Change { document, change: change.clone().into() }, Some(hash)));
                 assert!(history.insert(hash, change));
                 edit = Edit::open_checked(Kind::Case, &history, actor);
             }
@@ -334,6 +349,53 @@ mod tests {
                 assert!(alone.places.is_empty());
                 assert_eq!(alone.open().and_then(|opened| opened.references()), Ok(Vec::new()));
                 assert_eq!(plain(&alone), expected);
+                Ok::<_, crate::store::StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
+    fn a_feed_names_what_its_reader_wrote_by_its_place_in_the_readers_log() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (made, edited) = cases();
+        store
+            .commit(|tx| {
+                appended(tx, &made, Some(NEWEST));
+                let own = find_or_begin(tx, &NAME).expect("is there");
+                let reader = Some(Reader { device: NAME.author, epoch: NAME.epoch });
+                let name = LogName { author: DeviceId::HUB, epoch: Epoch([6; 16]), reader };
+                let feed = find_or_begin(tx, &name).expect("begins");
+                let fed: Hashed = (1..)
+                    .zip(edited)
+                    .map(|(index, (entry, hash))| {
+                        let Entry::Change { document, change } = entry else { unreachable!("made above") };
+                        let origin = batch::Origin { device: DeviceId::HUB, epoch: Epoch([6; 16]), index };
+                        (Entry::Fed { origin, document, change }, hash)
+                    })
+                    .collect();
+                let signed = |named| {
+                    let mut signing =
+                        Signing::behind(tx, feed, &|_: &[u8]| vec![9; 64], Some(NEWEST)).naming(named);
+                    for (entry, hash) in fed.clone() {
+                        signing.push(entry, hash).expect("takes it");
+                    }
+                    signing.finish().expect("signs").remove(0)
+                };
+                let (by_hash, by_place) = (signed(None), signed(Some(own)));
+                assert_eq!((by_hash.places.len(), by_place.places.len()), (0, 20));
+                assert!(by_hash.body.len() > by_place.body.len() + 20 * 30);
+                assert_eq!(by_hash.chain, by_place.chain, "the chain binds hashes");
+                // As it arrives where that log is.
+                let sent = Batch::of_bytes(&by_place.to_bytes()).expect("reads");
+                assert_eq!(sent.log.named(), NAME);
+                let opened = sent.open().expect("inflates");
+                let places = find_places(tx, &own, &opened.references().expect("reads")).expect("finds");
+                let read = read_opened(&opened, &places).expect("reads");
+                let plain = |entries: &Hashed| -> Vec<Entry> {
+                    entries.iter().map(|(entry, _)| entry.clone()).collect()
+                };
+                assert_eq!(plain(&read), plain(&fed));
                 Ok::<_, crate::store::StoreError>(())
             })
             .expect("commits");

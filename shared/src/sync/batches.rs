@@ -180,6 +180,7 @@ impl Replica {
         }
         if tally.new > 0 && self.station.hub {
             self.behind_due.get_or_insert(now.tick);
+            self.words_follow(now);
             self.news(now);
         }
     }

@@ -46,6 +46,8 @@ pub(super) struct Listener<'a> {
     pub(super) unit: &'a UnitId,
     /// The newest dictionary of packed batches that the device knows; `None` where it reads rows alone.
     pub(super) packs: Option<u8>,
+    /// Whether the feed may name what the device wrote in this life by its place in the device's log.
+    pub(super) places: bool,
     /// A feed begins, or is repaired, by what is newly known of the device's holdings.
     pub(super) holdings: &'a Holdings,
     /// Whether cases that ended long ago are to leave now.
@@ -60,7 +62,7 @@ pub(super) fn extend(
     listeners: &[Listener<'_>],
     now: Now,
 ) -> Result<Vec<Log>> {
-    read_model::refresh(tx)?;
+    read_model::refresh_rows(tx)?;
     let sign = |message: &[u8]| station.key.sign(Context::FeedHead, message).0.to_vec();
     let mut feeds = Vec::new();
     for listener in listeners {
@@ -157,7 +159,7 @@ impl<'a> Extension<'a> {
             before: feed,
             scope_moved: false,
             whole: BTreeSet::new(),
-            written: Signing::behind(tx, log, sign, listener.packs),
+            written: Signing::behind(tx, log, sign, listener.packs).naming(own.filter(|_| listener.places)),
         })
     }
 

@@ -114,6 +114,7 @@ impl Replica {
             eager: resting,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             packs: Some(pack::NEWEST),
+            places: Some(true),
         };
         let feed_name = feed.map(|feed| feed.name);
         let session = self.sessions.get_mut(&peer).ok_or_else(|| protocol("gone"))?;
@@ -222,6 +223,7 @@ impl Replica {
         session.sending.credit = CREDIT_BYTES;
         session.resume = hello.partial;
         session.packs = hello.packs;
+        session.places = hello.places == Some(true);
         session.accepts = continues;
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));

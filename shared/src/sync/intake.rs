@@ -4,7 +4,7 @@
 //! reason and stops nothing else; what waits for a parent is looked at again when something of its
 //! document arrives.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     courier,
@@ -34,7 +34,7 @@ use crate::{
     time::Now,
     wire::{
         batch::{Batch, BatchError, Chain, Entry, Hashed, Origin, Stage},
-        pack::PackError,
+        pack::{PackError, Places},
     },
 };
 
@@ -95,6 +95,9 @@ impl IntakeError {
     }
 }
 
+/// The entries of a batch: index, entry, and the hash of the change that it holds, if it holds one.
+type Numbered = Vec<(u64, Entry, Option<ChangeHash>)>;
+
 /// What came of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -110,13 +113,41 @@ pub(super) struct Tally {
     pub(super) registries: bool,
 }
 
+/// A document as it is held here, read once for all that a batch brings of it.
+#[derive(Debug, Default)]
+struct Held {
+    /// Every change, and whether it counts.
+    states: Vec<(ChangeHash, State)>,
+    /// Those that count.
+    history: History,
+}
+
+impl Held {
+    fn of(tx: Tx<'_>, document: DocumentId) -> Result<Self, StoreError> {
+        let changes = changes::of_document(tx, document)?;
+        let states = changes.iter().map(|change| (change.hash, change.state)).collect();
+        Ok(Self { states, history: changes::history_of(tx, &changes)? })
+    }
+
+    fn state(&self, hash: &ChangeHash) -> Option<State> {
+        self.states.iter().find(|(held, _)| held == hash).map(|(_, state)| *state)
+    }
+
+    fn set_state(&mut self, hash: ChangeHash, state: State) {
+        match self.states.iter_mut().find(|(held, _)| *held == hash) {
+            Some((_, before)) => *before = state,
+            None => self.states.push((hash, state)),
+        }
+    }
+}
+
 /// One batch on its way in.
 pub(super) struct Intake<'a> {
     tx: Tx<'a>,
     station: &'a Station,
     registries: &'a mut Registries,
     now: Now,
-    histories: BTreeMap<DocumentId, History>,
+    documents: BTreeMap<DocumentId, Held>,
     /// Whose actors the changes so far were written by.
     actors: BTreeMap<ActorId, Option<DeviceId>>,
     /// Whether any change at all waits, in any document.
@@ -138,7 +169,7 @@ impl<'a> Intake<'a> {
             station,
             registries,
             now,
-            histories: BTreeMap::new(),
+            documents: BTreeMap::new(),
             actors: BTreeMap::new(),
             waits: changes::is_any_waiting(tx)?,
             shut_out: None,
@@ -182,12 +213,9 @@ impl<'a> Intake<'a> {
         if batch.first != log.head.index + 1 || batch.before != log.head.chain {
             return Err(IntakeError::Discontinuous);
         }
-        let opened = batch.open()?;
-        let places = log::find_places(self.tx, &log, &opened.references()?)?;
-        let entries = hashed(batch, log::read_opened(&opened, &places))?;
-        let batch = &Batch { places, ..batch.clone() };
-        log::store(self.tx, &mut log, batch)?;
-        self.log_entries(batch, entries, log.row, (key, unit), feed)
+        let (batch, entries) = opened(self.tx, batch)?;
+        log::store(self.tx, &mut log, &batch)?;
+        self.log_entries(&batch, entries, log.row, (key, unit), feed)
     }
 
     /// Takes a batch of an earlier life of a device, which gives it back: it may leave a gap behind what is held
@@ -219,7 +247,7 @@ impl<'a> Intake<'a> {
     fn log_entries(
         &mut self,
         batch: &Batch,
-        entries: Vec<(u64, Entry, Option<ChangeHash>)>,
+        entries: Numbered,
         row: i64,
         (key, unit): (&crate::id::PublicKey, &UnitId),
         feed: Option<i64>,
@@ -259,21 +287,21 @@ impl<'a> Intake<'a> {
         given_back: bool,
     ) -> Result<(), IntakeError> {
         verify(batch, hub, Context::FeedHead)?;
-        let entries = hashed(batch, log::read(batch))?;
         let mut log = log::find_or_begin(self.tx, &batch.log)?;
-        if given_back {
-            // Of this life of the hub nothing can be given back that it does not hold.
-            if batch.log.epoch == self.station.epoch || !log::keep(self.tx, &mut log, batch)? {
-                return Ok(());
-            }
-        } else {
+        if !given_back {
             if batch.last <= log.head.index {
                 return Ok(());
             }
             if batch.first != log.head.index + 1 || batch.before != log.head.chain {
                 return Err(IntakeError::Discontinuous);
             }
-            log::store(self.tx, &mut log, batch)?;
+        }
+        let (batch, entries) = opened(self.tx, batch)?;
+        if !given_back {
+            log::store(self.tx, &mut log, &batch)?;
+        } else if batch.log.epoch == self.station.epoch || !log::keep(self.tx, &mut log, &batch)? {
+            // Of this life of the hub nothing can be given back that it does not hold.
+            return Ok(());
         }
         for (index, entry, hash) in entries {
             self.feed_entry(log.row, index, entry, hash, given_back)?;
@@ -310,7 +338,7 @@ impl<'a> Intake<'a> {
             }
             (Entry::Leave { document }, _) => {
                 feeds::leave(self.tx, feeds::OWN, document)?;
-                self.histories.remove(&document);
+                self.documents.remove(&document);
                 Ok(self.let_go(document)?)
             }
             (Entry::Refused { origin, document, hash, rule, text }, _) => {
@@ -331,33 +359,21 @@ impl<'a> Intake<'a> {
         &mut self,
         document: DocumentId,
         hash: ChangeHash,
-        change: Change,
+        change: Arc<Change>,
         origin: Origin,
         (log, entry): (i64, u64),
         writer: &Writer,
         fed: bool,
     ) -> Result<(), IntakeError> {
         self.tally.changes.push(hash);
-        if let Some(known) = changes::find(self.tx, &hash)? {
-            if fed && !known.fed {
-                changes::set_fed(self.tx, &hash)?;
-            }
-            if !fed && known.origin == origin && known.log != log {
-                changes::move_to(self.tx, &hash, log, entry)?;
-            }
-            // The hub had let it in before its disk went back in time: it has signed so.
-            if fed && self.station.hub && known.state == State::Refused && self.is_left_behind(&hash)? {
-                self.release(&hash)?;
-            }
-            return Ok(());
+        if self.held(document)?.state(&hash).is_some() {
+            return self.known(hash, origin, (log, entry), fed);
         }
-        self.tally.new += 1;
         let (state, refusal) = match self.verdict(document, hash, &change, writer)? {
             Verdict::Accept(_) => (State::Applied, None),
             Verdict::Wait(_) => (State::Waiting, None),
             Verdict::Reject(refusal) => (State::Refused, Some(refusal)),
         };
-        let root = change.parents.is_empty();
         let indexed = Indexed {
             hash,
             document,
@@ -367,19 +383,47 @@ impl<'a> Intake<'a> {
             state,
             arrival: None,
             second: second(&change),
-            root,
+            root: change.parents.is_empty(),
             fed,
         };
-        changes::insert(self.tx, &indexed)?;
+        if !changes::insert(self.tx, &indexed)? {
+            // As a change of another document.
+            return self.known(hash, origin, (log, entry), fed);
+        }
+        self.tally.new += 1;
         if let Some(refusal) = refusal {
             self.refuse(&indexed, &refusal)?;
         }
         self.waits |= state == State::Waiting;
+        let held = self.held(document)?;
+        held.set_state(hash, state);
         if state == State::Applied {
-            self.history(document)?.insert(hash, change);
+            held.history.insert(hash, change);
             if self.waits {
                 self.look_again(document)?;
             }
+        }
+        Ok(())
+    }
+
+    /// A change has come that is in the index already.
+    fn known(
+        &mut self,
+        hash: ChangeHash,
+        origin: Origin,
+        (log, entry): (i64, u64),
+        fed: bool,
+    ) -> Result<(), IntakeError> {
+        let Some(known) = changes::find(self.tx, &hash)? else { return Ok(()) };
+        if fed && !known.fed {
+            changes::set_fed(self.tx, &hash)?;
+        }
+        if !fed && known.origin == origin && known.log != log {
+            changes::move_to(self.tx, &hash, log, entry)?;
+        }
+        // The hub had let it in before its disk went back in time: it has signed so.
+        if fed && self.station.hub && known.state == State::Refused && self.is_left_behind(&hash)? {
+            self.release(&hash)?;
         }
         Ok(())
     }
@@ -394,21 +438,21 @@ impl<'a> Intake<'a> {
         (log, entry): (i64, u64),
         fed: bool,
     ) -> Result<(), StoreError> {
-        changes::insert(
-            self.tx,
-            &Indexed {
-                hash,
-                document,
-                origin,
-                log,
-                entry,
-                state: State::Refused,
-                arrival: None,
-                second: second(change),
-                root: change.parents.is_empty(),
-                fed,
-            },
-        )
+        let indexed = Indexed {
+            hash,
+            document,
+            origin,
+            log,
+            entry,
+            state: State::Refused,
+            arrival: None,
+            second: second(change),
+            root: change.parents.is_empty(),
+            fed,
+        };
+        changes::insert(self.tx, &indexed)?;
+        self.documents.remove(&document);
+        Ok(())
     }
 
     fn verdict(
@@ -423,17 +467,20 @@ impl<'a> Intake<'a> {
         }
         let mut refused = Vec::new();
         for parent in &change.parents {
-            let known = changes::find(self.tx, parent)?;
+            let state = match self.held(document)?.state(parent) {
+                Some(state) => Some(state),
+                None => changes::find(self.tx, parent)?.map(|known| known.state),
+            };
             // What waits for a person's judgement is waited for.
-            if known.is_some_and(|known| known.state == State::Refused) && !self.is_left_behind(parent)? {
+            if state == Some(State::Refused) && !self.is_left_behind(parent)? {
                 refused.push(*parent);
             }
         }
         if let Some(refusal) = gate::depends_on_refused(change, |parent| refused.contains(parent)) {
             return Ok(Verdict::Reject(refusal));
         }
-        self.history(document)?;
-        let history = &self.histories[&document];
+        self.held(document)?;
+        let history = &self.documents[&document].history;
         if let Some(refusal) = gate::equivocation(history, hash, change) {
             return Ok(Verdict::Reject(refusal));
         }
@@ -447,11 +494,11 @@ impl<'a> Intake<'a> {
         Ok(quarantine::find(self.tx, hash)?.is_some_and(|held| held.rule == Refusal::SHUT_OUT))
     }
 
-    fn history(&mut self, document: DocumentId) -> Result<&mut History, StoreError> {
-        match self.histories.entry(document) {
+    fn held(&mut self, document: DocumentId) -> Result<&mut Held, StoreError> {
+        match self.documents.entry(document) {
             std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(changes::history(self.tx, document)?))
+                Ok(entry.insert(Held::of(self.tx, document)?))
             }
         }
     }
@@ -474,11 +521,14 @@ impl<'a> Intake<'a> {
                     Verdict::Wait(_) => {}
                     Verdict::Accept(_) => {
                         changes::set_state(self.tx, &waiting.hash, document, State::Applied)?;
-                        self.history(document)?.insert(waiting.hash, change);
+                        let held = self.held(document)?;
+                        held.set_state(waiting.hash, State::Applied);
+                        held.history.insert(waiting.hash, change);
                         moved = true;
                     }
                     Verdict::Reject(refusal) => {
                         changes::set_state(self.tx, &waiting.hash, document, State::Refused)?;
+                        self.held(document)?.set_state(waiting.hash, State::Refused);
                         self.refuse(&waiting, &refusal)?;
                         moved = true;
                     }
@@ -526,7 +576,7 @@ impl<'a> Intake<'a> {
                 }
             }
         }
-        self.histories.remove(&document);
+        self.documents.remove(&document);
         Ok(())
     }
 
@@ -556,7 +606,7 @@ impl<'a> Intake<'a> {
             changes::set_state(self.tx, hash, change.document, State::Waiting)?;
             self.waits = true;
             self.tx.execute("DELETE FROM quarantine WHERE hash = ?1", [hash.0]).map_err(StoreError::from)?;
-            self.histories.remove(&change.document);
+            self.documents.remove(&change.document);
             self.look_again(change.document)?;
         }
         Ok(())
@@ -670,11 +720,19 @@ pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, I
     Ok(hashed(batch, log::read(batch))?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
 }
 
+/// A batch with the places that it names, as far as they are held here, and its entries as [`hashed`] gives them.
+fn opened(tx: Tx<'_>, batch: &Batch) -> Result<(Batch, Numbered), IntakeError> {
+    let opened = batch.open()?;
+    let places = match (opened.references()?.as_slice(), log::find(tx, &batch.log.named())?) {
+        ([], _) | (_, None) => Places::default(),
+        (references, Some(named)) => log::find_places(tx, &named, references)?,
+    };
+    let entries = hashed(batch, log::read_opened(&opened, &places))?;
+    Ok((Batch { places, ..batch.clone() }, entries))
+}
+
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
-fn hashed(
-    batch: &Batch,
-    read: Result<Hashed, BatchError>,
-) -> Result<Vec<(u64, Entry, Option<ChangeHash>)>, IntakeError> {
+fn hashed(batch: &Batch, read: Result<Hashed, BatchError>) -> Result<Numbered, IntakeError> {
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
     let read = match read {

@@ -40,6 +40,8 @@ pub struct Replica {
     pub(super) arrived: Vec<Arrived>,
     /// Since when the read model is behind what peers have handed over.
     pub(super) behind_due: Option<Tick>,
+    /// On the hub: when the full text is to follow the read model's rows.
+    pub(super) words_due: Option<Tick>,
     /// When the feeds are extended that a peer waits for, and when all are.
     pub(super) wanted_due: Option<Tick>,
     pub(super) news_due: Option<Tick>,
@@ -140,6 +142,7 @@ impl Replica {
             rates: BTreeMap::new(),
             arrived: Vec::new(),
             behind_due: None,
+            words_due: None,
             wanted_due: None,
             news_due: None,
             draining: false,
@@ -178,7 +181,18 @@ impl Replica {
         Ok(self.store.reader())
     }
 
-    /// Whether the read model is behind what peers have handed over; it follows by itself.
+    /// The store, its rows brought up to date first, for who looks for no words.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn read_rows(&mut self) -> Result<store::Tx<'_>> {
+        if read_model::are_rows_stale(self.store.reader())? {
+            self.store.commit(read_model::refresh_rows)?;
+        }
+        Ok(self.store.reader())
+    }
+
+    /// Whether the rows of the read model are behind what peers have handed over; they follow by themselves.
     pub fn is_behind(&self) -> bool {
         self.behind_due.is_some()
     }
@@ -372,6 +386,9 @@ impl Replica {
 
     /// Lets the connected know that something was saved here.
     pub(super) fn after_write(&mut self, now: Now) {
+        if self.station.hub {
+            self.words_follow(now);
+        }
         if self.sessions.is_empty() {
             return;
         }

@@ -73,6 +73,8 @@ pub(super) struct Session {
     pub(super) feed_at: u64,
     /// Parent: the newest dictionary of packed batches that the child knows; `None` where it reads rows alone.
     pub(super) packs: Option<u8>,
+    /// Parent: whether the feed may name the child's own changes by their places in its log.
+    pub(super) places: bool,
     /// The part of our next batch that the peer holds.
     pub(super) resume: Option<Partial>,
     readers: BTreeMap<Channel, FrameReader>,
@@ -150,6 +152,7 @@ impl Session {
             shut_out: None,
             feed_at: 0,
             packs: None,
+            places: false,
             resume: None,
             readers: BTreeMap::new(),
             incoming: None,

@@ -15,6 +15,8 @@ use crate::{
 const FEED_MILLISECONDS: u64 = 250;
 /// Documents that the read model takes in before the hub looks for what else has come.
 const DOCUMENTS_MAX: usize = 2_000;
+/// How long the full text waits for what laptops wait for, in milliseconds.
+const WORDS_MILLISECONDS: u64 = 1_000;
 /// How long what is being handed over may keep the read model and feeds waiting, in milliseconds.
 const WAIT_MILLISECONDS: u64 = 2_000;
 /// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
@@ -41,10 +43,25 @@ impl Replica {
         }
     }
 
+    /// Has the full text follow the rows soon.
+    pub(super) fn words_follow(&mut self, now: Now) {
+        self.words_due.get_or_insert(now.tick.after(WORDS_MILLISECONDS));
+    }
+
     /// When something is to be told or taken in.
     pub(super) fn telling_due(&self) -> Option<Tick> {
+        self.others_due().into_iter().chain(self.words_due).min()
+    }
+
+    /// When something is to be told or taken in, words aside.
+    fn others_due(&self) -> Option<Tick> {
         let arrived = self.arrived.first().map(|arrived| arrived.now.tick);
         [arrived, self.behind_due, self.wanted_due, self.news_due].into_iter().flatten().min()
+    }
+
+    /// Whether nothing but the full text is left to be done.
+    pub fn is_text_alone_due(&self) -> bool {
+        self.words_due.is_some() && self.others_due().is_none()
     }
 
     /// Whether the next [`Input::Timeout`](super::Input::Timeout) tells somebody what is new, by a read model that
@@ -53,8 +70,11 @@ impl Replica {
         self.arrived.is_empty() && !self.is_behind() && self.wanted_due.is_some_and(|due| due <= now.tick)
     }
 
-    /// Does one piece of what is due: what has arrived, then a part of the read model, then feeds.
+    /// Does one piece of what is due: what has arrived, then a part of the read model, then feeds, then words.
     pub(super) fn tell(&mut self, now: Now) {
+        if self.others_due().is_none_or(|due| due > now.tick) {
+            return self.word(now);
+        }
         let is_late = |due: Option<Tick>| due.is_some_and(|due| due.after(WAIT_MILLISECONDS) <= now.tick);
         if !self.arrived.is_empty() {
             self.take_arrived();
@@ -63,7 +83,7 @@ impl Replica {
             }
         }
         if self.behind_due.is_some_and(|due| due <= now.tick) {
-            match self.store.commit(|tx| read_model::refresh_part(tx, DOCUMENTS_MAX)) {
+            match self.store.commit(|tx| read_model::refresh_rows_part(tx, DOCUMENTS_MAX)) {
                 Ok(true) if is_late(self.wanted_due) => {}
                 Ok(true) => return,
                 Ok(false) => {
@@ -81,6 +101,21 @@ impl Replica {
             }
         }
         self.tell_peers(now);
+    }
+
+    /// Brings a part of the full text up to date.
+    fn word(&mut self, now: Now) {
+        if self.words_due.take_if(|due| *due <= now.tick).is_none() {
+            return;
+        }
+        match self.store.commit(|tx| read_model::refresh_words_part(tx, DOCUMENTS_MAX)) {
+            Ok(true) => self.words_due = Some(now.tick),
+            Ok(false) => {}
+            // Tried again when it is read, or when more comes.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "bring the full text up to date");
+            }
+        }
     }
 
     fn tell_peers(&mut self, now: Now) {
@@ -124,6 +159,7 @@ impl Replica {
                 epoch: session.epoch,
                 unit: session.unit.as_ref()?,
                 packs: session.packs,
+                places: session.places,
                 holdings: session.wants.as_ref().unwrap_or(&Holdings::AsTold),
                 expires: session.expiry.is_none_or(|due| due <= now.tick),
             };

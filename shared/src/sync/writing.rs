@@ -1,6 +1,6 @@
 //! Saving: edits of documents become entries of this machine's own log, in one transaction.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     intake,
@@ -34,7 +34,7 @@ pub struct Writing<'a> {
     pub now: Now,
     life: &'a mut Life,
     entropy: &'a mut Entropy<'a>,
-    saved: Vec<(DocumentId, ChangeHash, Change)>,
+    saved: Vec<(DocumentId, ChangeHash, Arc<Change>)>,
     histories: BTreeMap<DocumentId, History>,
 }
 
@@ -132,6 +132,7 @@ impl<'a> Writing<'a> {
     /// The hub would refuse the change, or it is too large; nothing of it is taken.
     pub fn save(&mut self, document: DocumentId, mut edit: Edit) -> Result<bool, SaveError> {
         let Some((hash, change)) = edit.commit(self.now.wall, document::SCHEMA)? else { return Ok(false) };
+        let change = Arc::new(change);
         let found = batch::entry_bytes(&Entry::Change { document, change: change.clone() });
         if found > ENTRY_BYTES_MAX {
             return Err(SaveError::TooLarge { found });
@@ -213,7 +214,12 @@ impl<'a> Writing<'a> {
             entries.push((Entry::Change { document, change }, Some(hash)));
         }
         log::append(tx, &mut own, &entries)?;
-        read_model::refresh(tx)?;
+        if self.station.hub {
+            // Words follow by themselves there.
+            read_model::refresh_rows(tx)?;
+        } else {
+            read_model::refresh(tx)?;
+        }
         Ok(count)
     }
 }

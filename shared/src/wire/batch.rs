@@ -1,5 +1,7 @@
 //! A batch: consecutive entries of one log, encoded once, signed at its end, stored as it came.
 
+use std::sync::Arc;
+
 use minicbor::{Decode, Encode};
 
 use super::pack::{self, PackError, Packed, Places};
@@ -62,6 +64,16 @@ impl LogName {
         self.reader.is_some() && self.author != DeviceId::HUB
     }
 
+    /// The log whose entries a batch names by their places: its own, of a feed its reader's.
+    pub fn named(self) -> Self {
+        match self.reader {
+            Some(reader) if self.is_feed() => {
+                Self { author: reader.device, epoch: reader.epoch, reader: None }
+            }
+            _ => self,
+        }
+    }
+
     /// The name that the author signed: a branch's is that of its log.
     pub fn signed(self) -> Self {
         if self.is_branch() { Self { reader: None, ..self } } else { self }
@@ -108,8 +120,8 @@ pub enum Entry {
         #[n(0)]
         document: DocumentId,
         /// The operations.
-        #[n(1)]
-        change: Change,
+        #[cbor(n(1), with = "held")]
+        change: Arc<Change>,
     },
     /// From here on the author writes changes as this actor.
     #[n(1)]
@@ -148,8 +160,8 @@ pub enum Entry {
         #[n(1)]
         document: DocumentId,
         /// The operations.
-        #[n(2)]
-        change: Change,
+        #[cbor(n(2), with = "held")]
+        change: Arc<Change>,
     },
     /// Feed: the document is in the reader's scope from here on.
     #[n(11)]
@@ -224,6 +236,30 @@ impl Entry {
             | Self::Released { .. }
             | Self::Registry { .. } => None,
         }
+    }
+}
+
+/// A change that many may hold is written as the change.
+mod held {
+    use std::sync::Arc;
+
+    use minicbor::{Decode, Decoder, Encode, Encoder};
+
+    use crate::change::Change;
+
+    pub(super) fn encode<C, W: minicbor::encode::Write>(
+        change: &Arc<Change>,
+        encoder: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        change.as_ref().encode(encoder, context)
+    }
+
+    pub(super) fn decode<C>(
+        decoder: &mut Decoder<'_>,
+        context: &mut C,
+    ) -> Result<Arc<Change>, minicbor::decode::Error> {
+        Change::decode(decoder, context).map(Arc::new)
     }
 }
 
@@ -364,7 +400,7 @@ pub struct Batch {
     /// its author.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
-    /// The earlier entries of the log that the body names, as far as they are known here. They do not travel:
+    /// The entries of [`LogName::named`] that the body names, as far as they are known here. They do not travel:
     /// who receives a batch finds them by [`Opened::references`], and who stores it keeps them with it.
     #[cbor(skip)]
     pub places: Places,
@@ -472,7 +508,7 @@ pub struct Opened<'a> {
 }
 
 impl Opened<'_> {
-    /// Indexes of the log's earlier entries that the body names, ascending.
+    /// Indexes of the entries of [`LogName::named`] that the body names, ascending.
     ///
     /// # Errors
     /// The body is malformed.
@@ -568,7 +604,7 @@ pub struct Body {
     pub codec: Codec,
     /// The entries.
     pub bytes: Vec<u8>,
-    /// The earlier entries of the log that they name.
+    /// The entries of other batches that they name.
     pub places: Places,
 }
 

@@ -190,6 +190,10 @@ pub struct Hello {
     /// The newest dictionary of packed batches that the child knows, 0 of none; `None` where it reads rows alone.
     #[n(14)]
     pub packs: Option<u8>,
+    /// Whether the feed may name the child's own changes by their places in its log of this life; `None` of a
+    /// child that does not know of it.
+    #[n(15)]
+    pub places: Option<bool>,
 }
 
 /// What the parent makes of the child's log.
@@ -538,6 +542,7 @@ mod tests {
             eager: true,
             program: "0.1.0".into(),
             packs: Some(1),
+            places: Some(true),
         })
     }
 

@@ -61,32 +61,25 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let rate = |what: &str, value: f64| Figure::new(name(what), value, "/s", Kind::Count);
 
     eprintln!("fleet: the core alone");
-    let alone = in_core(&folder.path().join("alone"), &fleet, &said, Follows::Not)?;
+    let alone = alone(&folder.path().join("alone"), &fleet, &said)?;
     let mut figures = vec![
         rate("core alone, records receipted", records / alone.seconds).at_least(CORE_GOAL),
         rate("core alone, changes receipted", changes / alone.seconds),
         rate("core alone, changes by processor time", changes / alone.processor),
     ];
     eprintln!("fleet: the core, its read model, feeds and twins");
-    let followed = in_core(&folder.path().join("followed"), &fleet, &said, Follows::Whole)?;
+    let (followed, worded) = followed(&folder.path().join("followed"), &fleet, &said)?;
     figures.extend([
         rate("core with its read model, records", records / followed.seconds).at_least(FOLLOWED_GOAL),
         rate("core with its read model, changes", changes / followed.seconds),
         rate("core with its read model, changes by processor time", changes / followed.processor),
+        rate("core with its full text too, records", records / worded.seconds),
+        rate("core with its full text too, changes by processor time", changes / worded.processor),
     ]);
     eprintln!("fleet: the hub's program over QUIC");
     let wired = wire::measure(&folder.path().join("wire"), fleet)?;
     figures.extend(wired.into_iter().map(|figure| Figure { name: name(&figure.name), ..figure }));
     Ok(figures)
-}
-
-/// What must be done before the clock stops.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Follows {
-    /// Every receipt is out.
-    Not,
-    /// Every receipt is out, every feed written and every row of the read model up to date.
-    Whole,
 }
 
 /// What a stretch of work took.
@@ -118,36 +111,39 @@ fn processor_seconds() -> f64 {
     ticks / TICKS_PER_SECOND
 }
 
-/// Hands what the vans say first to a hub in this process; what that takes from the first batch to the end.
-fn in_core(home: &Path, fleet: &Fleet, said: &[Said], follows: Follows) -> anyhow::Result<Taken> {
+/// Hands what the vans say first to a hub in this process; what that takes from the first batch to the last receipt.
+fn alone(home: &Path, fleet: &Fleet, said: &[Said]) -> anyhow::Result<Taken> {
     copy_home(&fleet.hub_home, home)?;
-    match follows {
-        Follows::Not => {
-            let store = Store::open(&Home::database_in(home))?;
-            store.widen()?;
-            let mut replica = Bare(Replica::open(store, Box::new(machine::entropy))?);
-            let mut table = Table::lay(&mut replica, said)?;
-            // No time passes in which the read model would be due.
-            table.stands_at = Some(table.clock.now());
-            let stretch = Stretch::begin();
-            table.serve()?;
-            let taken = stretch.end();
-            ensure!(fleet.is_whole_in(replica.0.store().reader())?, "the hub lacks what it receipted");
-            Ok(taken)
-        }
-        Follows::Whole => {
-            let mut hub = Hub::open(&Home::open(home)?)?;
-            let mut table = Table::lay(&mut hub, said)?;
-            let stretch = Stretch::begin();
-            table.serve()?;
-            table.settle();
-            let taken = stretch.end();
-            let tx = hub.replica().store().reader();
-            ensure!(!read_model::is_stale(tx)?, "the read model is behind");
-            ensure!(read_model::case_count(tx)? == fleet.cases(), "the read model lacks cases");
-            Ok(taken)
-        }
-    }
+    let store = Store::open(&Home::database_in(home))?;
+    store.widen()?;
+    let mut replica = Bare(Replica::open(store, Box::new(machine::entropy))?);
+    let mut table = Table::lay(&mut replica, said)?;
+    // No time passes in which the read model would be due.
+    table.stands_at = Some(table.clock.now());
+    let stretch = Stretch::begin();
+    table.serve()?;
+    let taken = stretch.end();
+    ensure!(fleet.is_whole_in(replica.0.store().reader())?, "the hub lacks what it receipted");
+    Ok(taken)
+}
+
+/// The same until every feed is written, every row of the read model up to date and every twin linked; and then until
+/// the full text is up to date too.
+fn followed(home: &Path, fleet: &Fleet, said: &[Said]) -> anyhow::Result<(Taken, Taken)> {
+    copy_home(&fleet.hub_home, home)?;
+    let mut hub = Hub::open(&Home::open(home)?)?;
+    let mut table = Table::lay(&mut hub, said)?;
+    let stretch = Stretch::begin();
+    table.serve()?;
+    table.settle(Hub::is_text_alone_due);
+    let followed = stretch.end();
+    let tx = table.hub.replica().store().reader();
+    ensure!(!read_model::are_rows_stale(tx)?, "the read model is behind");
+    ensure!(read_model::case_count(tx)? == fleet.cases(), "the read model lacks cases");
+    table.settle(|_| false);
+    let worded = stretch.end();
+    ensure!(!read_model::is_stale(hub.replica().store().reader())?, "the full text is behind");
+    Ok((followed, worded))
 }
 
 /// A replica without a hub's other work.
@@ -202,7 +198,7 @@ impl<'a, O: Owned> Table<'a, O> {
             }
             table.batches.push((peer, said.batches.clone()));
         }
-        table.settle();
+        table.settle(|_| false);
         table.drain()?;
         Ok(table)
     }
@@ -241,10 +237,10 @@ impl<'a, O: Owned> Table<'a, O> {
         Ok(is_due)
     }
 
-    /// Lets time pass until nothing is due any more.
-    fn settle(&mut self) {
+    /// Lets time pass until nothing is due any more, or `enough` is done.
+    fn settle(&mut self, enough: impl Fn(&O) -> bool) {
         let mut now = self.clock.now();
-        while let Some(due) = self.hub.poll_timeout() {
+        while let Some(due) = self.hub.poll_timeout().filter(|_| !enough(self.hub)) {
             now.tick = now.tick.max(due);
             self.hub.handle(now, Input::Timeout);
             while self.hub.poll_output().is_some() {}

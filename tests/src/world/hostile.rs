@@ -60,7 +60,7 @@ impl World {
         let hash = document::hash(&change)?;
         replica.keep(|tx, station| {
             let mut log = log::find_or_begin(tx, &station.log())?;
-            let mut entries = vec![(Entry::Change { document: target, change }, Some(hash))];
+            let mut entries = vec![(Entry::Change { document: target, change: change.into() }, Some(hash))];
             // A claim to anything at all does not make another's actor its own.
             entries.insert(0, (Entry::Actor { nonce }, None));
             log::append(tx, &mut log, &entries)

@@ -47,7 +47,7 @@ fn forge(
         if let Some(nonce) = claim {
             log::append(tx, &mut log, &[(Entry::Actor { nonce: *nonce }, None)])?;
         }
-        let entry = Entry::Change { document: *document, change: change.clone() };
+        let entry = Entry::Change { document: *document, change: change.clone().into() };
         log::append(tx, &mut log, &[(entry, Some(hash))])?;
         changes::insert(tx, &indexed(*document, hash, station, &log, change))?;
     }
@@ -183,6 +183,7 @@ pub(crate) fn hello(station: &Station, log: Cursor) -> Vec<u8> {
         eager: false,
         program: "0".to_owned(),
         packs: None,
+        places: None,
     })
     .to_bytes()
 }

@@ -19,17 +19,21 @@ const TWINS: &str = "SELECT document FROM person_row
 /// Marks the cases of `touched` people and blanks anew.
 pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
     let mut known = tx.prepare_cached(&format!(
-        "SELECT document, same_service, {OPEN} AND EXISTS (
-             SELECT 1 FROM case_row AS other
-             WHERE other.subject IN ({TWINS}) AND other.service = case_row.service
-               AND other.document <> case_row.document AND {})
-         FROM case_row WHERE subject IN ({TWINS})",
-        OPEN.replace("case_row", "other")
+        "SELECT document, service, {OPEN}, same_service FROM case_row WHERE subject IN ({TWINS})"
     ))?;
     let mut set = tx.prepare_cached("UPDATE case_row SET same_service = ?2 WHERE document = ?1")?;
     for subject in &touched.subjects {
-        for (case, is) in changed(&mut known, params![subject.0])? {
-            set.execute(params![case.0, is])?;
+        let cases = known
+            .query_map([subject.0], |row| {
+                Ok((id::<DocumentId>(row, 0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, bool>(3)?))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        let open = |of: &str| cases.iter().filter(|(_, service, open, _)| *open && service == of).count();
+        for (case, service, is_open, was) in &cases {
+            let is = *is_open && open(service) > 1;
+            if is != *was {
+                set.execute(params![case.0, is])?;
+            }
         }
     }
     let mut known = tx.prepare_cached(&format!(

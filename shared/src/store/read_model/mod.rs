@@ -1,7 +1,7 @@
 //! What commands and pages read: one row a document, and the full text.
 //!
-//! A cache: rows follow the changes of their document. [`refresh`] brings every stale row up to date, and is
-//! called before anything is read.
+//! A cache: rows follow the changes of their document, and the full text follows the rows. [`refresh`] brings all of
+//! it up to date, and is called before anything is read; [`refresh_rows`] is enough for who looks for no words.
 
 mod blanks;
 mod cases;
@@ -26,8 +26,8 @@ pub use self::{
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
-    project::{is_stale, refresh, refresh_part, stale_count, villages_of},
-    search::{find, people},
+    project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
+    search::{find, people, refresh_part as refresh_words_part},
     visits::{VisitRow, visit_of, visits},
 };
 
@@ -74,7 +74,7 @@ pub fn newest_first(tx: Tx<'_>) -> Result<Vec<DocumentId>> {
 /// The store fails.
 pub fn forget_all(tx: Tx<'_>) -> Result<()> {
     tx.execute_batch(
-        "DELETE FROM stale; DELETE FROM named; DELETE FROM person_row; DELETE FROM case_row; DELETE FROM visit_row;
+        "DELETE FROM stale; DELETE FROM unworded; DELETE FROM named; DELETE FROM person_row; DELETE FROM case_row; DELETE FROM visit_row;
          DELETE FROM case_text; INSERT INTO case_index (case_index) VALUES ('delete-all');
          DELETE FROM person_text; INSERT INTO person_index (person_index) VALUES ('delete-all');",
     )?;

@@ -30,11 +30,19 @@ pub(super) struct Touched {
     pub blanks: BTreeSet<String>,
 }
 
-/// Whether any row is older than its document.
+/// Whether any row is older than its document, or any words than their row.
 ///
 /// # Errors
 /// The store fails.
 pub fn is_stale(tx: Tx<'_>) -> Result<bool> {
+    Ok(are_rows_stale(tx)? || search::is_stale(tx)?)
+}
+
+/// Whether any row is older than its document.
+///
+/// # Errors
+/// The store fails.
+pub fn are_rows_stale(tx: Tx<'_>) -> Result<bool> {
     changes::settle(tx)?;
     Ok(tx.prepare_cached("SELECT 1 FROM stale LIMIT 1")?.query_row([], |_| Ok(())).optional()?.is_some())
 }
@@ -48,12 +56,22 @@ pub fn stale_count(tx: Tx<'_>) -> Result<u64> {
     Ok(tx.query_row("SELECT count(*) FROM stale", [], |row| row.get(0))?)
 }
 
-/// Brings every stale row up to date.
+/// Brings every stale row up to date, and the full text with it.
 ///
 /// # Errors
 /// The store fails or is damaged.
 pub fn refresh(tx: Tx<'_>) -> Result<()> {
-    while refresh_part(tx, DOCUMENTS_MAX)? {}
+    refresh_rows(tx)?;
+    while search::refresh_part(tx, DOCUMENTS_MAX)? {}
+    Ok(())
+}
+
+/// Brings every stale row up to date; the full text stays behind.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn refresh_rows(tx: Tx<'_>) -> Result<()> {
+    while refresh_rows_part(tx, DOCUMENTS_MAX)? {}
     Ok(())
 }
 
@@ -61,7 +79,7 @@ pub fn refresh(tx: Tx<'_>) -> Result<()> {
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn refresh_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
+pub fn refresh_rows_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
     changes::settle(tx)?;
     // What one process made lies together, as it does in the logs: each stored batch is inflated once.
     let mut statement = tx.prepare_cached("SELECT document FROM stale ORDER BY document LIMIT ?1")?;
@@ -72,12 +90,12 @@ pub fn refresh_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
         project(tx, *document, &mut touched)?;
     }
     collision::mark(tx, &touched)?;
-    search::index(tx, &touched)?;
+    search::mark(tx, &touched)?;
     let mut done = tx.prepare_cached("DELETE FROM stale WHERE document = ?1")?;
     for document in &documents {
         done.execute([document.0])?;
     }
-    Ok(documents.len() == limit && is_stale(tx)?)
+    Ok(documents.len() == limit && are_rows_stale(tx)?)
 }
 
 /// The villages that a document concerns: its own, and those of the cases that name it; `None` is one that

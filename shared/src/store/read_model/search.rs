@@ -13,9 +13,9 @@ use super::{
     project::Touched,
 };
 use crate::{
-    id::DocumentId,
+    id::{DocumentId, Kind},
     name, phone,
-    store::{Result, Tx},
+    store::{Result, Tx, id},
 };
 
 /// Digits after `+62` from which a text is looked for as a telephone number.
@@ -44,28 +44,59 @@ struct Text {
 const CASES: Text = Text { numbers: "case_text", index: "case_index" };
 const PEOPLE: Text = Text { numbers: "person_text", index: "person_index" };
 
-/// Replaces the full text of what was `touched`; ascending, as the index takes it best.
-pub(super) fn index(tx: Tx<'_>, touched: &Touched) -> Result<()> {
-    let mut known = Known { tx, people: BTreeMap::new(), villages: BTreeMap::new() };
-    let mut people = Vec::new();
-    for document in &touched.people {
-        let number = number(tx, PEOPLE, *document)?;
-        people.push((number.unwrap_or(i64::MAX), number, *document));
+/// Notes that the words of what was `touched` may be older than its rows.
+pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
+    let mut mark = tx.prepare_cached("INSERT OR IGNORE INTO unworded (document) VALUES (?1)")?;
+    for document in touched.people.iter().chain(&touched.cases) {
+        mark.execute([document.0])?;
     }
-    people.sort_unstable();
-    for (_, number, document) in people {
+    Ok(())
+}
+
+/// Whether any words are older than their row.
+pub(super) fn is_stale(tx: Tx<'_>) -> Result<bool> {
+    Ok(tx.prepare_cached("SELECT 1 FROM unworded LIMIT 1")?.query_row([], |_| Ok(())).optional()?.is_some())
+}
+
+/// Brings the full text of so many documents at most up to date with their rows; whether there are more.
+///
+/// # Errors
+/// The store fails.
+pub fn refresh_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
+    let mut statement = tx.prepare_cached("SELECT document FROM unworded ORDER BY document LIMIT ?1")?;
+    let documents =
+        statement.query_map([limit], |row| id(row, 0))?.collect::<Result<Vec<DocumentId>, _>>()?;
+    let (people, cases) = documents.iter().partition(|document| document.kind() == Some(Kind::Person));
+    index(tx, people, cases)?;
+    let mut done = tx.prepare_cached("DELETE FROM unworded WHERE document = ?1")?;
+    for document in &documents {
+        done.execute([document.0])?;
+    }
+    Ok(documents.len() == limit && is_stale(tx)?)
+}
+
+/// Replaces the full text of people and cases; ascending, as the index takes it best.
+fn index(tx: Tx<'_>, people: Vec<DocumentId>, cases: Vec<DocumentId>) -> Result<()> {
+    let mut known = Known { tx, people: BTreeMap::new(), villages: BTreeMap::new() };
+    let mut numbered = Vec::new();
+    for document in people {
+        let number = number(tx, PEOPLE, document)?;
+        numbered.push((number.unwrap_or(i64::MAX), number, document));
+    }
+    numbered.sort_unstable();
+    for (_, number, document) in numbered {
         let place = match number {
             Some(number) => number,
             None => last_number(tx, PEOPLE, i64::MAX)?.unwrap_or(0) + 1,
         };
         replace(tx, PEOPLE, document, number, known.person(document)?.map(|words| (place, words)))?;
     }
-    let mut cases = Vec::new();
-    for document in &touched.cases {
-        cases.push((second(tx, *document)?, *document));
+    let mut dated = Vec::new();
+    for document in cases {
+        dated.push((second(tx, document)?, document));
     }
-    cases.sort_unstable();
-    for (second, document) in cases {
+    dated.sort_unstable();
+    for (second, document) in dated {
         let number = number(tx, CASES, document)?;
         let words = known.case(document)?;
         let put = match (second, &words) {

@@ -51,7 +51,7 @@ fn entries() -> Vec<Entry> {
     let mut entries = vec![Entry::Actor { nonce: [3; 16] }];
     entries.extend((0..40).map(|n| Entry::Change {
         document: DocumentId::new([1; 10], Kind::Person, n),
-        change: change(&format!("Ala'ang {n}")),
+        change: change(&format!("Ala'ang {n}")).into(),
     }));
     entries
 }
@@ -106,7 +106,8 @@ fn a_bomb_is_refused_before_it_inflates() {
 
 #[test]
 fn the_chain_binds_kind_document_and_hash() {
-    let entry = Entry::Change { document: DocumentId::new([1; 10], Kind::Person, 1), change: change("a") };
+    let entry =
+        Entry::Change { document: DocumentId::new([1; 10], Kind::Person, 1), change: change("a").into() };
     let hash = ChangeHash([5; 32]);
     let chain = Chain::default().after(&entry, Some(&hash));
     let Entry::Change { document, .. } = entry.clone() else { unreachable!("made above") };

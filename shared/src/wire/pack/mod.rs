@@ -1,8 +1,8 @@
 //! The packed codec: the entries of a batch taken apart into columns across all documents.
 //!
 //! A body is, in this order: [`LAYOUT`], the number of a dictionary (0 for none), how many bytes it inflates to
-//! as a varint, and a zstd frame without its four magic bytes. What it inflates to begins with tables: the log's
-//! earlier entries that parents name; actors; prefixes of document ids; hashes; authors' logs; and the shapes of
+//! as a varint, and a zstd frame without its four magic bytes. What it inflates to begins with tables: the
+//! entries that parents name, earlier ones of the log, or of a feed those of its reader's own log; actors; prefixes of document ids; hashes; authors' logs; and the shapes of
 //! operations, one for most changes of a batch. Then come columns that say what each entry is, as differences
 //! from what is expected; then a column of values for each key, across documents; then rows, of entries that
 //! hold no change. Reader and writer walk through the entries alike and expect the same, so that what is as

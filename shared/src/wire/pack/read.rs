@@ -229,12 +229,12 @@ impl<'a, 'h> Walk<'a, 'h> {
             let entry = match EntryKind::of_number(self.metadata.kinds.pull()?)? {
                 EntryKind::Change => {
                     let (document, change) = self.change(position, &mut entries)?;
-                    Entry::Change { document, change }
+                    Entry::Change { document, change: change.into() }
                 }
                 EntryKind::Fed => {
                     let origin = self.origin()?;
                     let (document, change) = self.change(position, &mut entries)?;
-                    Entry::Fed { origin, document, change }
+                    Entry::Fed { origin, document, change: change.into() }
                 }
                 EntryKind::Enter => Entry::Enter { document: self.document(None, None)? },
                 EntryKind::Leave => Entry::Leave { document: self.document(None, None)? },

@@ -1,5 +1,7 @@
 //! What is packed reads back, whatever it is; what is damaged is refused.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -179,9 +181,9 @@ fn entries() -> impl Strategy<Value = (Entry, Follows)> {
     prop_oneof![
         1 => plain.prop_map(|entry| (entry, Follows::AsItComes)),
         3 => (documents(), changes())
-            .prop_map(|(document, (change, follows))| (Entry::Change { document, change }, follows)),
+            .prop_map(|(document, (change, follows))| (Entry::Change { document, change: change.into() }, follows)),
         1 => (origins(), documents(), changes())
-            .prop_map(|(origin, document, (change, follows))| (Entry::Fed { origin, document, change }, follows)),
+            .prop_map(|(origin, document, (change, follows))| (Entry::Fed { origin, document, change: change.into() }, follows)),
     ]
 }
 
@@ -191,6 +193,7 @@ fn linked(generated: Vec<(Entry, Follows)>) -> (Vec<(Entry, Option<ChangeHash>)>
     let mut all: Vec<(Entry, Option<ChangeHash>)> = Vec::new();
     for (mut entry, follows) in generated {
         if let Entry::Change { document, change } | Entry::Fed { document, change, .. } = &mut entry {
+            let change = Arc::make_mut(change);
             match follows {
                 Follows::AsItComes => {}
                 Follows::Last => {
@@ -270,7 +273,7 @@ pub(super) fn day(records: u64) -> Vec<Entry> {
         .write(&mut edit)
         .expect("fits");
         let (_, change) = edit.commit(at, document::SCHEMA).expect("commits").expect("a change");
-        entries.push(Entry::Change { document: subject, change });
+        entries.push(Entry::Change { document: subject, change: change.into() });
         let own = DocumentId::new(prefix, Kind::Case, 2 * n + 2);
         let mut edit = Edit::create(own, actor);
         let day = started.day(offset_minutes);
@@ -316,7 +319,7 @@ pub(super) fn day(records: u64) -> Vec<Entry> {
         let mut history = History::default();
         assert!(history.insert(hash, change.clone()));
         histories.push((own, history, at));
-        entries.push(Entry::Change { document: own, change });
+        entries.push(Entry::Change { document: own, change: change.into() });
     }
     for (own, history, at) in histories {
         let at = Timestamp(at.0 + 3_600_000);
@@ -325,7 +328,7 @@ pub(super) fn day(records: u64) -> Vec<Entry> {
             .write(&mut edit)
             .expect("fits");
         let (_, change) = edit.commit(at, document::SCHEMA).expect("commits").expect("a change");
-        entries.push(Entry::Change { document: own, change });
+        entries.push(Entry::Change { document: own, change: change.into() });
     }
     entries
 }
