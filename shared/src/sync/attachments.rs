@@ -91,7 +91,7 @@ impl Replica {
         if !takes {
             return Ok((0, 0));
         }
-        let tx = self.read()?;
+        let tx = self.read_rows()?;
         let open = attachment::open(tx)?;
         let wanted = attachment::wanted(tx)?;
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok((0, 0)) };
@@ -156,7 +156,7 @@ impl Replica {
     /// # Errors
     /// The store or the folder fails.
     pub fn check_files(&mut self, look: attachment::Look) -> Result<attachment::Checked> {
-        self.read()?;
+        self.read_rows()?;
         let checked = attachment::check(&mut self.store, look)?;
         self.carry_now()?;
         Ok(checked)
@@ -168,7 +168,7 @@ impl Replica {
         let Some(session) = self.sessions.get(&peer) else { return Ok(None) };
         let (device, epoch) = (session.device, session.epoch);
         let feed = self.station.feed_for(device, epoch);
-        let tx = self.read()?;
+        let tx = self.read_rows()?;
         let Some(feed) = log::find(tx, &feed)? else { return Ok(None) };
         let mut found: Option<Named> = None;
         for (document, named) in attachment::names(tx, hash)? {
@@ -252,7 +252,7 @@ impl Replica {
         }
         session.files.has_asked = true;
         let device = session.device;
-        let tx = self.read()?;
+        let tx = self.read_rows()?;
         let mut lacking = attachment::lacking_of(tx, device, NAMED_MAX)?;
         for known in attachment::wanted(tx)?.into_iter().take(NAMED_MAX) {
             if let Some(named) = self.named_to(peer, known.hash, true)? {
@@ -281,7 +281,7 @@ impl Replica {
             }
             let may = match session.role {
                 // The hub may have whatever a document here names; a laptop what its own documents name.
-                Role::Child => !attachment::names(self.read()?, wanted.hash)?.is_empty(),
+                Role::Child => !attachment::names(self.read_rows()?, wanted.hash)?.is_empty(),
                 Role::Parent => self.named_to(peer, wanted.hash, false)?.is_some(),
             };
             let known = attachment::find(self.store.reader(), wanted.hash)?.filter(|known| known.whole);

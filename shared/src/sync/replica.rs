@@ -172,22 +172,27 @@ impl Replica {
     /// # Errors
     /// The store fails.
     pub fn read(&mut self) -> Result<store::Tx<'_>> {
-        if read_model::is_stale(self.store.reader())? {
-            match self.store.commit(read_model::refresh) {
-                Err(StoreError::Full) => self.store.pretend(read_model::refresh)?,
-                refreshed => refreshed?,
-            }
-        }
-        Ok(self.store.reader())
+        self.brought_up_to_date(read_model::is_stale, read_model::refresh)
     }
 
-    /// The store, its rows brought up to date first, for who looks for no words.
+    /// The same for who looks for no words: the full text may stay behind.
     ///
     /// # Errors
     /// The store fails.
     pub fn read_rows(&mut self) -> Result<store::Tx<'_>> {
-        if read_model::are_rows_stale(self.store.reader())? {
-            self.store.commit(read_model::refresh_rows)?;
+        self.brought_up_to_date(read_model::are_rows_stale, read_model::refresh_rows)
+    }
+
+    fn brought_up_to_date(
+        &mut self,
+        is_stale: fn(store::Tx<'_>) -> Result<bool>,
+        refresh: fn(store::Tx<'_>) -> Result<()>,
+    ) -> Result<store::Tx<'_>> {
+        if is_stale(self.store.reader())? {
+            match self.store.commit(refresh) {
+                Err(StoreError::Full) => self.store.pretend(refresh)?,
+                refreshed => refreshed?,
+            }
         }
         Ok(self.store.reader())
     }

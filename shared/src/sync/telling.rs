@@ -15,8 +15,9 @@ use crate::{
 const FEED_MILLISECONDS: u64 = 250;
 /// Documents that the read model takes in before the hub looks for what else has come.
 const DOCUMENTS_MAX: usize = 2_000;
-/// How long the full text waits for what laptops wait for, in milliseconds.
+/// How long the full text waits for what laptops wait for, in milliseconds: before it is begun, and at most.
 const WORDS_MILLISECONDS: u64 = 1_000;
+const WORDS_WAIT_MILLISECONDS: u64 = 10_000;
 /// How long what is being handed over may keep the read model and feeds waiting, in milliseconds.
 const WAIT_MILLISECONDS: u64 = 2_000;
 /// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
@@ -50,7 +51,13 @@ impl Replica {
 
     /// When something is to be told or taken in.
     pub(super) fn telling_due(&self) -> Option<Tick> {
-        self.others_due().into_iter().chain(self.words_due).min()
+        match self.others_due() {
+            None => self.words_due,
+            Some(due) => {
+                let late = self.words_due.map(|due| due.after(WORDS_WAIT_MILLISECONDS));
+                Some(late.map_or(due, |late| late.min(due)))
+            }
+        }
     }
 
     /// When something is to be told or taken in, words aside.
