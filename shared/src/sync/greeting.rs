@@ -222,8 +222,7 @@ impl Replica {
         session.sending = super::session::Sending::default();
         session.sending.credit = CREDIT_BYTES;
         session.resume = hello.partial;
-        session.packs = hello.packs;
-        session.places = hello.places == Some(true);
+        (session.packs, session.places) = (hello.packs, hello.places == Some(true));
         session.accepts = continues;
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));
