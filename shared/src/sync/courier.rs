@@ -5,7 +5,7 @@
 //! the carrier, and stops neither the carrier's own hand-over nor anything else that it carries.
 
 use super::{
-    PeerId, Replica,
+    PeerId, Replica, Role,
     exchange::{Fault, protocol},
     greeting::LEFT_BEHIND_MAX,
     intake::{Intake, IntakeError, Tally},
@@ -112,6 +112,12 @@ impl Replica {
         let reason = match outcome {
             Ok(None) => return Ok(()),
             Ok(Some(tally)) => {
+                // What its author made enters the author's feed, and a case among it may have ended long ago.
+                for session in self.sessions.values_mut() {
+                    if session.role == Role::Parent && session.device == batch.log.author {
+                        session.expiry = None;
+                    }
+                }
                 self.let_in(now, &tally);
                 None
             }
