@@ -72,6 +72,42 @@ async function day(programs, browser, pictures) {
     await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
     await page.waitForURL("**/record");
   });
+  await check("what is half typed is decided on the page: kept for the next visit, saved, or deleted", async () => {
+    const names = ["Tunda Saja", "Hapus Saja", "Yustina Kase"];
+    for (const name of names) {
+      await reader.go(`${site}/record`);
+      await page.locator("#name").fill(name);
+      if (name === "Yustina Kase") {
+        await page.locator("#sex").selectOption("P");
+        await page.locator("#born").fill("1990");
+        await page.locator("#village").fill("53.02.01.1001");
+        await page.locator("#officer").fill("Yefta Nabuasa");
+        await page.locator("#add").fill("DUK-KK");
+        await press("Enter", "**/record?form=*");
+      }
+      await page.locator("#notes").fill("pulang dulu");
+      await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
+    }
+    const decide = async (name, button) => {
+      const arrives = page.waitForEvent("load");
+      await page.locator("#decide ~ ul li", { hasText: name }).getByRole("button", { name: button }).press("Enter");
+      await arrives;
+    };
+    await reader.go(`${site}/day`);
+    await reader.audit("day-decide-id", "id");
+    await decide("Hapus Saja", "Simpan kurang berkas");
+    assert.match(await page.locator("[role=alert]").innerText(), /Belum tersimpan.*Tidak ada yang hilang/s);
+    reader.complaints.length = 0;
+    await decide("Hapus Saja", "Hapus isian");
+    await decide("Yustina Kase", "Simpan kurang berkas");
+    assert.deepEqual(shown().forms.map((form) => form.name), ["Tunda Saja"]);
+    await decide("Tunda Saja", "Tunda");
+    const day = shown();
+    assert.deepEqual([day.forms, day.custody.forms, day.cases], [[], 1, 4]);
+    const [saved] = programs.ask("van-agent", "van", ["find", "Yustina Kase"]);
+    assert.equal(saved.status, "incomplete");
+    assert.equal(await page.locator("#decide").count(), 0);
+  });
   await check("closing the day gives a seal of 154 characters, in groups and as a picture", async () => {
     await reader.go(`${site}/day`);
     await page.locator("#leader").fill("Maria Taek");

@@ -194,6 +194,7 @@ impl Agent {
                 Err(Failure::new(NO_LINK).next("give `van-agent peer sync` again when it is done"))
             }
             Request::DayShow => self.day(now),
+            Request::DayDecide { open, decision } => self.decide(now, &open, decision),
             Request::DayClose { leader } => self.close_day(now, &leader),
             Request::PersonList { text, limit } => self.people(&text, limit, each),
             Request::PersonJudge { one, other, same, reason } => {

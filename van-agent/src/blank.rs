@@ -78,9 +78,13 @@ impl Agent {
         }
     }
 
-    /// What of this unit's leases is low or over, for whoever must ask the hub for more.
-    pub(crate) fn running_out(&mut self, now: Now) -> Result<Vec<Lent>, Failure> {
-        Ok(self.leases(now)?.into_iter().filter(Lent::runs_out).collect())
+    /// What of this unit's leases is low or over, each with its sentence, for whoever must ask the hub for more.
+    pub(crate) fn leases_to_ask_for(&mut self, now: Now) -> Result<Vec<Value>, Failure> {
+        if self.replica().station().place.is_none() {
+            return Ok(Vec::new());
+        }
+        let low = self.leases(now)?.into_iter().filter(Lent::runs_out);
+        Ok(low.map(|lent| json!({"lease": lent, "says": running_out(&lent)})).collect())
     }
 
     /// The blanks of this unit, by kind.

@@ -1,13 +1,14 @@
 //! What a person may type.
 
 mod blank;
+mod day;
 mod handover;
 mod survey;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use shared::{desk::amend::Setting, document::attachment, id::VillageCode};
+use shared::{desk::amend::Setting, document::attachment};
 
 use crate::{
     budget,
@@ -21,6 +22,7 @@ use crate::{
 
 pub use self::{
     blank::{Blank, BlankRange},
+    day::{Day, Visit},
     handover::HandOver,
     survey::Survey,
 };
@@ -525,63 +527,6 @@ pub enum SheetCommand {
     /// Sheets that are out, were entered, or have expired with an earlier life of this laptop.
     #[command(after_help = "Example:\n  van-agent sheet list --json")]
     List,
-}
-
-/// What to do with visits.
-#[derive(Subcommand, Clone, Debug)]
-pub enum Visit {
-    /// Open a visit, or change one that is open today.
-    #[command(
-        after_help = "Example:\n  van-agent visit open \"Pasar Niki-Niki\" --village 53.02.01.1001 --agency DUK --agency KES"
-    )]
-    Open {
-        /// What people call it.
-        label: String,
-        /// The local day, 2026-11-20; today, unless given.
-        #[arg(long, value_name = "DAY")]
-        date: Option<String>,
-        /// Code of the village.
-        #[arg(long)]
-        village: Option<VillageCode>,
-        /// The service point.
-        #[arg(long)]
-        point: Option<String>,
-        /// Who leads the team.
-        #[arg(long)]
-        lead: Option<String>,
-        /// Code of an agency aboard; may be given several times.
-        #[arg(long, value_name = "CODE")]
-        agency: Vec<String>,
-    },
-    /// Close a visit.
-    #[command(after_help = "Example:\n  van-agent visit close \"Pasar Niki-Niki\"")]
-    Close {
-        /// Its label (the newest of this unit) or its id.
-        visit: String,
-    },
-    /// All visits, newest first.
-    #[command(after_help = "Example:\n  van-agent visit list")]
-    List,
-    /// Who is expected at the open visits: people of the pre-list, and products for their village.
-    #[command(after_help = "Example:\n  van-agent visit expected")]
-    Expected,
-}
-
-/// What to do with the day.
-#[derive(Subcommand, Clone, Debug)]
-pub enum Day {
-    /// What was written since the last seal, and what must be decided before the day is closed.
-    #[command(after_help = "Example:\n  van-agent day show")]
-    Show,
-    /// Sign a seal of everything that was written since the last one: one SMS, read aloud, or a QR.
-    #[command(
-        after_help = "Drafts and half-typed forms must be decided first. A day may be closed more than once.\n\nExample:\n  van-agent day close --leader \"Maria Taek\""
-    )]
-    Close {
-        /// The team leader's name.
-        #[arg(long, value_name = "NAME")]
-        leader: Option<String>,
-    },
 }
 
 /// What to do with bundles.

@@ -1,10 +1,16 @@
 //! Closing the day: what was written since the last seal, what must be decided before, and the seal.
 
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
-    desk::blanks::{self, Written},
+    desk::{
+        amend::Amendment,
+        blanks::{self, Written},
+    },
+    document::State,
     store::{
-        forms, read_model,
+        self, StoreError, forms, read_model,
         seals::{self, Kept},
     },
     sync::{
@@ -16,21 +22,38 @@ use shared::{
 
 use crate::{
     agent::{Agent, not_enrolled, said},
-    blank::running_out,
     host::output::Failure,
-    record::sheet::Sheet,
+    record::{
+        sheet::Sheet,
+        sitting::{self, Step},
+    },
 };
+
+/// The fact that holds what is kept for the next visit: the local day, then forms and drafts, a line each.
+const POSTPONED: &str = "postponed";
+
+/// What becomes of a draft or of a half-typed form when the day is closed.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It is kept as it is, and asked about again when the next day is closed.
+    Postpone,
+    /// It is saved with a slip, as incomplete where papers are missing.
+    Save,
+    /// A form is forgotten; a draft is cancelled.
+    Delete,
+}
 
 impl Agent {
     /// What was written since the last seal, by agency and service; drafts and half-typed forms that must be decided
     /// before the day is closed; visits still open; custody; the last seal.
     pub(crate) fn day(&mut self, now: Now) -> Result<Value, Failure> {
         let custody = self.custody()?;
-        let (drafts, forms) = (self.open_drafts()?, self.open_forms()?);
+        let (drafts, forms) = self.undecided(now)?;
         let unsealed = self.unsealed()?;
         let services = self.written(&unsealed)?;
         let blanks = self.blanks_written(&unsealed)?;
-        let leases: Vec<_> = self.running_out(now)?.iter().map(running_out).collect();
+        let leases = self.leases_to_ask_for(now)?;
         let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
         let unit = self.unit();
         let visits = read_model::visits(self.read()?).map_err(said)?;
@@ -60,7 +83,7 @@ impl Agent {
 
     /// Seals what was written since the last seal; the last one again where nothing was.
     pub(crate) fn close_day(&mut self, now: Now, leader: &str) -> Result<Value, Failure> {
-        let (drafts, forms) = (self.open_drafts()?, self.open_forms()?);
+        let (drafts, forms) = self.undecided(now)?;
         if !drafts.is_empty() || !forms.is_empty() {
             return Err(undecided(&drafts, &forms));
         }
@@ -78,6 +101,95 @@ impl Agent {
         shown["again"] = json!(again);
         shown["postponed"] = json!(postponed);
         Ok(shown)
+    }
+
+    /// Decides what becomes of a draft or of a half-typed form.
+    pub(crate) fn decide(&mut self, now: Now, open: &str, decision: Decision) -> Result<Value, Failure> {
+        if let Some(step) = self.decide_form(now, open, decision)? {
+            let cases = match step {
+                Step::Saved(cases) => cases,
+                Step::Wrong { field, why } => {
+                    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                    return Err(Failure::usage(format!("the form cannot be saved for its {field}{why}"))
+                        .next("open it on the page of `van-agent run`, or postpone it"));
+                }
+                Step::Next(field) => {
+                    return Err(Failure::usage(format!("the form is not finished: {field} comes next"))
+                        .next("open it on the page of `van-agent run`, or postpone it"));
+                }
+                Step::Aloud | Step::Another => Vec::new(),
+            };
+            return Ok(json!({"open": open, "decision": decision, "cases": cases}));
+        }
+        let draft = self.case(open)?;
+        let device = self.replica().station().device();
+        if !custody::drafts(self.read()?, device).map_err(said)?.contains(&draft) {
+            return Err(
+                Failure::usage(format!("{open} is no draft of this laptop")).next("see `van-agent day show`")
+            );
+        }
+        let state = match decision {
+            Decision::Postpone => return self.postpone(now, &draft.to_string()),
+            Decision::Save => State::Incomplete,
+            Decision::Delete => State::Cancelled,
+        };
+        let amendment = Amendment {
+            settings: vec![format!("status={state}").parse().map_err(said)?],
+            reason: Some("decided when the day was closed".to_owned()),
+            officer: Some(self.officer()?).filter(|officer| !officer.is_empty()),
+            ..Amendment::default()
+        };
+        self.amend(now, open, &amendment)?;
+        Ok(json!({"open": open, "decision": decision, "cases": [draft]}))
+    }
+
+    /// Decides what becomes of a half-typed form; `None` where no form is meant.
+    pub(crate) fn decide_form(
+        &mut self,
+        now: Now,
+        id: &str,
+        decision: Decision,
+    ) -> Result<Option<Step>, Failure> {
+        let kept = if sitting::is_id(id) { self.sheet(id)? } else { None };
+        let Some(mut kept) = kept else { return Ok(None) };
+        let step = match decision {
+            Decision::Postpone => self.postpone(now, id).map(|_| Step::Another)?,
+            Decision::Save => self.save_sheet(now, &mut kept)?,
+            Decision::Delete => self.forget_sheet(id).map(|()| Step::Another)?,
+        };
+        Ok(Some(step))
+    }
+
+    fn postpone(&mut self, now: Now, open: &str) -> Result<Value, Failure> {
+        let mut lines = self.postponed(now)?;
+        lines.push(open.to_owned());
+        let text = format!("{}\n{}", now.wall.day(self.offset_minutes()), lines.join("\n"));
+        let keep = |tx: store::Tx<'_>, _: &_| store::set_fact(tx, POSTPONED, text.as_bytes());
+        self.replica_mut().keep::<_, StoreError>(keep).map_err(said)?;
+        Ok(json!({"open": open, "decision": Decision::Postpone, "cases": []}))
+    }
+
+    /// Forms and drafts that are kept for the next visit since today.
+    fn postponed(&mut self, now: Now) -> Result<Vec<String>, Failure> {
+        let today = now.wall.day(self.offset_minutes()).to_string();
+        let text = store::fact(self.read()?, POSTPONED).map_err(said)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let mut lines = text.lines();
+        let is_of_today = lines.next() == Some(today.as_str());
+        Ok(lines.filter(|_| is_of_today).map(str::to_owned).collect())
+    }
+
+    /// Drafts and half-typed forms about which nothing is decided today.
+    fn undecided(&mut self, now: Now) -> Result<(Vec<Value>, Vec<Value>), Failure> {
+        let postponed = self.postponed(now)?;
+        let (mut drafts, mut forms) = (self.open_drafts()?, self.open_forms()?);
+        let is_open = |name: &'static str| {
+            let postponed = &postponed;
+            move |value: &Value| !postponed.iter().any(|open| value[name].as_str() == Some(open))
+        };
+        drafts.retain(is_open("case"));
+        forms.retain(is_open("form"));
+        Ok((drafts, forms))
     }
 
     fn unsealed(&mut self) -> Result<Unsealed, Failure> {
@@ -189,12 +301,10 @@ fn undecided(drafts: &[Value], forms: &[Value]) -> Failure {
     let all: Vec<_> = drafts.iter().map(draft).chain(forms.iter().map(form)).collect();
     let mut next = Vec::new();
     if !drafts.is_empty() {
-        next.push(
-            "finish each draft with `van-agent amend SLIP --set status=received`, or cancel it with status=cancelled",
-        );
+        next.push("decide each draft with `van-agent day decide SLIP postpone|save|delete`");
     }
     if !forms.is_empty() {
-        next.push("open each half-typed form on the page of `van-agent run` and save or delete it");
+        next.push("decide each half-typed form on the page of `van-agent run`, or with `van-agent day decide FORM postpone|save|delete`");
     }
     Failure::new(format!(
         "the day is not closed: nothing is lost, but these are undecided: {}",

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
 use crate::{
-    blank::BlankAct, carry::CarryAct, handover::HandOverAct, queue::QueueAct, settings::Setting,
-    sheets::SheetAct, slips::SlipAct,
+    blank::BlankAct, carry::CarryAct, day::Decision, handover::HandOverAct, queue::QueueAct,
+    settings::Setting, sheets::SheetAct, slips::SlipAct,
 };
 
 /// A request. It travels between processes of one laptop only, all of one version.
@@ -196,6 +196,13 @@ pub enum Request {
     },
     /// What was written since the last seal, and what must be decided before the day is closed.
     DayShow,
+    /// Decide what becomes of a draft or of a half-typed form.
+    DayDecide {
+        /// The form, or the slip number or id of the draft.
+        open: String,
+        /// What becomes of it.
+        decision: Decision,
+    },
     /// Seal what was written since the last seal.
     DayClose {
         /// The team leader's name, empty where nobody gives it.

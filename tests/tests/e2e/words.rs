@@ -226,6 +226,7 @@ fn every_command_speaks_json() {
         (&["custody", "--safe-to-wipe"], 1),
         (&["day", "show"], 0),
         (&["queue", "take", "general"], 0),
+        (&["day", "decide", nobody, "postpone"], 1),
         (&["day", "close", "--leader", "Maria Taek"], 0),
         (&["queue", "waiting-list"], 0),
         (&["visit", "open", "Pasar"], 0),

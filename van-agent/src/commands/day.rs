@@ -5,11 +5,12 @@ use std::io::{self, IsTerminal};
 use serde_json::Value;
 
 use super::{Desk, field};
-use crate::{cli::Day, host::qr, request::Request};
+use crate::{cli::Day, day::Decision, host::qr, request::Request};
 
 pub(super) fn day(desk: &mut Desk, options: Day) -> anyhow::Result<()> {
     match options {
         Day::Show => show(desk),
+        Day::Decide { open, decision } => decide(desk, open, decision),
         Day::Close { leader } => close(desk, leader.unwrap_or_default()),
     }
 }
@@ -37,8 +38,8 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
     for row in list("blanks") {
         printer.text(blanks(&row))?;
     }
-    for lease in list("leases").iter().filter_map(Value::as_str) {
-        printer.text(format_args!("Warning: {lease}"))?;
+    for lease in list("leases") {
+        printer.text(format_args!("Warning: {}", field(&lease, "says")))?;
     }
     for draft in list("drafts") {
         printer.text(format_args!(
@@ -49,7 +50,8 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
     }
     for form in list("forms") {
         let name = form["name"].as_str().filter(|name| !name.is_empty()).unwrap_or("nobody named yet");
-        printer.text(format_args!("Half-typed form: {name}, begun {}", field(&form, "began")))?;
+        let [form, began] = ["form", "began"].map(|key| field(&form, key));
+        printer.text(format_args!("Half-typed form {form}: {name}, begun {began}"))?;
     }
     for visit in list("visits") {
         printer.text(format_args!(
@@ -78,6 +80,20 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
         }
         None => printer.text("No seal was made yet: `van-agent day close`")?,
     }
+    Ok(())
+}
+
+fn decide(desk: &mut Desk, open: String, decision: Decision) -> anyhow::Result<()> {
+    let decided = desk.ask(Request::DayDecide { open, decision })?;
+    desk.printer.value(&decided)?;
+    let cases = decided["cases"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    desk.printer.text(match decision {
+        Decision::Postpone => "Kept for the next visit.".to_owned(),
+        Decision::Save => format!("Saved: {}", cases.collect::<Vec<_>>().join(", ")),
+        Decision::Delete => {
+            "Deleted: nothing of it was sent, and a draft stays as a cancelled case.".to_owned()
+        }
+    })?;
     Ok(())
 }
 

@@ -65,12 +65,7 @@ fn attention(found: &Value) -> String {
         }
         "disk" => format!("the disk has {} bytes left; make room, nothing is lost yet", found["free"]),
         "clock" => format!("the hub's clock is {} minutes ahead of this laptop's", found["minutes"]),
-        "lease" => {
-            let (lease, kind) = (&found["lease"], field(&found["lease"], "kind"));
-            let [from, to] = ["from", "to"].map(|end| field(&lease["range"], end));
-            let state = if lease["over"] == true { "is over" } else { "runs out" };
-            format!("the lease of {kind} {from}-{to} {state}; ask the hub for another")
-        }
+        "lease" => field(found, "says").to_owned(),
         other => other.to_owned(),
     }
 }

@@ -95,10 +95,9 @@ impl Agent {
         if let Some(ahead) = self.clock_ahead()?.filter(|ahead| ahead.abs() > CLOCK_MILLISECONDS_MAX) {
             found.push(json!({"code": "clock", "minutes": ahead / 60_000}));
         }
-        let is_placed = self.replica().station().place.is_some();
-        let lent = if is_placed { self.running_out(now)? } else { Vec::new() };
-        for lent in lent {
-            found.push(json!({"code": "lease", "lease": lent}));
+        for mut lease in self.leases_to_ask_for(now)? {
+            lease["code"] = json!("lease");
+            found.push(lease);
         }
         Ok(found)
     }

@@ -14,11 +14,11 @@ use super::{
     card::Card,
     pages::{failed, show, words},
     sheet::{Chosen, View, consent_words},
-    sitting,
 };
 use crate::{
     agent::Agent,
     host::{output::Failure, web::Words},
+    record::sitting,
 };
 
 #[derive(Template)]

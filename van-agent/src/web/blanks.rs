@@ -165,6 +165,12 @@ fn lease(words: &Words, row: &Value) -> Lease {
     }
 }
 
+/// That a lease runs out or is over.
+pub(super) fn running_out(words: &Words, row: &Value) -> String {
+    let Lease { kind, range, open, .. } = lease(words, row);
+    format!("{} {kind} {range}: {}", words.get("attention-lease"), open.unwrap_or_default())
+}
+
 fn ends(range: &Value) -> String {
     match (text(range, "from"), text(range, "to")) {
         (from, to) if from == to => from,

@@ -6,16 +6,20 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
+use clap::ValueEnum as _;
 use serde_json::Value;
 
 use super::{
     Site,
     acts::see,
-    pages::{ask, failed, show, text, words},
+    blanks::running_out,
+    pages::{ask, detail, failed, show, text, words},
     posted::Posted,
 };
 use crate::{
+    day::Decision,
     host::{output::Failure, qr, web::Words},
+    record::sitting::Step,
     request::Request,
 };
 
@@ -34,6 +38,8 @@ struct DayPage {
     drafts: Vec<(String, String)>,
     /// Half-typed forms: the form, and whose it is.
     forms: Vec<(String, String)>,
+    /// Leases that run out or are over, in words.
+    leases: Vec<String>,
     /// Labels of visits that are still open.
     visits: Vec<String>,
     /// What became of today's tickets: the name of its word, and how many.
@@ -45,8 +51,8 @@ struct DayPage {
     seal: Option<Sealed>,
     /// Whether there is something to close: what was written, or who waits with a ticket.
     closable: bool,
-    /// Whether somebody tried to close the day with something undecided.
-    refused: bool,
+    /// What is wrong, in words: what was to be decided or saved and could not be.
+    wrong: Option<String>,
 }
 
 /// What was written of a service.
@@ -71,7 +77,7 @@ struct Sealed {
 }
 
 pub(super) async fn day(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, &headers, false).await
+    page(&site, &headers, None).await
 }
 
 /// Closes the day, or tells what must be decided first.
@@ -82,7 +88,8 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
         Err(failure) => return failed(words, &failure),
     };
     if undecided {
-        return (StatusCode::CONFLICT, page(&site, &headers, true).await).into_response();
+        let wrong = Some(words.get("day-refused"));
+        return (StatusCode::CONFLICT, page(&site, &headers, wrong).await).into_response();
     }
     let leader = posted.text("leader").to_owned();
     match ask(&site, words, Request::DayClose { leader }).await {
@@ -91,7 +98,31 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
     }
 }
 
-async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
+/// Decides what becomes of a draft or of a half-typed form.
+pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let open = posted.text("open").to_owned();
+    let Ok(decision) = Decision::from_str(posted.text("do"), false) else { return see("/day") };
+    let decided = site.run(move |agent, now| {
+        let step = agent.decide_form(now, &open, decision)?;
+        if step.is_none() {
+            agent.decide(now, &open, decision)?;
+        }
+        Ok(step)
+    });
+    let (field, why) = match decided.await {
+        Ok(Some(Step::Wrong { field, why })) => (field, why),
+        Ok(Some(Step::Next(field))) => (field, None),
+        Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see("/day"),
+        Err(failure) => return failed(words, &failure),
+    };
+    let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
+    let why = why.and_then(|why| detail(words, &why)).unwrap_or_default();
+    let wrong = format!("{} {wrong} {why}", words.get("day-not-saved"));
+    (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, Some(wrong)).await).into_response()
+}
+
+async fn page(site: &Site, headers: &HeaderMap, wrong: Option<String>) -> Response {
     let words = words(headers);
     let asked = match ask(site, words, Request::DayShow).await {
         Ok((day, _)) => named(site, words, day).await,
@@ -137,6 +168,7 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
         written,
         services,
         blanks: each(&day["blanks"]).iter().map(|row| blanks(words, row)).collect(),
+        leases: each(&day["leases"]).iter().map(|row| running_out(words, &row["lease"])).collect(),
         drafts: each(&day["drafts"]).iter().map(draft).collect(),
         forms: each(&day["forms"]).iter().map(form).collect(),
         visits: each(&day["visits"]).iter().map(visit).collect(),
@@ -144,7 +176,7 @@ async fn page(site: &Site, headers: &HeaderMap, refused: bool) -> Response {
         waiting_list: each(&tickets["waiting_list"]).iter().map(waiting).collect(),
         custody: custody.into(),
         seal,
-        refused,
+        wrong,
         words,
     };
     show(page)

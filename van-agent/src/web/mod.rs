@@ -23,7 +23,6 @@ mod record;
 mod settings;
 mod sheet;
 mod sheets;
-mod sitting;
 mod slips;
 mod survey;
 mod sync;
@@ -139,6 +138,7 @@ pub async fn serve(
         .route("/survey/paper", get(survey::paper))
         .route("/blanks", get(blanks::begin).post(blanks::act))
         .route("/day", get(day::day).post(day::close))
+        .route("/day/decide", post(day::decide))
         .route("/find", get(pages::find))
         .route("/case/{case}", get(case::case).post(papers::act))
         .route("/case/{case}/attach", post(papers::upload).layer(DefaultBodyLimit::disable()))

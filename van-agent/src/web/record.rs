@@ -15,12 +15,14 @@ use super::{
     pages::{failed, show, words},
     posted::Posted,
     sheet::View,
-    sitting::{self, Kept, Step},
 };
 use crate::{
     agent::Agent,
     host::{output::Failure, web::Words},
-    record::sheet::{PRIORITIES, Sheet},
+    record::{
+        sheet::{PRIORITIES, Sheet},
+        sitting::{self, Kept, Step},
+    },
 };
 
 #[derive(Template)]

@@ -16,7 +16,6 @@ use shared::{
 use super::{
     card::{Card, card, cards, listed_card},
     pages::in_language,
-    sitting::Kept,
 };
 use crate::{
     agent::{Agent, said},
@@ -24,7 +23,7 @@ use crate::{
         output::Failure,
         web::{Language, Words},
     },
-    record::sheet::Sheet,
+    record::{sheet::Sheet, sitting::Kept},
 };
 
 /// People to choose an applicant or a collector from.

@@ -7,6 +7,7 @@ use shared::desk::files;
 
 use super::{
     Exchange, Site,
+    blanks::running_out,
     pages::{Row, ask, failed, name_codes, rows, show, text, words},
     sheets::battery,
 };
@@ -147,12 +148,7 @@ fn attention(words: &Words, found: &Value) -> String {
             let free = files::in_bytes(number("free").unsigned_abs());
             format!("{} {free}.", words.get("attention-disk"))
         }
-        "lease" => {
-            let lease = &found["lease"];
-            let state = words.get(if lease["over"] == true { "lease-over" } else { "lease-low" });
-            let (from, to) = (text(&lease["range"], "from"), text(&lease["range"], "to"));
-            format!("{} {} {from}–{to}: {state}", words.get("attention-lease"), text(lease, "kind"))
-        }
+        "lease" => running_out(words, &found["lease"]),
         "clock" => words.count("attention-clock", number("minutes").unsigned_abs()),
         code => words.part("attention", code),
     }

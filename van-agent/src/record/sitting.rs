@@ -1,5 +1,4 @@
-//! What the page of a sitting shows and does, on the owner's thread: half-typed sheets, the people that they may
-//! be about, and saving.
+//! A sitting as it is typed: half-typed sheets, the people that they may be about, and saving.
 
 use std::collections::BTreeSet;
 
@@ -25,13 +24,13 @@ use shared::{
     time::{Now, Timestamp},
 };
 
+use super::{
+    save::{WholeError, save_whole},
+    sheet::{Clock, Sheet},
+};
 use crate::{
     agent::{Agent, said},
     host::output::Failure,
-    record::{
-        save::{WholeError, save_whole},
-        sheet::{Clock, Sheet},
-    },
 };
 
 /// The fact that holds who works at this laptop.
@@ -39,15 +38,15 @@ const OFFICER: &str = "officer";
 
 /// A sheet as it is kept.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) id: String,
-    pub(super) began: Timestamp,
-    pub(super) sheet: Sheet,
+pub(crate) struct Kept {
+    pub(crate) id: String,
+    pub(crate) began: Timestamp,
+    pub(crate) sheet: Sheet,
 }
 
 /// What a step of the page came to.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// The sheet goes on; the field that comes next.
     Next(&'static str),
     /// Something is wrong with a field.
@@ -65,32 +64,32 @@ pub(super) enum Step {
 }
 
 /// Whether a text may name a sheet.
-pub(super) fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 impl Agent {
     /// A drawn name, 16 hexadecimal digits, for what must not be saved twice.
-    pub(super) fn draw_name(&mut self) -> String {
+    pub(crate) fn draw_name(&mut self) -> String {
         let mut id = [0; 8];
         self.replica_mut().draw(&mut id);
         hex(&id)
     }
 
     /// A sheet by its name.
-    pub(super) fn sheet(&mut self, id: &str) -> Result<Option<Kept>, Failure> {
+    pub(crate) fn sheet(&mut self, id: &str) -> Result<Option<Kept>, Failure> {
         let form = forms::get(self.read()?, id).map_err(said)?;
         Ok(form.map(kept))
     }
 
     /// All sheets that were begun and not saved, but for one.
-    pub(super) fn other_sheets(&mut self, id: &str) -> Result<Vec<Kept>, Failure> {
+    pub(crate) fn other_sheets(&mut self, id: &str) -> Result<Vec<Kept>, Failure> {
         let forms = forms::all(self.read()?).map_err(said)?;
         Ok(forms.into_iter().filter(|form| form.id != id).map(kept).collect())
     }
 
     /// Keeps what was typed; a sheet on which nothing is typed is forgotten.
-    pub(super) fn keep_sheet(&mut self, now: Now, id: &str, sheet: &Sheet) -> Result<(), Failure> {
+    pub(crate) fn keep_sheet(&mut self, now: Now, id: &str, sheet: &Sheet) -> Result<(), Failure> {
         let fields = sheet.to_text();
         let Some(fields) = fields else {
             return Err(Failure::new("that is more than a form may hold").next("shorten the notes"));
@@ -106,7 +105,7 @@ impl Agent {
     }
 
     /// Forgets a sheet.
-    pub(super) fn forget_sheet(&mut self, id: &str) -> Result<(), Failure> {
+    pub(crate) fn forget_sheet(&mut self, id: &str) -> Result<(), Failure> {
         self.replica_mut().keep(|tx, _| forms::forget(tx, id)).map(drop).map_err(said)
     }
 
@@ -117,7 +116,7 @@ impl Agent {
     }
 
     /// Notes who works at this laptop.
-    pub(super) fn set_officer(&mut self, name: &str) -> Result<(), Failure> {
+    pub(crate) fn set_officer(&mut self, name: &str) -> Result<(), Failure> {
         shared::document::field::check(shared::document::Field::Officer, name)
             .map_err(|error| Failure::usage(error.to_string()))?;
         let keep = |tx: shared::store::Tx<'_>, _: &_| shared::store::set_fact(tx, OFFICER, name.as_bytes());
@@ -126,7 +125,7 @@ impl Agent {
 
     /// A new sheet, with what is known beforehand: the officer, the open visit and its village; and of a family,
     /// whose last case is `with`, what its members share; of an emergency sheet its number.
-    pub(super) fn fresh_sheet(
+    pub(crate) fn fresh_sheet(
         &mut self,
         now: Now,
         with: Option<&str>,
@@ -178,7 +177,7 @@ impl Agent {
     }
 
     /// People who may be the one of a sheet, for an officer to choose; none where that is decided.
-    pub(super) fn like(&mut self, sheet: &Sheet) -> Result<Vec<PersonRow>, Failure> {
+    pub(crate) fn like(&mut self, sheet: &Sheet) -> Result<Vec<PersonRow>, Failure> {
         let typed = sheet.text("name");
         if !sheet.text("person").is_empty() || !sheet.text("stranger").is_empty() || typed.is_empty() {
             return Ok(Vec::new());
@@ -192,13 +191,13 @@ impl Agent {
     }
 
     /// The person of a document.
-    pub(super) fn person_row(&mut self, id: &str) -> Result<Option<PersonRow>, Failure> {
+    pub(crate) fn person_row(&mut self, id: &str) -> Result<Option<PersonRow>, Failure> {
         let Ok(document) = id.parse::<DocumentId>() else { return Ok(None) };
         read_model::person_of(self.read()?, document).map_err(said)
     }
 
     /// Goes on with a sheet: looks up its NIK, takes a service in, or names the field that comes next.
-    pub(super) fn next(&mut self, now: Now, sheet: &mut Sheet) -> Result<Step, Failure> {
+    pub(crate) fn next(&mut self, now: Now, sheet: &mut Sheet) -> Result<Step, Failure> {
         self.find_village(sheet);
         let nik = sheet.nik();
         if sheet.text("person").is_empty() && !nik.is_empty() {
@@ -227,7 +226,7 @@ impl Agent {
     }
 
     /// Looks for the applicant or collector who is typed and was not looked for yet; whether that comes next.
-    pub(super) fn seek(sheet: &mut Sheet) -> bool {
+    pub(crate) fn seek(sheet: &mut Sheet) -> bool {
         let wanted = sheet.text("seek").to_owned();
         if wanted == sheet.text("sought") {
             return false;
@@ -237,7 +236,7 @@ impl Agent {
     }
 
     /// Fills a sheet with what the pre-list says of somebody.
-    pub(super) fn take_listed(&self, sheet: &mut Sheet, key: &str) {
+    pub(crate) fn take_listed(&self, sheet: &mut Sheet, key: &str) {
         let Some(row) = self.replica().registries().listed(key) else { return };
         for (field, text) in row.fields() {
             sheet.set(field, &text);
@@ -256,7 +255,7 @@ impl Agent {
 
     /// Whom the pre-list may mean by a sheet: by the name, or by the family card where no name is typed; none where
     /// that is decided.
-    pub(super) fn announced(&mut self, sheet: &Sheet) -> Result<Vec<Listed>, Failure> {
+    pub(crate) fn announced(&mut self, sheet: &Sheet) -> Result<Vec<Listed>, Failure> {
         let decided = ["person", "stranger", "listed"].into_iter().any(|name| !sheet.text(name).is_empty());
         match [sheet.text("name"), sheet.text("kk")].into_iter().find(|text| !text.is_empty()) {
             Some(text) if !decided => self.listed(text, LISTED_MAX),
@@ -265,7 +264,7 @@ impl Agent {
     }
 
     /// People known here who have the family card of a sheet on which no name is typed yet.
-    pub(super) fn kin(&mut self, sheet: &Sheet) -> Result<Vec<PersonRow>, Failure> {
+    pub(crate) fn kin(&mut self, sheet: &Sheet) -> Result<Vec<PersonRow>, Failure> {
         let kk = sheet.text("kk").to_owned();
         let decided =
             ["person", "stranger", "listed", "name"].into_iter().any(|name| !sheet.text(name).is_empty());
@@ -278,7 +277,7 @@ impl Agent {
     }
 
     /// Takes over what the members of a family card share: the address, and mother and father where all agree.
-    pub(super) fn take_kin(&mut self, sheet: &mut Sheet) -> Result<(), Failure> {
+    pub(crate) fn take_kin(&mut self, sheet: &mut Sheet) -> Result<(), Failure> {
         let (kin, listed) = (self.kin(sheet)?, self.announced(sheet)?);
         for field in ["address", "domicile", "mother", "father"] {
             let known = kin.iter().filter_map(|person| match field {
@@ -325,7 +324,7 @@ impl Agent {
     }
 
     /// Cases that a service of a sheet would repeat.
-    pub(super) fn duplicates(&mut self, sheet: &Sheet, service: &str) -> Result<Vec<Duplicate>, Failure> {
+    pub(crate) fn duplicates(&mut self, sheet: &Sheet, service: &str) -> Result<Vec<Duplicate>, Failure> {
         let nik = sheet.nik();
         let subject = match sheet.text("person").parse::<DocumentId>() {
             Ok(document) => Some(document),
@@ -351,7 +350,7 @@ impl Agent {
     }
 
     /// Whether every service of a sheet could be saved as it stands; what is to be done first, if not.
-    pub(super) fn check_sheet(&mut self, now: Now, sheet: &mut Sheet) -> Result<Option<Step>, Failure> {
+    pub(crate) fn check_sheet(&mut self, now: Now, sheet: &mut Sheet) -> Result<Option<Step>, Failure> {
         let wrong = |field| Ok(Some(Step::Wrong { field, why: None }));
         // A service that is typed and not taken in yet is meant.
         if !sheet.text("add").is_empty()
@@ -388,7 +387,7 @@ impl Agent {
     }
 
     /// Saves every service of a sheet, or none.
-    pub(super) fn save_sheet(&mut self, now: Now, kept: &mut Kept) -> Result<Step, Failure> {
+    pub(crate) fn save_sheet(&mut self, now: Now, kept: &mut Kept) -> Result<Step, Failure> {
         if let Some((fields, cases)) = forms::saved(self.read()?, &kept.id).map_err(said)? {
             if fields == kept.sheet.to_text().unwrap_or_default() {
                 return Ok(Step::Saved(cases.split(',').map(str::to_owned).collect()));
