@@ -129,7 +129,7 @@ async function desk(programs, browser, pictures) {
     const needs = ask(programs, "custody")[0].needs_you;
     assert.equal(needs, 1);
     await officer.go("Alt+u", "**/needs-you");
-    await page.locator("main li a").first().press("Enter");
+    await page.locator("main h2 a").first().press("Enter");
     await page.waitForURL("**/case/*");
     assert.match(await page.locator("main").innerText(), /Salah serah[^]*orang senama/);
     await reader.audit("case-alarm-id", "id");

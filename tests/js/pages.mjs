@@ -173,9 +173,10 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     assert.match(await page.locator("#custody ~ [role=status]").innerText(), /^Aman dihapus/);
     await reader.audit("today-synced-id", "id");
     await reader.go(`${site}/needs-you`);
-    assert.equal(await page.locator("main li").count(), 1);
+    assert.equal(await page.locator("main section").count(), 1);
+    assert.match(await page.locator("main section").innerText(), /Yohana Nubatonis-Ta'ek[^]*Yohana <b>Nubatonis<\/b>/);
     await reader.audit("needs-you-id", "id");
-    await page.locator("main li a").click();
+    await page.locator("main h2 a").click();
     const told = await page.locator("main").innerText();
     for (const side of ["Yohana Nubatonis-Ta'ek", "Yohana <b>Nubatonis</b>"]) assert.ok(told.includes(side), told);
     await reader.audit("case-conflict-id", "id");
@@ -200,7 +201,7 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     record(programs, "van", [line(twice), line({ ...twice, phone: "081234567890" })]);
     await reader.go(`${site}/needs-you`);
     await page.getByText("Dorkas Fallo").first().waitFor();
-    await page.locator("main li", { hasText: "Dorkas Fallo" }).locator("a").first().click();
+    await page.locator("main section", { hasText: "Dorkas Fallo" }).locator("h2 a").first().click();
     const here = page.url();
     assert.match(await page.locator("main").innerText(), /Layanan yang sama lebih dari sekali/);
     assert.equal(await page.locator("main li a").count(), 2);
@@ -211,12 +212,21 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     assert.ok((await page.locator("main").innerText()).includes("Dorkas Fallo"));
   });
   await check("what two laptops wrote differently is decided on the page, with a reason", async () => {
-    await reader.go(`${site}/case/${encodeURIComponent(slip)}`);
-    const keep = page.getByRole("button", { name: "Pakai nilai ini" });
+    await reader.go(`${site}/needs-you`);
+    const need = page.locator("main section", { hasText: slip });
+    await need.getByLabel("Pertanyaan kepada pusat").fill("nama mana yang di akta?");
+    const load = async (button) => {
+      const arrives = page.waitForEvent("load");
+      await button.press("Enter");
+      await arrives;
+    };
+    await load(need.getByRole("button", { name: "Tanyakan" }));
+    assert.match(programs.ask("van-agent", "van", ["case", "show", slip])[0].notes, /Tanya: nama mana yang di akta\?/);
+    const keep = need.getByRole("button", { name: "Pakai nilai ini" });
     assert.equal(await keep.count(), 2);
-    await page.locator("#reason-name").fill("menurut KTP");
-    await keep.first().press("Enter");
-    await page.waitForURL("**/saved/*");
+    await need.getByLabel("Alasan", { exact: true }).fill("menurut KTP");
+    await load(keep.first());
+    assert.match(page.url(), /needs-you$/);
     const [shown] = programs.ask("van-agent", "van", ["case", "show", slip]);
     assert.deepEqual(shown.conflicts, []);
     assert.equal(shown.reasons.name ?? shown.subject.reasons?.name, "menurut KTP");

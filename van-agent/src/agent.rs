@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     desk::{
-        people,
+        author, people,
         resolve::{self, ResolveError},
         rows, show,
     },
@@ -319,10 +319,9 @@ impl Agent {
             let Some(shown) = show::case(tx, device, document, offset_minutes).map_err(said)? else {
                 continue;
             };
-            let fields: Vec<_> = shown.conflicts.iter().map(|conflict| conflict.field).collect();
             let mut value = json!(shown.row);
-            value["fields"] = json!(fields);
-            value["sorts"] = json!(shown.conflicts.iter().map(|conflict| conflict.sort).collect::<Vec<_>>());
+            value["subject"] = json!(shown.subject.map(|subject| subject.person));
+            value["conflicts"] = json!(shown.conflicts);
             count += 1;
             if !each(value) {
                 break;
@@ -338,6 +337,8 @@ impl Agent {
             value["rule"] = json!(refused.rule);
             value["reason"] = json!(refused.reason);
             value["at"] = json!(refused.at.to_rfc3339(offset_minutes));
+            let origin = refused.origin;
+            value["author"] = json!(author::of(tx, origin.device, origin.epoch).map_err(said)?);
             count += 1;
             if !each(value) {
                 break;

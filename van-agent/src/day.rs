@@ -221,7 +221,8 @@ impl Agent {
         })
     }
 
-    /// Services with the cases of which something was written since the last seal, by state; by agency, then code.
+    /// Services with the cases of which something was written since the last seal, by state, and the fees that fall due
+    /// for those in rupiah, where the tariff is one sum and a case is not cancelled; by agency, then code.
     fn written(&mut self, unsealed: &Unsealed) -> Result<Vec<Value>, Failure> {
         let own = self.replica().station().log();
         let counts = seals::written(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
@@ -242,7 +243,14 @@ impl Agent {
         services.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
         let row = |(agency, service, states): (String, String, Map<String, Value>)| {
             let cases: u64 = states.values().filter_map(Value::as_u64).sum();
-            json!({"agency": agency, "service": service, "cases": cases, "states": states})
+            let cancelled = states.get(State::Cancelled.as_str()).and_then(Value::as_u64).unwrap_or(0);
+            let terms = registries.service(&service);
+            let tariff = terms.map(|terms| &terms.tariff);
+            let fees = terms.and_then(|terms| terms.tariff_rp).map(|one| one * (cases - cancelled));
+            json!({
+                "agency": agency, "service": service, "cases": cases, "states": states,
+                "tariff": tariff, "fees": fees,
+            })
         };
         Ok(services.into_iter().map(row).collect())
     }

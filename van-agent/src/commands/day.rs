@@ -28,11 +28,12 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
     ))?;
     for row in list("services") {
         printer.text(format_args!(
-            "  {:<5} {:<12} {}: {}",
+            "  {:<5} {:<12} {}: {}; {}",
             field(&row, "agency"),
             field(&row, "service"),
             row["cases"],
-            states(&row)
+            states(&row),
+            fees(&row)
         ))?;
     }
     for row in list("blanks") {
@@ -143,6 +144,14 @@ fn sentence(seal: &Value) -> String {
 fn blanks(row: &Value) -> String {
     let (agency, kind) = (field(row, "agency"), field(row, "kind"));
     format!("  {agency:<5} blanks {kind}: {} used, {} spoilt", row["used"], row["spoilt"])
+}
+
+fn fees(row: &Value) -> String {
+    match row["fees"].as_u64() {
+        Some(0) => "free of charge".to_owned(),
+        Some(rupiah) => format!("Rp {rupiah} fall due"),
+        None => format!("tariff: {}", field(row, "tariff")),
+    }
 }
 
 fn states(row: &Value) -> String {

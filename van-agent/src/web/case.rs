@@ -55,8 +55,7 @@ struct Case {
     /// Each in short, then as it was written in English.
     warnings: Vec<(String, Option<String>)>,
     token: String,
-    /// Each with its title, the field where a value of it can be chosen here, and the sides.
-    conflicts: Vec<(String, Option<String>, Vec<Side>)>,
+    conflicts: Vec<Undecided>,
     /// The rule in the page's language, and the reason as the hub gave it.
     held: Vec<(String, Option<String>)>,
     papers: Vec<Paper>,
@@ -90,16 +89,24 @@ struct Happened {
     writer: String,
 }
 
+/// What somebody must decide.
+pub(super) struct Undecided {
+    pub(super) title: String,
+    /// The field, where a value of it can be chosen here.
+    pub(super) field: Option<String>,
+    pub(super) sides: Vec<Side>,
+}
+
 /// One of the values that somebody must choose from.
-struct Side {
-    value: String,
+pub(super) struct Side {
+    pub(super) value: String,
     /// As a command takes it.
-    raw: String,
+    pub(super) raw: String,
     /// The case, where cases collide.
-    case: String,
+    pub(super) case: String,
     /// The laptop, and the officer.
-    writer: String,
-    at: String,
+    pub(super) writer: String,
+    pub(super) at: String,
 }
 
 pub(super) async fn case(State(site): State<Site>, Path(case): Path<String>, headers: HeaderMap) -> Response {
@@ -152,7 +159,7 @@ pub(super) async fn page(
             .collect(),
         events: each("events").iter().map(happened).collect(),
         warnings,
-        conflicts: each("conflicts").iter().map(|found| conflict(words, found, &subject)).collect(),
+        conflicts: each("conflicts").iter().map(|found| undecided(words, found, &subject)).collect(),
         token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
@@ -278,8 +285,8 @@ fn said_by_citizen(words: &Words, shown: &Value) -> Vec<(String, String)> {
     said.into_iter().map(|(name, text)| (words.part("field", name), text)).collect()
 }
 
-/// A conflict: the name of its field, and the sides.
-fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<String>, Vec<Side>) {
+/// What somebody must decide of a case of `subject`.
+pub(super) fn undecided(words: &Words, found: &Value, subject: &str) -> Undecided {
     let name = text(found, "field");
     let value = |value: String| match name.as_str() {
         "status" => words.find(&format!("state-{value}")).unwrap_or(value),
@@ -299,11 +306,11 @@ fn conflict(words: &Words, found: &Value, subject: &str) -> (String, Option<Stri
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
     let is_own = is_alarm || text(found, "document") == subject && name.parse::<Field>().is_ok();
     let field = is_own.then(|| name.clone());
-    (conflict_title(words, &name, &text(found, "sort")), field, sides)
+    Undecided { title: conflict_title(words, &name, &text(found, "sort")), field, sides }
 }
 
 /// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.
-fn writer(words: &Words, shown: &Value) -> String {
+pub(super) fn writer(words: &Words, shown: &Value) -> String {
     let laptop = match (shown["laptop"].as_str(), shown["device"].as_u64()) {
         (Some(laptop), _) => laptop.to_owned(),
         (None, Some(0)) => words.get("by-hub"),

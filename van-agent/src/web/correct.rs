@@ -169,6 +169,7 @@ pub(super) async fn act(
         Err(failure) => Err(failure),
     };
     match done {
+        Ok(_) if posted.text("back") == "needs-you" => see("/needs-you"),
         Ok(_) => see(&format!("/saved/{case}")),
         Err(failure) => page(&site, words, case, String::new(), Some((&posted, failure))).await,
     }

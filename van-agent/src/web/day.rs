@@ -32,6 +32,8 @@ struct DayPage {
     /// How much was written since the last seal, in words; empty where nothing was.
     written: String,
     services: Vec<Service>,
+    /// All fees that fall due.
+    fees: String,
     /// Blanks used and spoilt, by agency and kind, in words.
     blanks: Vec<String>,
     /// Drafts: the case, and what people call it.
@@ -61,6 +63,8 @@ struct Service {
     name: String,
     cases: u64,
     states: String,
+    /// The fees that fall due, or the tariff where it is not one sum.
+    fees: String,
 }
 
 /// A seal as it is shown and printed.
@@ -167,6 +171,7 @@ async fn page(site: &Site, headers: &HeaderMap, wrong: Option<String>) -> Respon
         date: words.day(&text(&day, "date")),
         written,
         services,
+        fees: words.rupiah(each(&day["services"]).iter().filter_map(|row| row["fees"].as_u64()).sum()),
         blanks: each(&day["blanks"]).iter().map(|row| blanks(words, row)).collect(),
         leases: each(&day["leases"]).iter().map(|row| running_out(words, &row["lease"])).collect(),
         drafts: each(&day["drafts"]).iter().map(draft).collect(),
@@ -202,7 +207,13 @@ fn each(list: &Value) -> Vec<Value> {
 fn service(words: &Words, row: &Value) -> Service {
     let states = row["states"].as_object().into_iter().flatten();
     let states = states.map(|(state, cases)| format!("{cases} {}", words.part("state", state)));
+    let fees = match row["fees"].as_u64() {
+        Some(0) => words.get("free"),
+        Some(rupiah) => words.rupiah(rupiah),
+        None => text(row, "tariff"),
+    };
     Service {
+        fees,
         agency: text(row, "agency"),
         name: text(row, "service"),
         cases: row["cases"].as_u64().unwrap_or(0),

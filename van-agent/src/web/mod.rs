@@ -15,6 +15,7 @@ mod day;
 mod handover;
 mod header;
 mod manifest;
+mod needs;
 mod pages;
 mod papers;
 mod posted;
@@ -144,7 +145,7 @@ pub async fn serve(
         .route("/case/{case}/attach", post(papers::upload).layer(DefaultBodyLimit::disable()))
         .route("/case/{case}/file/{attachment}", get(papers::file))
         .route("/case/{case}/small/{attachment}", get(papers::small))
-        .route("/needs-you", get(pages::needs_you))
+        .route("/needs-you", get(needs::begin).post(needs::act))
         .route("/language/{code}", get(pages::language))
         .fallback(pages::nowhere)
         .layer(from_fn_with_state(site.clone(), header::read))

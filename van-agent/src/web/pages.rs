@@ -25,8 +25,6 @@ use crate::{
 };
 
 const LANGUAGE_COOKIE: &str = "keliling-language";
-/// Cases and refusals on the page of what needs a person, each.
-const NEEDED_MAX: u64 = 200;
 
 /// A case as a page lists it.
 pub(super) struct Row {
@@ -68,27 +66,6 @@ struct Find {
     /// How many, in words.
     count: String,
     found: Vec<Row>,
-}
-
-#[derive(Template)]
-#[template(path = "needs_you.html")]
-struct NeedsYou {
-    words: &'static Words,
-    /// Cases with the fields to be decided.
-    decide: Vec<(Row, String)>,
-    held: Vec<Held>,
-}
-
-/// Something that the hub holds.
-struct Held {
-    case: String,
-    /// The slip number, or the document where no case is known.
-    name: String,
-    /// The rule in the page's language.
-    short: String,
-    /// As the hub gave it.
-    reason: Option<String>,
-    at: String,
 }
 
 #[derive(Template)]
@@ -136,36 +113,6 @@ pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>,
         Ok(found.iter().map(Row::of).collect())
     });
     read.await
-}
-
-pub(super) async fn needs_you(State(site): State<Site>, headers: HeaderMap) -> Response {
-    let words = words(&headers);
-    let found = match ask(&site, words, Request::NeedsYou { limit: NEEDED_MAX }).await {
-        Ok((_, found)) => found,
-        Err(failure) => return failed(words, &failure),
-    };
-    let (mut decide, mut held) = (Vec::new(), Vec::new());
-    for value in &found {
-        let row = Row::of(value);
-        match value["reason"].as_str() {
-            Some(reason) => {
-                let name = if row.slip.is_empty() { text(value, "document") } else { row.slip };
-                let short = refusal(words, value);
-                let reason = detail(words, reason);
-                held.push(Held { case: row.case, name, short, reason, at: text(value, "at") });
-            }
-            None => {
-                let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let sorts = value["sorts"].as_array().into_iter().flatten();
-                let titles = fields.zip(sorts).map(|(name, sort)| {
-                    let sort = sort.as_str().unwrap_or_default();
-                    conflict_title(words, name, sort)
-                });
-                decide.push((row, titles.collect::<Vec<_>>().join(", ")));
-            }
-        }
-    }
-    show(NeedsYou { words, decide, held })
 }
 
 pub(super) fn text(value: &Value, name: &str) -> String {

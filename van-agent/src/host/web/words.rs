@@ -185,6 +185,22 @@ impl Words {
         format!("{} · {hour}{point}{minute} {zone}", self.day(day))
     }
 
+    /// A sum of rupiah as people write it: `Rp75.000`, in English `Rp75,000`.
+    pub fn rupiah(&self, sum: u64) -> String {
+        let digits = sum.to_string();
+        let mut text = "Rp".to_owned();
+        for (at, digit) in digits.char_indices() {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
+                text.push(match self.language {
+                    Language::Indonesian => '.',
+                    Language::English => ',',
+                });
+            }
+            text.push(digit);
+        }
+        text
+    }
+
     /// A sentence by its name, with a number in it.
     pub fn count(&self, name: &str, count: u64) -> String {
         let mut arguments = FluentArgs::new();

@@ -1,0 +1,141 @@
+//! The page of what needs a person: conflicts with both values, who wrote them and when, and what the hub refused with
+//! its reason; each is decided, corrected, withdrawn or asked about there.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::Value;
+use shared::desk::amend::{Amendment, Setting};
+
+use super::{
+    Site,
+    acts::see,
+    case::{Undecided, shown, undecided, writer},
+    pages::{Row, ask, detail, failed, refusal, show, text, words},
+    posted::Posted,
+};
+use crate::{
+    host::{output::Failure, web::Words},
+    request::Request,
+};
+
+/// Cases and refusals on the page, each.
+const NEEDED_MAX: u64 = 200;
+
+#[derive(Template)]
+#[template(path = "needs_you.html")]
+struct NeedsYou {
+    words: &'static Words,
+    token: String,
+    decide: Vec<(Row, Vec<Undecided>)>,
+    held: Vec<Held>,
+    /// What is wrong, in words.
+    wrong: Option<String>,
+}
+
+/// Something that the hub holds.
+struct Held {
+    /// Empty where no case is known.
+    case: String,
+    /// The slip number, or the document where no case is known.
+    name: String,
+    /// Whom it is about.
+    person: String,
+    service: String,
+    /// The rule in the page's language.
+    short: String,
+    /// As the hub gave it.
+    reason: Option<String>,
+    /// The laptop that wrote it.
+    writer: String,
+    at: String,
+}
+
+pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
+    page(&site, words(&headers), None).await
+}
+
+/// Asks the hub about a case, by a note that travels with it, or withdraws it.
+pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
+    let words = words(&headers);
+    let (case, said) = (posted.text("case"), posted.text("text").trim());
+    if said.is_empty() {
+        return page(&site, words, Some(words.get("wrong-reason"))).await;
+    }
+    let setting = match posted.text("do") {
+        "withdraw" => Ok("status=cancelled".to_owned()),
+        _ => shown(&site, case).await.map(|(shown, _)| {
+            let before = text(&shown, "notes");
+            let gap = if before.is_empty() { "" } else { "\n" };
+            format!("notes={before}{gap}{}: {said}", words.get("needs-asked"))
+        }),
+    };
+    let done = match setting.and_then(|setting| setting.parse::<Setting>().map_err(crate::agent::said)) {
+        Ok(setting) => amend(&site, words, case, setting, said).await,
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(_) => see("/needs-you"),
+        Err(failure) if failure.missing => failed(words, &failure),
+        Err(failure) => {
+            let wrong = format!("{} {}", words.get("wrong-other"), failure.message);
+            page(&site, words, Some(wrong)).await
+        }
+    }
+}
+
+async fn amend(
+    site: &Site,
+    words: &'static Words,
+    case: &str,
+    setting: Setting,
+    reason: &str,
+) -> Result<Value, Failure> {
+    let officer = site.run(|agent, _| agent.officer()).await?;
+    let amendment = Amendment {
+        settings: vec![setting],
+        reason: Some(reason.to_owned()),
+        officer: Some(officer).filter(|officer| !officer.is_empty()),
+        ..Amendment::default()
+    };
+    let request = Request::Amend { case: case.to_owned(), amendment };
+    ask(site, words, request).await.map(|(amended, _)| amended)
+}
+
+async fn page(site: &Site, words: &'static Words, wrong: Option<String>) -> Response {
+    let found = match ask(site, words, Request::NeedsYou { limit: NEEDED_MAX }).await {
+        Ok((_, found)) => found,
+        Err(failure) => return failed(words, &failure),
+    };
+    let (mut decide, mut held) = (Vec::new(), Vec::new());
+    for value in &found {
+        if value["reason"].is_string() {
+            held.push(refused(words, value));
+        } else {
+            let subject = text(value, "subject");
+            let conflicts = value["conflicts"].as_array().into_iter().flatten();
+            let conflicts = conflicts.map(|found| undecided(words, found, &subject)).collect();
+            decide.push((Row::of(value), conflicts));
+        }
+    }
+    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let token = site.sign_in.token();
+    (status, show(NeedsYou { words, token, decide, held, wrong })).into_response()
+}
+
+fn refused(words: &Words, value: &Value) -> Held {
+    let slip = text(value, "slip");
+    Held {
+        case: text(value, "case"),
+        name: if slip.is_empty() { text(value, "document") } else { slip },
+        person: text(value, "name"),
+        service: text(value, "service"),
+        short: refusal(words, value),
+        reason: detail(words, &text(value, "reason")),
+        writer: writer(words, &value["author"]),
+        at: text(value, "at"),
+    }
+}
