@@ -55,11 +55,9 @@ impl Agent {
         let blanks = self.blanks_written(&unsealed)?;
         let leases = self.leases_to_ask_for(now)?;
         let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
-        let unit = self.unit();
-        let visits = read_model::visits(self.read()?).map_err(said)?;
+        let visits = self.open_visits()?;
         let visits: Vec<_> = visits
             .iter()
-            .filter(|visit| visit.closed.is_none() && visit.unit == unit)
             .map(|visit| json!({"visit": visit.document, "label": visit.label, "date": visit.date}))
             .collect();
         let last = self.last_seal()?.map(|kept| self.shown(&kept));

@@ -24,6 +24,9 @@ const PRODUCTS: [State; 3] = [State::Ready, State::Loaded, State::WithCollector]
 /// People and products of a visit that are listed, each.
 const EXPECTED_MAX: usize = 300;
 
+/// Open visits that a laptop shows; who leaves more open closes some first.
+const OPEN_MAX: usize = 40;
+
 impl Agent {
     pub(crate) fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
         if open.label.trim().is_empty() {
@@ -128,11 +131,10 @@ impl Agent {
         Ok(json!({"visits": count}))
     }
 
-    /// The open visits of this unit, newest first.
+    /// The open visits of this unit, newest first, at most [`OPEN_MAX`]; their cases are not counted.
     pub(crate) fn open_visits(&mut self) -> Result<Vec<VisitRow>, Failure> {
         let unit = self.unit();
-        let visits = read_model::visits(self.read()?).map_err(said)?;
-        Ok(visits.into_iter().filter(|visit| visit.closed.is_none() && visit.unit == unit).collect())
+        read_model::open_visits(self.read()?, &unit, OPEN_MAX).map_err(said)
     }
 
     /// How many people of the pre-list and how many products belong to the village of each open visit.

@@ -147,7 +147,7 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
                        AND change.position > note.after AND change.position <= note.head))
                  FROM change JOIN log USING (log) LEFT JOIN receipt ON receipt.epoch = change.epoch
                  WHERE change.document IN (case_row.document, case_row.applicant, case_row.subject, case_row.visit)
-                   AND change.author = ?1 AND change.fed = 0
+                   AND +change.author = ?1 AND change.fed = 0
                    AND (log.reader <> -1 OR change.position > coalesce(receipt.head, 0)))
              FROM case_row WHERE case_row.document = ?2",
         )?

@@ -137,12 +137,8 @@ impl Agent {
             sheet.set("sheet", number);
         }
         let today = now.wall.day(self.offset_minutes()).to_string();
-        let visits = read_model::visits(self.read()?).map_err(said)?;
-        let unit = self.unit();
-        let open = |visit: &&read_model::VisitRow| {
-            visit.closed.is_none() && visit.date == today && visit.unit == unit
-        };
-        if let Some(visit) = visits.iter().find(open) {
+        let visits = self.open_visits()?;
+        if let Some(visit) = visits.iter().find(|visit| visit.date == today) {
             sheet.set("visit", &visit.document.to_string());
             sheet.set("village", visit.village.as_deref().unwrap_or_default());
         }

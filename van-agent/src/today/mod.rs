@@ -25,7 +25,7 @@ const UNSENT_SECONDS_MAX: i64 = 24 * 3_600;
 /// Hundredths of a legal time from which it is told, and from which it is urgent.
 const GATES_PERCENT: [u32; 2] = [50, 80];
 /// Cases whose legal time is looked at, the longest waiting first.
-const LIMITED_MAX: usize = 100;
+const LIMITED_MAX: usize = 25;
 /// Contacts with the hub that are remembered.
 const CONTACTS_MAX: usize = 60;
 /// Contacts from which an hour of the day is called likely.

@@ -9,7 +9,7 @@ use shared::{
         Registries,
         row::{OfflineMode, Service, Village},
     },
-    store::read_model::{self, PersonRow},
+    store::read_model::PersonRow,
     time::Now,
 };
 
@@ -18,7 +18,7 @@ use super::{
     pages::in_language,
 };
 use crate::{
-    agent::{Agent, said},
+    agent::Agent,
     host::{
         output::Failure,
         web::{Language, Words},
@@ -180,11 +180,7 @@ pub(super) fn consent_words(words: &Words, text: &'static consent::Text) -> &'st
 /// Visits of this unit that are open today: the id, and what people call it.
 fn open_visits(agent: &mut Agent, now: Now, words: &Words) -> Result<Vec<(String, String)>, Failure> {
     let today = now.wall.day(agent.offset_minutes()).to_string();
-    let visits = read_model::visits(agent.read()?).map_err(said)?;
-    let unit = agent.unit();
-    let visits = visits
-        .into_iter()
-        .filter(|visit| visit.closed.is_none() && visit.date <= today && visit.unit == unit);
+    let visits = agent.open_visits()?.into_iter().filter(|visit| visit.date <= today);
     let visits = visits
         .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
     Ok(visits.take(VISITS_MAX).collect())

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::Value;
-use shared::desk::files;
+use shared::{desk::files, store::read_model::VisitRow};
 
 use super::{
     Exchange, Site,
@@ -177,13 +177,11 @@ async fn today_of(
     words: &'static Words,
 ) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
     let (custody, _) = ask(site, words, Request::Custody).await?;
-    let (_, visits) = ask(site, words, Request::VisitList).await?;
-    let unit = site.run(|agent, _| Ok(agent.unit())).await?;
-    let open = visits.iter().filter(|visit| visit["closed"].is_null() && visit["unit"] == unit.as_str());
-    let named = |visit: &Value| {
-        (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
+    let open = site.run(|agent, _| agent.open_visits()).await?;
+    let named = |visit: VisitRow| {
+        (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date)))
     };
-    let visits = open.map(named).take(VISITS_MAX).collect();
+    let visits = open.into_iter().map(named).take(VISITS_MAX).collect();
     let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
     let recent = rows(site, recent).await?;
     let officer = site.run(|agent, _| agent.officer()).await?;

@@ -1,6 +1,6 @@
 //! Visits as lists show them.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::{
     id::DocumentId,
@@ -39,19 +39,35 @@ pub fn visits(tx: Tx<'_>) -> Result<Vec<VisitRow>> {
                 (SELECT count(*) FROM case_row WHERE case_row.visit = visit_row.document)
          FROM visit_row WHERE label <> '' ORDER BY day DESC, label, document",
     )?;
-    let rows = statement.query_map([], |row| {
-        Ok(VisitRow {
-            document: id(row, 0)?,
-            unit: row.get(1)?,
-            label: row.get(2)?,
-            date: row.get(3)?,
-            village: row.get(4)?,
-            opened: row.get(5)?,
-            closed: row.get(6)?,
-            cases: row.get(7)?,
-        })
-    })?;
+    let rows = statement.query_map([], visit)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Visits of a unit that are still open, newest first, at most `limit`; their cases are not counted.
+///
+/// # Errors
+/// The store fails.
+pub fn open_visits(tx: Tx<'_>, unit: &str, limit: usize) -> Result<Vec<VisitRow>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document, unit, label, day, village, opened, closed, 0
+         FROM visit_row WHERE label <> '' AND closed IS NULL AND unit = ?1
+         ORDER BY day DESC, label, document LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![unit, limit], visit)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRow> {
+    Ok(VisitRow {
+        document: id(row, 0)?,
+        unit: row.get(1)?,
+        label: row.get(2)?,
+        date: row.get(3)?,
+        village: row.get(4)?,
+        opened: row.get(5)?,
+        closed: row.get(6)?,
+        cases: row.get(7)?,
+    })
 }
 
 /// The visit of a unit under a label on a day.
