@@ -131,6 +131,13 @@ impl Agent {
         Ok(json!({"visits": count}))
     }
 
+    /// All visits of this unit, newest first.
+    pub(crate) fn visits_of_unit(&mut self) -> Result<Vec<VisitRow>, Failure> {
+        let unit = self.unit();
+        let visits = read_model::visits(self.read()?).map_err(said)?;
+        Ok(visits.into_iter().filter(|visit| visit.unit == unit).collect())
+    }
+
     /// The open visits of this unit, newest first, at most [`OPEN_MAX`]; their cases are not counted.
     pub(crate) fn open_visits(&mut self) -> Result<Vec<VisitRow>, Failure> {
         let unit = self.unit();

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    document::{View, survey},
-    store::{Result, Tx, changes, read_model},
-    survey::{Hundredths, Index, Scores, Tally},
+    store::{Result, Tx, read_model},
+    survey::{Hundredths, Index, Tally},
 };
 
 /// The answers of a visit, or of a unit's visits pooled.
@@ -60,13 +59,8 @@ pub fn by_unit(tx: Tx<'_>) -> Result<Vec<Answers>> {
 /// Date, unit and label of a visit to its answers.
 fn tallies(tx: Tx<'_>) -> Result<BTreeMap<(String, String, String), Tally>> {
     let mut found: BTreeMap<_, Tally> = BTreeMap::new();
-    for visit in read_model::visits(tx)? {
-        let history = changes::history(tx, visit.document)?;
-        let sheets: Vec<Scores> = survey::read(&View::of(&history));
-        if sheets.is_empty() {
-            continue;
-        }
-        let tally = found.entry((visit.date, visit.unit, visit.label)).or_default();
+    for (visit, sheets) in read_model::surveyed(tx)? {
+        let tally = found.entry(visit).or_default();
         sheets.iter().for_each(|sheet| tally.add(sheet));
     }
     Ok(found)

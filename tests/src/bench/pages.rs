@@ -17,7 +17,7 @@ const ANSWER_GOAL: f64 = 100.0;
 /// How often each page is asked for; the one in the middle counts.
 const ASKED: usize = 7;
 /// Every page of the menu and of its second half, and the searches that a counter makes.
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 21] = [
     "/",
     "/record",
     "/handover",
@@ -38,6 +38,7 @@ const PAGES: [&str; 20] = [
     "/carry",
     "/officer",
     "/settings",
+    "/visits",
 ];
 
 /// Measures the pages of a laptop that holds `cases`.
@@ -45,6 +46,8 @@ const PAGES: [&str; 20] = [
 /// # Errors
 /// A page does not answer as it should.
 pub(super) fn measure(van: &Van, cases: usize) -> anyhow::Result<Vec<Figure>> {
+    // As every evening: what a day's end tells begins at the last seal.
+    van.run(&["day", "close"]);
     let began = Instant::now();
     let running = van.start(&[]);
     let reader = Reader::of(&running);

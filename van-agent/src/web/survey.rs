@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::survey::{ELEMENTS, NAMES, SCALE};
+use shared::{
+    store::read_model::VisitRow,
+    survey::{ELEMENTS, NAMES, SCALE},
+};
 
 use super::{
     Site,
@@ -152,19 +155,17 @@ async fn page(
     saved: Option<String>,
     wrong: Option<(String, Option<String>)>,
 ) -> Response {
-    let known = ask(site, words, Request::VisitList).await;
+    let known = site.run(|agent, _| agent.visits_of_unit()).await;
     let told = ask(site, words, Request::SurveyShow { visit: None }).await;
-    let unit = site.run(|agent, _| Ok(agent.unit())).await;
-    let ((_, visits), (pooled, rows), unit) = match (known, told, unit) {
-        (Ok(visits), Ok(told), Ok(unit)) => (visits, told, unit),
-        (Err(failure), ..) | (_, Err(failure), _) | (.., Err(failure)) => return failed(words, &failure),
+    let (mut visits, (pooled, rows)) = match (known, told) {
+        (Ok(visits), Ok(told)) => (visits, told),
+        (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
-    let mut visits: Vec<&Value> = visits.iter().filter(|visit| visit["unit"] == unit.as_str()).collect();
-    visits.sort_by_key(|visit| visit["closed"].is_string());
-    let visits = visits.iter().take(VISITS_MAX).map(|visit| {
-        (text(visit, "visit"), format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date"))))
-    });
-    let visits: Vec<_> = visits.collect();
+    visits.sort_by_key(|visit| visit.closed.is_some());
+    let named = |visit: VisitRow| {
+        (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date)))
+    };
+    let visits: Vec<_> = visits.into_iter().take(VISITS_MAX).map(named).collect();
     let unit = Some(&pooled["unit"]).filter(|unit| unit.is_object());
     let results = unit.into_iter().chain(&rows).map(|row| answers(words, row)).collect();
     let language = words.language();

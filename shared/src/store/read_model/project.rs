@@ -8,10 +8,11 @@ use serde_json::json;
 use super::{collision, search};
 use crate::{
     blank::BlankKind,
-    document::{Case, Event, History, Person, State, View, Visit, conflict},
+    document::{Case, Event, History, Person, State, View, Visit, conflict, survey},
     id::{ChangeHash, DeviceId, DocumentId, Kind, VillageCode},
     registry::{Kind as Registry, Version},
     store::{Result, Tx, attachment, changes, id},
+    survey::Scores,
 };
 
 /// Documents that are brought up to date at one go.
@@ -143,7 +144,7 @@ fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()
             put_person(tx, document, &person, conflict)?;
             touched.subjects.extend(person.same_as);
         }
-        Kind::Visit => put_visit(tx, document, &Visit::read(&view))?,
+        Kind::Visit => put_visit(tx, document, &Visit::read(&view), &survey::read(&view))?,
     }
     Ok(())
 }
@@ -342,11 +343,15 @@ fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool)
     Ok(())
 }
 
-fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit) -> Result<()> {
+fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit, sheets: &[Scores]) -> Result<()> {
+    let mut answers: Vec<String> = sheets.iter().map(Scores::stored).collect();
+    // Their order tells nothing.
+    answers.sort_unstable();
     tx.prepare_cached(
-        "INSERT INTO visit_row (document, unit, label, day, village, opened, closed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET unit = ?2, label = ?3, day = ?4, village = ?5, opened = ?6, closed = ?7",
+        "INSERT INTO visit_row (document, unit, label, day, village, opened, closed, answers)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT DO UPDATE SET unit = ?2, label = ?3, day = ?4, village = ?5, opened = ?6, closed = ?7,
+             answers = ?8",
     )?
     .execute(params![
         document.0,
@@ -355,7 +360,8 @@ fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit) -> Result<()> {
         visit.date.as_deref().unwrap_or(""),
         visit.village.as_ref().map(|village| village.as_str()),
         visit.opened.map(|at| at.at.0),
-        visit.closed.map(|at| at.at.0)
+        visit.closed.map(|at| at.at.0),
+        answers.join("\n")
     ])?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use crate::{
     id::DocumentId,
     store::{Result, Tx, id},
+    survey::Scores,
 };
 
 /// A visit as lists show it.
@@ -54,6 +55,22 @@ pub fn open_visits(tx: Tx<'_>, unit: &str, limit: usize) -> Result<Vec<VisitRow>
          ORDER BY day DESC, label, document LIMIT ?2",
     )?;
     let rows = statement.query_map(params![unit, limit], visit)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Visits with answers of a survey: local day, unit, label and the sheets.
+///
+/// # Errors
+/// The store fails.
+pub fn surveyed(tx: Tx<'_>) -> Result<Vec<((String, String, String), Vec<Scores>)>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT day, unit, label, answers FROM visit_row WHERE answers <> '' AND label <> '' ORDER BY document",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let answers: String = row.get(3)?;
+        let sheets = answers.lines().filter_map(Scores::of_stored).collect();
+        Ok(((row.get(0)?, row.get(1)?, row.get(2)?), sheets))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
