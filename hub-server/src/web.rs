@@ -1,5 +1,5 @@
 //! The operator's pages, on this machine alone, in Bahasa Indonesia or English. The first shows how the hub is: counts
-//! and laptops, nothing of any citizen. [`products`] is for whoever opened it by the address that the program showed.
+//! and laptops, nothing of any citizen. `products` is for whoever opened it by the address that the program showed.
 
 mod products;
 

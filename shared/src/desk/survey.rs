@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    store::{Result, Tx, read_model},
+    store::{
+        Result, Tx,
+        read_model::{self, Surveyed},
+    },
     survey::{Hundredths, Index, Tally},
 };
 
@@ -59,8 +62,8 @@ pub fn by_unit(tx: Tx<'_>) -> Result<Vec<Answers>> {
 /// Date, unit and label of a visit to its answers.
 fn tallies(tx: Tx<'_>) -> Result<BTreeMap<(String, String, String), Tally>> {
     let mut found: BTreeMap<_, Tally> = BTreeMap::new();
-    for (visit, sheets) in read_model::surveyed(tx)? {
-        let tally = found.entry(visit).or_default();
+    for Surveyed { date, unit, label, sheets } in read_model::surveyed(tx)? {
+        let tally = found.entry((date, unit, label)).or_default();
         sheets.iter().for_each(|sheet| tally.add(sheet));
     }
     Ok(found)

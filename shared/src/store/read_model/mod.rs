@@ -28,7 +28,7 @@ pub use self::{
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
     search::{find, people, refresh_part as refresh_words_part},
-    visits::{VisitRow, open_visits, surveyed, visit_of, visits},
+    visits::{Surveyed, VisitRow, open_visits, surveyed, visit_of, visits},
 };
 
 /// A column that holds a JSON object; a cache that does not read back shows nothing.

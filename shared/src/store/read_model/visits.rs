@@ -58,18 +58,31 @@ pub fn open_visits(tx: Tx<'_>, unit: &str, limit: usize) -> Result<Vec<VisitRow>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Visits with answers of a survey: local day, unit, label and the sheets.
+/// A visit with answers of a survey.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Surveyed {
+    /// The local day.
+    pub date: String,
+    /// The unit.
+    pub unit: String,
+    /// What people call it.
+    pub label: String,
+    /// The sheets, in an order that tells nothing.
+    pub sheets: Vec<Scores>,
+}
+
+/// Visits with answers of a survey.
 ///
 /// # Errors
 /// The store fails.
-pub fn surveyed(tx: Tx<'_>) -> Result<Vec<((String, String, String), Vec<Scores>)>> {
+pub fn surveyed(tx: Tx<'_>) -> Result<Vec<Surveyed>> {
     let mut statement = tx.prepare_cached(
         "SELECT day, unit, label, answers FROM visit_row WHERE answers <> '' AND label <> '' ORDER BY document",
     )?;
     let rows = statement.query_map([], |row| {
         let answers: String = row.get(3)?;
         let sheets = answers.lines().filter_map(Scores::of_stored).collect();
-        Ok(((row.get(0)?, row.get(1)?, row.get(2)?), sheets))
+        Ok(Surveyed { date: row.get(0)?, unit: row.get(1)?, label: row.get(2)?, sheets })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
