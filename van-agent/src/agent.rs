@@ -320,6 +320,8 @@ impl Agent {
                 continue;
             };
             let mut value = json!(shown.row);
+            value["fields"] =
+                json!(shown.conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
             value["subject"] = json!(shown.subject.map(|subject| subject.person));
             value["conflicts"] = json!(shown.conflicts);
             count += 1;

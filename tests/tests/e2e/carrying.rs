@@ -174,6 +174,8 @@ fn laptops_that_meet_carry_for_each_other() {
     assert_eq!(custody(&other), [0, 0, 2, 0]);
     assert_eq!(one.run(&["bundle", "list"]).json()["homeward"], json!([]), "it is home");
     drop(listening);
+    // What it carried comes back to it in the hub's feed, which its program was stopped in.
+    sync(&one);
     sync(&other);
     assert_eq!((custody(&one)[2], custody(&other)[2]), (3, 3));
     let other_fleet = Stage::open();

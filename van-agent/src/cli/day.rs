@@ -54,7 +54,7 @@ pub enum Day {
     /// Decide what becomes of a draft or of a half-typed form: keep it for the next visit, save it as it is, or delete
     /// it.
     #[command(
-        after_help = "What is saved goes out with a slip, as incomplete where papers are missing.\n\nExample:\n  van-agent day decide 53.02/V01A/20261121/0042-B postpone"
+        after_help = "What is saved goes out with a slip, as incomplete where papers are missing.\n\nExample:\n  van-agent day decide 53.02/V01A/20261121/0042-E postpone"
     )]
     Decide {
         /// The form, as `day show --json` names it, or slip number or id of the draft.
