@@ -222,10 +222,14 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     };
     await load(need.getByRole("button", { name: "Tanyakan" }));
     assert.match(programs.ask("van-agent", "van", ["case", "show", slip])[0].notes, /Tanya: nama mana yang di akta\?/);
-    const keep = need.getByRole("button", { name: "Pakai nilai ini" });
-    assert.equal(await keep.count(), 2);
-    await need.getByLabel("Alasan", { exact: true }).fill("menurut KTP");
-    await load(keep.first());
+    const sides = need.getByRole("radio");
+    assert.equal(await sides.count(), 2);
+    const reason = need.getByLabel("Alasan", { exact: true });
+    await reason.fill("menurut KTP");
+    await reason.press("Enter");
+    assert.equal(programs.ask("van-agent", "van", ["case", "show", slip])[0].conflicts.length, 1, "not before a side is chosen");
+    await sides.first().press("Space");
+    await load(need.getByRole("button", { name: "Pakai nilai yang dipilih" }));
     assert.match(page.url(), /needs-you$/);
     const [shown] = programs.ask("van-agent", "van", ["case", "show", slip]);
     assert.deepEqual(shown.conflicts, []);

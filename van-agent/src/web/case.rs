@@ -297,8 +297,7 @@ pub(super) fn undecided(words: &Words, found: &Value, subject: &str) -> Undecide
     let is_alarm = text(found, "sort") == "wrong_hands";
     let side = |side: &Value| Side {
         value: value(text(side, "value")),
-        // An alarm is settled by emptying it.
-        raw: if is_alarm { String::new() } else { text(side, "value") },
+        raw: text(side, "value"),
         case: text(side, "case"),
         writer: writer(words, side),
         at: text(side, "at"),
