@@ -9,6 +9,8 @@ use shared::{
         blanks::{self, Written},
     },
     document::State,
+    id::DocumentId,
+    registry::row::OfflineMode,
     store::{
         self, StoreError, forms, read_model,
         seals::{self, Kept},
@@ -128,7 +130,7 @@ impl Agent {
         }
         let state = match decision {
             Decision::Postpone => return self.postpone(now, &draft.to_string()),
-            Decision::Save => State::Incomplete,
+            Decision::Save => self.state_of_draft(draft)?,
             Decision::Delete => State::Cancelled,
         };
         let amendment = Amendment {
@@ -139,6 +141,22 @@ impl Agent {
         };
         self.amend(now, open, &amendment)?;
         Ok(json!({"open": open, "decision": decision, "cases": [draft]}))
+    }
+
+    /// Where a draft comes to stand when it is saved as it is: what is missing first, then what the network alone can do.
+    fn state_of_draft(&mut self, draft: DocumentId) -> Result<State, Failure> {
+        let row = read_model::case_of(self.read()?, draft).map_err(said)?;
+        let service = row.as_ref().and_then(|row| self.replica().registries().service(&row.service));
+        let (Some(row), Some(service)) = (&row, service) else { return Ok(State::Received) };
+        let ticks = row.detail.get("ticks").and_then(Value::as_array);
+        let is_there = |wanted: &String| {
+            ticks.is_some_and(|ticks| ticks.iter().any(|tick| tick.as_str() == Some(wanted)))
+        };
+        Ok(match (service.requirements.iter().all(is_there), service.offline_mode) {
+            (false, _) => State::Incomplete,
+            (true, OfflineMode::OnlineStep) => State::WaitingForNetwork,
+            (true, OfflineMode::Full | OfflineMode::Intake) => State::Complete,
+        })
     }
 
     /// Decides what becomes of a half-typed form; `None` where no form is meant.
@@ -220,10 +238,11 @@ impl Agent {
     }
 
     /// Services with the cases of which something was written since the last seal, by state, and the fees that fall due
-    /// for those in rupiah, where the tariff is one sum and a case is not cancelled; by agency, then code.
+    /// in rupiah for those that began since, where the tariff is one sum; by agency, then code.
     fn written(&mut self, unsealed: &Unsealed) -> Result<Vec<Value>, Failure> {
         let own = self.replica().station().log();
         let counts = seals::written(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
+        let begun = seals::begun(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
         let registries = self.replica().registries();
         let mut services: Vec<(String, String, Map<String, Value>)> = Vec::new();
         for count in counts {
@@ -241,10 +260,10 @@ impl Agent {
         services.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
         let row = |(agency, service, states): (String, String, Map<String, Value>)| {
             let cases: u64 = states.values().filter_map(Value::as_u64).sum();
-            let cancelled = states.get(State::Cancelled.as_str()).and_then(Value::as_u64).unwrap_or(0);
             let terms = registries.service(&service);
             let tariff = terms.map(|terms| &terms.tariff);
-            let fees = terms.and_then(|terms| terms.tariff_rp).map(|one| one * (cases - cancelled));
+            let new = begun.get(&service).copied().unwrap_or(0);
+            let fees = terms.and_then(|terms| terms.tariff_rp).map(|one| one * new);
             json!({
                 "agency": agency, "service": service, "cases": cases, "states": states,
                 "tariff": tariff, "fees": fees,

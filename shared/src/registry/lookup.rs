@@ -132,6 +132,18 @@ impl Registries {
         found.next().is_none().then_some(first)
     }
 
+    /// The one village that bears this name alone, or this name with its *kecamatan*.
+    pub fn village_called(&self, name: &str) -> Option<&Village> {
+        let wanted = name.trim().to_lowercase();
+        let is_called = |village: &&Village| {
+            let name = village.name.to_lowercase();
+            name == wanted || format!("{name}, {}", village.district.to_lowercase()) == wanted
+        };
+        let mut found = self.villages().filter(is_called);
+        let first = found.next()?;
+        found.next().is_none().then_some(first)
+    }
+
     /// All villages by code.
     pub fn villages(&self) -> impl ExactSizeIterator<Item = &Village> {
         self.villages.values()
@@ -357,5 +369,25 @@ mod tests {
         let mut registries = Registries::default();
         registries.put(Table::of([address(2, "a:1"), address(1, "b:1")]).expect("short"));
         assert_eq!(registries.addresses().map(|a| a.address.as_str()).collect::<Vec<_>>(), ["b:1", "a:1"]);
+    }
+
+    #[test]
+    fn a_village_is_found_by_its_beginning_and_called_by_its_name() {
+        let mut registries = Registries::default();
+        let row = |code: &str, name: &str| {
+            let row = format!(
+                r#"{{"code":"{code}","name":"{name}","kind":"desa","district_code":"53.02.01","district":"Kota Soe","regency_code":"53.02","regency":"Timor Tengah Selatan"}}"#
+            );
+            (code.to_owned(), row)
+        };
+        registries.put(Table::restore(
+            Kind::Villages,
+            [row("53.02.01.2001", "Oebesa"), row("53.02.01.2002", "Nonohonis")],
+        ));
+        let named = |text: &str| registries.village_named(text).map(|village| village.name.as_str());
+        let called = |text: &str| registries.village_called(text).map(|village| village.name.as_str());
+        assert_eq!((named("oe"), called("oe")), (Some("Oebesa"), None));
+        assert_eq!((named("53.02.01.2002"), named("")), (Some("Nonohonis"), None));
+        assert_eq!((called(" oebesa "), called("Oebesa, Kota Soe")), (Some("Oebesa"), Some("Oebesa")));
     }
 }

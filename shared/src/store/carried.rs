@@ -52,12 +52,14 @@ impl Carried {
     }
 }
 
-/// Keeps a batch whose signature and entries were proven, in place of one that was refused. Returns whether it was
+/// Keeps a batch whose signature and entries were proven, in place of one that was refused or that the disk has
+/// damaged. Returns whether it was
 /// not carried before.
 ///
 /// # Errors
 /// The store fails.
 pub fn put(tx: Tx<'_>, batch: &Batch, bytes: &[u8], changes: u64, at: Timestamp) -> Result<bool> {
+    forget_damaged(tx, batch)?;
     let kept = tx
         .prepare_cached(
             "INSERT INTO carried (author, epoch, first, last, before, chain, changes, bytes, at, digest)
@@ -78,6 +80,24 @@ pub fn put(tx: Tx<'_>, batch: &Batch, bytes: &[u8], changes: u64, at: Timestamp)
             digest(bytes)
         ])?;
     Ok(kept > 0)
+}
+
+/// Makes room for a batch that is carried, and is not what was proven any more.
+fn forget_damaged(tx: Tx<'_>, batch: &Batch) -> Result<()> {
+    let place = (batch.log, batch.first, batch.chain.0);
+    let kept: Option<(Vec<u8>, Option<[u8; DIGEST_BYTES]>)> = tx
+        .prepare_cached(
+            "SELECT bytes, digest FROM carried WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
+        )?
+        .query_row(key(place), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    if kept.is_some_and(|(bytes, proven)| proven.is_some_and(|proven| proven != digest(&bytes))) {
+        tx.prepare_cached(
+            "DELETE FROM carried WHERE author = ?1 AND epoch = ?2 AND first = ?3 AND chain = ?4",
+        )?
+        .execute(key(place))?;
+    }
+    Ok(())
 }
 
 /// Everything that is carried, by author, life and place.

@@ -1,5 +1,7 @@
 //! Seals that were made here or came here, and what was written since the newest.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Result, Tx, damaged};
@@ -111,6 +113,23 @@ pub fn all(tx: Tx<'_>) -> Result<Vec<Kept>> {
     let mut statement = tx.prepare_cached(&format!("{COLUMNS} ORDER BY at DESC, device, last DESC"))?;
     let rows = statement.query_map([], kept)?.collect::<Result<Vec<_>, _>>()?;
     rows.into_iter().map(|kept| kept.ok_or(damaged("seal"))).collect()
+}
+
+/// Cases that a laptop has made behind entry `after` of its log, by service; drafts, and what was cancelled or rejected,
+/// count for nothing.
+///
+/// # Errors
+/// The store fails.
+pub fn begun(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64) -> Result<BTreeMap<String, u64>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT service, count(*) FROM case_row
+         WHERE state NOT IN ('draft', 'cancelled', 'rejected') AND document IN (
+             SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3 AND root = 1)
+         GROUP BY service",
+    )?;
+    let rows =
+        statement.query_map(params![author.0, epoch.0, after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Cases of which a laptop has written something behind entry `after` of its log, by service and state.

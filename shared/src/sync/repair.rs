@@ -166,7 +166,8 @@ impl Replica {
             if let Some(batch) = log::batch_with(tx, &log, first)?
                 && log::entries(&batch)?.iter().any(|(entry, _)| matches!(entry, Entry::Registry { .. }))
             {
-                returns.insert((log.row, batch.first), batch);
+                let place = (log.row, batch.first);
+                returns.insert(place, signing::alone(batch, self.station.packs)?);
             }
             at = log::next_batch(tx, &log, first)?;
         }

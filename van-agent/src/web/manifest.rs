@@ -96,18 +96,26 @@ async fn load_all(site: &Site, words: &'static Words) -> Result<Told, Failure> {
 
 /// Loads one product of the manifest; one that is not on it is named, with where it is.
 async fn load(site: &Site, words: &'static Words, scan: &str) -> Result<Told, Failure> {
+    if scan.is_empty() {
+        return Ok(Told::default());
+    }
     let wanted = scan.to_owned();
     let found = site.run(move |agent, _| {
         let on_it = agent.manifest()?;
         let found = agent.products(&wanted, "", on_it.len() + 1)?.rows;
         let is_on_it = |case| on_it.iter().any(|row| row.document == case);
         let cases: Vec<_> = found.iter().filter(|row| is_on_it(row.document)).collect();
+        let several = cases.len() > 1;
         let case = (cases.len() == 1).then(|| cases[0].document.to_string());
         let elsewhere = found.first().map(|row| (row.slip.clone(), row.status.clone()));
-        Ok((case, elsewhere))
+        Ok((case, several, elsewhere))
     });
-    let (case, elsewhere) = found.await?;
+    let (case, several, elsewhere) = found.await?;
     let Some(case) = case else {
+        if several {
+            let wrong = format!("{} {scan}", words.get("wrong-scan"));
+            return Ok(Told { wrong: Some(wrong), ..Told::default() });
+        }
         let state = elsewhere
             .map_or_else(String::new, |(slip, state)| format!(" {slip}: {}", words.part("state", &state)));
         let wrong = format!("{} {scan}.{state}", words.get("wrong-manifest"));

@@ -32,8 +32,24 @@ struct NeedsYou {
     token: String,
     decide: Vec<(Row, Vec<Undecided>)>,
     held: Vec<Held>,
-    /// What is wrong, in words.
-    wrong: Option<String>,
+    /// What is wrong, in words, with the case and what was typed about it.
+    wrong: Option<Wrong>,
+}
+
+/// What could not be done.
+struct Wrong {
+    case: String,
+    typed: String,
+    sentence: String,
+    /// In the program's own words, in English.
+    detail: Option<String>,
+}
+
+impl NeedsYou {
+    /// What was typed about a case before it could not be done.
+    fn typed(&self, case: &str) -> &str {
+        self.wrong.as_ref().filter(|wrong| wrong.case == case).map_or("", |wrong| &wrong.typed)
+    }
 }
 
 /// Something that the hub holds.
@@ -62,8 +78,10 @@ pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Respo
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let (case, said) = (posted.text("case"), posted.text("text").trim());
+    let wrong =
+        |sentence, detail| Some(Wrong { case: case.to_owned(), typed: said.to_owned(), sentence, detail });
     if said.is_empty() {
-        return page(&site, words, Some(words.get("wrong-reason"))).await;
+        return page(&site, words, wrong(words.get("wrong-reason"), None)).await;
     }
     let setting = match posted.text("do") {
         "withdraw" => Ok("status=cancelled".to_owned()),
@@ -81,8 +99,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Ok(_) => see("/needs-you"),
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
-            let wrong = format!("{} {}", words.get("wrong-other"), failure.message);
-            page(&site, words, Some(wrong)).await
+            let wrong = wrong(words.get("wrong-other"), detail(words, &failure.message));
+            page(&site, words, wrong).await
         }
     }
 }
@@ -105,7 +123,7 @@ async fn amend(
     ask(site, words, request).await.map(|(amended, _)| amended)
 }
 
-async fn page(site: &Site, words: &'static Words, wrong: Option<String>) -> Response {
+async fn page(site: &Site, words: &'static Words, wrong: Option<Wrong>) -> Response {
     let found = match ask(site, words, Request::NeedsYou { limit: NEEDED_MAX }).await {
         Ok((_, found)) => found,
         Err(failure) => return failed(words, &failure),

@@ -75,10 +75,15 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let (label, named) = (posted.text("label").trim().to_owned(), posted.text("village").trim().to_owned());
     let typed = (label.clone(), named.clone());
     let found = site.run(move |agent, _| {
-        // A visit is mostly called after its village.
-        let wanted = if named.is_empty() { &label } else { &named };
-        let village = agent.replica().registries().village_named(wanted);
-        Ok((village.map(|village| village.code.clone()), label))
+        // A visit is mostly called after its village; one that is open already keeps what was chosen.
+        let keeps = named.is_empty() && agent.open_visits()?.iter().any(|visit| visit.label == label);
+        let registries = agent.replica().registries();
+        let village = match named.is_empty() {
+            false => registries.village_named(&named),
+            true => registries.village_called(&label),
+        };
+        let village = village.map(|village| village.code.clone());
+        Ok((village.filter(|_| !keeps), label))
     });
     let (village, label) = match found.await {
         Ok(found) => found,

@@ -117,16 +117,8 @@ fn a_stick_works_at_the_hub_too_and_again_and_again() {
     pair.told(2);
 }
 
-#[test]
-fn a_batch_that_the_carriers_disk_has_spoilt_stops_nothing_else() {
-    let mut pair = Pair::new();
-    let (author, other, carrier) = (pair.enrol(), pair.enrol(), pair.enrol());
-    pair.told(3);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    record(&mut pair.vans[other], pair.now, "Seran", 1);
-    pair.give(author, carrier);
-    pair.give(other, carrier);
-    record(&mut pair.vans[carrier], pair.now, "Bria", 1);
+/// The disk of `carrier` spoils what it carries for `author`.
+fn spoil(pair: &mut Pair, author: usize, carrier: usize) {
     let device = pair.vans[author].station().device();
     pair.vans[carrier]
         .keep(|tx, _| {
@@ -141,6 +133,35 @@ fn a_batch_that_the_carriers_disk_has_spoilt_stops_nothing_else() {
             Ok::<_, crate::store::StoreError>(())
         })
         .expect("spoils");
+}
+
+#[test]
+fn what_the_carriers_disk_has_spoilt_is_mended_before_any_contact() {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    pair.told(2);
+    record(&mut pair.vans[author], pair.now, "Nahak", 1);
+    pair.give(author, carrier);
+    spoil(&mut pair, author, carrier);
+    assert_eq!(pair.give(author, carrier).changes, 2, "the author's bundle mends it");
+    let registries = pair.vans[carrier].registries().clone();
+    assert_eq!(examine::carried(pair.vans[carrier].store().reader(), &registries).expect("reads"), []);
+    assert!(pair.exchange(carrier));
+    assert_eq!(pair.cases_at_hub(), 1);
+}
+
+#[test]
+fn a_batch_that_the_carriers_disk_has_spoilt_stops_nothing_else() {
+    let mut pair = Pair::new();
+    let (author, other, carrier) = (pair.enrol(), pair.enrol(), pair.enrol());
+    pair.told(3);
+    record(&mut pair.vans[author], pair.now, "Nahak", 1);
+    record(&mut pair.vans[other], pair.now, "Seran", 1);
+    pair.give(author, carrier);
+    pair.give(other, carrier);
+    record(&mut pair.vans[carrier], pair.now, "Bria", 1);
+    let device = pair.vans[author].station().device();
+    spoil(&mut pair, author, carrier);
     assert!(pair.exchange(carrier));
     assert_eq!(pair.cases_at_hub(), 2, "the carrier's own and the other one's");
     assert_eq!(pair.refusals(carrier), [carried::DAMAGED]);
