@@ -90,7 +90,7 @@ async function day(programs, browser, pictures) {
     }
     const decide = async (name, button) => {
       const arrives = page.waitForEvent("load");
-      await page.locator("#decide ~ ul li", { hasText: name }).getByRole("button", { name: button }).press("Enter");
+      await page.locator("#decide ~ ul li", { hasText: name }).getByRole("button", { name: new RegExp(`^${button}:`) }).press("Enter");
       await arrives;
     };
     await reader.go(`${site}/day`);

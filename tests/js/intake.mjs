@@ -290,6 +290,7 @@ async function journey(programs, browser, pictures) {
     await page.locator("#kept", { hasText: "NIK yang dipindai tidak dipakai" }).waitFor();
     assert.match(await page.locator(".card").first().innerText(), new RegExp(MOTHER.name));
     await press("Hapus isian", "**/record");
+    await page.locator("#nik:focus").waitFor();
     await officer.type(MOTHER.nik);
     await officer.next();
     assert.match(await page.locator(".card").first().innerText(), new RegExp(MOTHER.name), "in the field of the NIK");

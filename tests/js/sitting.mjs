@@ -309,6 +309,7 @@ async function day(programs, browser, pictures) {
     await reader.go(`${site()}/`);
     officer.keys = 0;
     await officer.go("Alt+l", "**/record");
+    await page.locator("#nik:focus").waitFor();
     await officer.type(MOTHER.nik);
     await officer.next();
     assert.equal(await page.locator("#name").count(), 0, "identity is not typed again");

@@ -116,6 +116,7 @@ async function village(programs, browser, pictures) {
   });
   await check("3. a mother of the pre-list and her twins: three cases, one sitting, nothing of hers typed again", async () => {
     await officer.go("Alt+l", "**/record");
+    await page.locator("#nik:focus").waitFor();
     await officer.type(MOTHER.nik);
     await officer.next();
     assert.equal(await page.locator("#name").inputValue(), MOTHER.name);
