@@ -55,6 +55,16 @@ impl Pair {
     }
 }
 
+/// Somebody's case, and a laptop that carries it.
+fn carried_once() -> (Pair, usize, usize) {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    pair.told(2);
+    record(&mut pair.vans[author], pair.now, "Nahak", 1);
+    pair.give(author, carrier);
+    (pair, author, carrier)
+}
+
 #[test]
 fn what_another_laptop_carries_is_carried_then_at_the_hub_and_the_receipt_comes_home() {
     let mut pair = Pair::new();
@@ -137,11 +147,7 @@ fn spoil(pair: &mut Pair, author: usize, carrier: usize) {
 
 #[test]
 fn what_the_carriers_disk_has_spoilt_is_mended_before_any_contact() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     spoil(&mut pair, author, carrier);
     assert_eq!(pair.give(author, carrier).changes, 2, "the author's bundle mends it");
     let registries = pair.vans[carrier].registries().clone();
@@ -188,11 +194,7 @@ fn a_batch_that_the_carriers_disk_has_spoilt_stops_nothing_else() {
 
 #[test]
 fn what_was_carried_for_a_revoked_laptop_is_for_a_person_to_judge() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     let device = pair.vans[author].station().device();
     pair.hub.set_standing(pair.now, device, Standing::Revoked).expect("stores");
     assert!(pair.exchange(carrier));
@@ -274,11 +276,7 @@ fn parts_that_others_signed_for_themselves_are_not_believed() {
 
 #[test]
 fn what_an_earlier_life_of_the_hub_proved_goes_on_being_carried() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     let own = pair.vans[author].station().log();
     let end = log::find(pair.vans[author].store().reader(), &own).expect("reads").expect("a log").head;
     let key = Key::from_seed(*pair.hub.station().key.seed());
@@ -329,11 +327,7 @@ fn a_bundle_of_real_records_with_any_byte_changed_is_refused() {
 
 #[test]
 fn a_note_is_signed_by_its_carrier() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     pair.give(carrier, author);
     let epoch = pair.vans[author].station().epoch;
     let notes = notes::of_life(pair.vans[author].store().reader(), epoch).expect("reads");
@@ -344,11 +338,7 @@ fn a_note_is_signed_by_its_carrier() {
 
 #[test]
 fn what_the_hub_does_not_take_is_not_offered_at_each_contact() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     let device = pair.vans[author].station().device();
     pair.hub.set_standing(pair.now, device, Standing::Suspended).expect("stores");
     assert!(pair.batch_bytes(carrier) > 0);
@@ -441,11 +431,7 @@ fn receipts_leave_who_brings_them_once_they_are_home_and_those_of_ended_lives_at
 
 #[test]
 fn an_authors_own_receipt_frees_who_carries_for_it() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     assert!(pair.exchange(author));
     pair.give(author, carrier);
     assert!(pair.custody(carrier).safe_to_wipe);
@@ -454,11 +440,7 @@ fn an_authors_own_receipt_frees_who_carries_for_it() {
 
 #[test]
 fn who_lives_another_life_is_not_believed_to_hold_what_it_signed_for() {
-    let mut pair = Pair::new();
-    let (author, carrier) = (pair.enrol(), pair.enrol());
-    pair.told(2);
-    record(&mut pair.vans[author], pair.now, "Nahak", 1);
-    pair.give(author, carrier);
+    let (mut pair, author, carrier) = carried_once();
     let stick = pair.bundle(carrier);
     pair.vans[author].import_bundle(pair.now, &stick).expect("imports");
     assert_eq!(pair.custody(author).carried, 1);
