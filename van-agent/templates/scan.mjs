@@ -37,19 +37,22 @@ async function watch(button, field) {
     button.onclick = () => begin(button, field);
   };
   button.onclick = stop;
-  await view.play();
-  const read = await reader(button.dataset.csrf);
-  while (view.isConnected) {
-    [canvas.width, canvas.height] = [view.videoWidth, view.videoHeight];
-    canvas.getContext("2d").drawImage(view, 0, 0);
-    const slip = await read(canvas);
-    if (slip && view.isConnected) {
-      stop();
-      field.value = slip;
-      field.form.requestSubmit();
-      return;
+  try {
+    await view.play();
+    const read = await reader(button.dataset.csrf);
+    while (view.isConnected) {
+      [canvas.width, canvas.height] = [view.videoWidth, view.videoHeight];
+      canvas.getContext("2d").drawImage(view, 0, 0);
+      const slip = await read(canvas);
+      if (slip && view.isConnected) {
+        field.value = slip;
+        field.form.requestSubmit();
+        return;
+      }
+      await wait(PAUSE_MS);
     }
-    await wait(PAUSE_MS);
+  } finally {
+    if (view.isConnected) stop();
   }
 }
 
