@@ -54,16 +54,6 @@ impl Reader {
         Self { at, cookie: cookie.split(';').next().expect("a pair").to_owned() }
     }
 
-    /// Where the page is.
-    pub fn at(&self) -> SocketAddr {
-        self.at
-    }
-
-    /// The cookie of the session.
-    pub fn cookie(&self) -> &str {
-        &self.cookie
-    }
-
     /// The whole answer for a path.
     ///
     /// # Panics
@@ -72,10 +62,10 @@ impl Reader {
         get(self.at, &self.at.to_string(), path, Some(&self.cookie))
     }
 
-    /// Posts a form, its fields encoded as a form's are, with the token that the first page bears.
+    /// Posts a form, its fields encoded as a form's are, with the token that the page of it bears.
     ///
     /// # Panics
-    /// The page is gone, or bears no token.
+    /// The page is gone.
     pub fn post(&self, path: &str, token: &str, fields: &str) -> String {
         let Self { at, cookie } = self;
         let body = format!("csrf={token}&{fields}");

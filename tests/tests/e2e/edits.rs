@@ -243,3 +243,23 @@ fn find_says_where_it_cut_and_takes_a_telephone_number_in_any_writing() {
     assert_eq!(found(&["+62", "812", "9876"]).len(), 3);
     assert_eq!(found(&["089"]).len(), 0);
 }
+
+#[test]
+fn a_fee_falls_due_once_and_for_no_cancelled_case() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    sync(&van);
+    let fees = || {
+        let day = van.run(&["day", "show"]);
+        let services = day.json()["services"].as_array().cloned().unwrap_or_default();
+        services.iter().map(|row| row["fees"].clone()).collect::<Vec<_>>()
+    };
+    let slips = ["Nahak", "Seran"].map(|name| case(&van, json!({"name": name, "service": "POL-SKCK"})));
+    case(&van, json!({"name": "Bria", "service": "POL-SIM"}));
+    assert_eq!(fees(), [json!(null), json!(60_000)], "one tariff is no single sum");
+    van.run(&["amend", &slips[0], "--set", "status=cancelled", "--reason", "changed her mind"]);
+    assert_eq!(fees(), [json!(null), json!(30_000)]);
+    van.run(&["day", "close"]);
+    van.run(&["amend", &slips[1], "--set", "notes=fetched on Friday"]);
+    assert_eq!(fees(), [json!(0)], "it was asked for yesterday");
+}
