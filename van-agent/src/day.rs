@@ -5,12 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
     desk::{
-        amend::Amendment,
+        amend::{Amendment, Setting},
         blanks::{self, Written},
     },
     document::State,
     id::DocumentId,
-    registry::row::OfflineMode,
     store::{
         self, StoreError, forms, read_model,
         seals::{self, Kept},
@@ -26,7 +25,7 @@ use crate::{
     agent::{Agent, not_enrolled, said},
     host::output::Failure,
     record::{
-        sheet::Sheet,
+        sheet::{Sheet, first_state},
         sitting::{self, Step},
     },
 };
@@ -121,6 +120,16 @@ impl Agent {
             };
             return Ok(json!({"open": open, "decision": decision, "cases": cases}));
         }
+        self.decide_draft(now, open, decision)
+    }
+
+    /// Decides what becomes of a draft.
+    pub(crate) fn decide_draft(
+        &mut self,
+        now: Now,
+        open: &str,
+        decision: Decision,
+    ) -> Result<Value, Failure> {
         let draft = self.case(open)?;
         let device = self.replica().station().device();
         if !custody::drafts(self.read()?, device).map_err(said)?.contains(&draft) {
@@ -134,7 +143,7 @@ impl Agent {
             Decision::Delete => State::Cancelled,
         };
         let amendment = Amendment {
-            settings: vec![format!("status={state}").parse().map_err(said)?],
+            settings: vec![Setting::status(state)],
             reason: Some("decided when the day was closed".to_owned()),
             officer: Some(self.officer()?).filter(|officer| !officer.is_empty()),
             ..Amendment::default()
@@ -143,7 +152,7 @@ impl Agent {
         Ok(json!({"open": open, "decision": decision, "cases": [draft]}))
     }
 
-    /// Where a draft comes to stand when it is saved as it is: what is missing first, then what the network alone can do.
+    /// Where a draft comes to stand when it is saved as it is.
     fn state_of_draft(&mut self, draft: DocumentId) -> Result<State, Failure> {
         let row = read_model::case_of(self.read()?, draft).map_err(said)?;
         let service = row.as_ref().and_then(|row| self.replica().registries().service(&row.service));
@@ -152,11 +161,7 @@ impl Agent {
         let is_there = |wanted: &String| {
             ticks.is_some_and(|ticks| ticks.iter().any(|tick| tick.as_str() == Some(wanted)))
         };
-        Ok(match (service.requirements.iter().all(is_there), service.offline_mode) {
-            (false, _) => State::Incomplete,
-            (true, OfflineMode::OnlineStep) => State::WaitingForNetwork,
-            (true, OfflineMode::Full | OfflineMode::Intake) => State::Complete,
-        })
+        Ok(first_state(service, service.requirements.iter().all(is_there)))
     }
 
     /// Decides what becomes of a half-typed form; `None` where no form is meant.

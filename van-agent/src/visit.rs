@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     desk::{resolve, rows},
-    document::{State, View, Visit, visit},
+    document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     registry::row::Listed,
     store::{
@@ -16,11 +16,10 @@ use shared::{
 
 use crate::{
     agent::{Agent, not_enrolled, said},
+    handover,
     host::output::Failure,
 };
 
-/// States in which a product waits to be handed over.
-const PRODUCTS: [State; 3] = [State::Ready, State::Loaded, State::WithCollector];
 /// People and products of a visit that are listed, each.
 const EXPECTED_MAX: usize = 300;
 
@@ -190,7 +189,7 @@ impl Agent {
             let known = self.is_known(&row)?;
             people.push((row, known));
         }
-        for state in PRODUCTS {
+        for state in handover::STATES {
             let found = read_model::cases_in(self.read()?, state, village, EXPECTED_MAX).map_err(said)?;
             products.extend(found.into_iter().map(rows::Row::from));
         }
@@ -202,7 +201,7 @@ impl Agent {
         let Some(village) = &visit.village else { return Ok((0, 0)) };
         let people = self.announced_in(village).count() as u64;
         let mut products = 0;
-        for state in PRODUCTS {
+        for state in handover::STATES {
             products += read_model::count_in(self.read()?, state, village).map_err(said)?;
         }
         Ok((people, products))

@@ -85,7 +85,7 @@ impl FromStr for Setting {
 
 impl Setting {
     /// That a case comes to stand elsewhere.
-    pub(super) fn status(state: State) -> Self {
+    pub fn status(state: State) -> Self {
         Self { party: Party::Subject, item: Item::Field(Field::Status), value: state.as_str().to_owned() }
     }
 

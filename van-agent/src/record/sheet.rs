@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
-    document::{Confirmation, consent},
-    registry::{Registries, row::OfflineMode, row::Service},
+    document::{Confirmation, State, consent},
+    registry::{
+        Registries,
+        row::{OfflineMode, Service},
+    },
     store::{forms::FORM_BYTES_MAX, read_model::PersonRow},
     time::Timestamp,
 };
@@ -218,15 +221,6 @@ impl Sheet {
         missing.map(String::as_str).collect()
     }
 
-    /// The first status of a case: what is missing first, then what the network alone can do.
-    pub fn status(&self, service: &Service) -> &'static str {
-        match (self.missing(service).is_empty(), service.offline_mode) {
-            (false, _) => "incomplete",
-            (true, OfflineMode::OnlineStep) => "waiting_for_network",
-            (true, OfflineMode::Full | OfflineMode::Intake) => "complete",
-        }
-    }
-
     /// The lines that it becomes, one a service, all of one sitting and one person. `form` names the sheet.
     pub fn lines(&self, registries: &Registries, clock: Clock, form: &str) -> Vec<RawLine> {
         let codes = self.services();
@@ -243,7 +237,9 @@ impl Sheet {
             line.insert("service".to_owned(), json!(code));
             line.insert(
                 "status".to_owned(),
-                json!(service.map_or("received", |service| self.status(service))),
+                json!(service.map_or("received", |service| {
+                    first_state(service, self.missing(service).is_empty()).as_str()
+                })),
             );
             line.insert("ticks".to_owned(), json!(service.map_or(Vec::new(), |service| self.ticks(service))));
             if number.is_empty() {
@@ -330,6 +326,15 @@ fn text_of_offset(offset_minutes: i16) -> String {
     let sign = if offset_minutes < 0 { '-' } else { '+' };
     let minutes = offset_minutes.unsigned_abs();
     format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+}
+
+/// Where a case comes to stand when it is saved: what is missing first, then what the network alone can do.
+pub fn first_state(service: &Service, is_all_there: bool) -> State {
+    match (is_all_there, service.offline_mode) {
+        (false, _) => State::Incomplete,
+        (true, OfflineMode::OnlineStep) => State::WaitingForNetwork,
+        (true, OfflineMode::Full | OfflineMode::Intake) => State::Complete,
+    }
 }
 
 #[cfg(test)]

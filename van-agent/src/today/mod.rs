@@ -12,6 +12,7 @@ use shared::{
 
 use crate::{
     agent::{Agent, said},
+    handover,
     host::{output::Failure, owner::Handle},
     link::Report,
 };
@@ -63,7 +64,7 @@ impl Agent {
     /// Everything of the first page that other requests do not tell. `disk_free` is what the disk of this home has
     /// left, in bytes, where the system tells.
     pub(crate) fn today(&mut self, now: Now, disk_free: Option<u64>) -> Result<Value, Failure> {
-        let products = [State::Ready, State::Loaded, State::WithCollector].map(|state| {
+        let products = handover::STATES.map(|state| {
             let count = read_model::count_at(self.read()?, state).map_err(said)?;
             Ok((state.to_string(), json!(count)))
         });

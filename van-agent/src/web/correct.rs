@@ -219,7 +219,7 @@ fn settings(posted: &Posted) -> Result<Vec<Setting>, shared::desk::amend::ParseS
         return Ok(vec![format!("subject={person}").parse()?]);
     }
     match posted.text("do") {
-        "cancel" => return Ok(vec!["status=cancelled".parse()?]),
+        "cancel" => return Ok(vec![Setting::status(CaseState::Cancelled)]),
         "decide" => return Ok(vec![format!("{}={}", posted.text("field"), posted.text("value")).parse()?]),
         _ => {}
     }

@@ -110,7 +110,7 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
     let decided = site.run(move |agent, now| {
         let step = agent.decide_form(now, &open, decision)?;
         if step.is_none() {
-            agent.decide(now, &open, decision)?;
+            agent.decide_draft(now, &open, decision)?;
         }
         Ok(step)
     });

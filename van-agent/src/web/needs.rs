@@ -8,7 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
-use shared::desk::amend::{Amendment, Setting};
+use shared::{
+    desk::amend::{Amendment, Setting},
+    document::State as CaseState,
+};
 
 use super::{
     Site,
@@ -84,14 +87,15 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         return page(&site, words, wrong(words.get("wrong-reason"), None)).await;
     }
     let setting = match posted.text("do") {
-        "withdraw" => Ok("status=cancelled".to_owned()),
-        _ => shown(&site, case).await.map(|(shown, _)| {
+        "withdraw" => Ok(Setting::status(CaseState::Cancelled)),
+        _ => shown(&site, case).await.and_then(|(shown, _)| {
             let before = text(&shown, "notes");
             let gap = if before.is_empty() { "" } else { "\n" };
-            format!("notes={before}{gap}{}: {said}", words.get("needs-asked"))
+            let notes = format!("notes={before}{gap}{}: {said}", words.get("needs-asked"));
+            notes.parse::<Setting>().map_err(crate::agent::said)
         }),
     };
-    let done = match setting.and_then(|setting| setting.parse::<Setting>().map_err(crate::agent::said)) {
+    let done = match setting {
         Ok(setting) => amend(&site, words, case, setting, said).await,
         Err(failure) => Err(failure),
     };

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_and_moments_are_written_as_people_do() {
+    fn days_moments_and_sums_are_written_as_people_do() {
         let words = |language| Words::new(language, "", "");
         let (indonesian, english) = (words(Language::Indonesian), words(Language::English));
         for (text, expected) in [
@@ -245,5 +245,10 @@ mod tests {
             assert_eq!(indonesian.moment(text), expected);
         }
         assert_eq!(english.moment("2026-05-01T07:05:00-03:30"), "1 May 2026 · 07:05 -03:30");
+        for (sum, expected) in [(0, "Rp0"), (999, "Rp999"), (30_000, "Rp30.000"), (1_234_567, "Rp1.234.567")]
+        {
+            assert_eq!(indonesian.rupiah(sum), expected);
+        }
+        assert_eq!(english.rupiah(1_234_567), "Rp1,234,567");
     }
 }
