@@ -12,7 +12,7 @@ use shared::{
     id::{DocumentId, UnitId},
     store::{
         attachment::{self, Look},
-        changes, devices, log, needs, quarantine, read_model,
+        changes, devices, log, quarantine, read_model,
     },
     sync::{
         Input, Output, Replica,
@@ -315,8 +315,9 @@ impl Agent {
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let tx = self.read()?;
         let mut count = 0_u64;
-        for document in needs::conflicts(tx, limit).map_err(said)? {
-            let Some(shown) = show::case(tx, device, document, offset_minutes).map_err(said)? else {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX >> 1).min(usize::MAX >> 1);
+        for row in read_model::undecided(tx, limit).map_err(said)? {
+            let Some(shown) = show::case(tx, device, row.document, offset_minutes).map_err(said)? else {
                 continue;
             };
             let mut value = json!(shown.row);
@@ -329,11 +330,8 @@ impl Agent {
                 break;
             }
         }
-        let held = quarantine::all(tx).map_err(said)?;
-        for refused in held.into_iter().take(usize::try_from(limit).unwrap_or(usize::MAX)) {
-            let row = needs::case_touched(tx, refused.document)
-                .and_then(|case| case.map_or(Ok(None), |case| read_model::case_of(tx, case)))
-                .map_err(said)?;
+        for refused in quarantine::newest(tx, limit).map_err(said)? {
+            let row = read_model::case_touched(tx, refused.document).map_err(said)?;
             let mut value = row.map_or_else(|| json!({}), |row| json!(rows::Row::from(row)));
             value["document"] = json!(refused.document);
             value["rule"] = json!(refused.rule);
@@ -346,7 +344,8 @@ impl Agent {
                 break;
             }
         }
-        Ok(json!({"needs_you": count}))
+        let of = read_model::undecided_count(tx).map_err(said)? + quarantine::count(tx).map_err(said)?;
+        Ok(json!({"needs_you": count, "of": of}))
     }
 
     fn doctor(&mut self, now: Now, rebuild: bool) -> Result<Value, Failure> {

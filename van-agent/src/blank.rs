@@ -59,7 +59,8 @@ impl Agent {
     ) -> Result<Value, Failure> {
         match act {
             BlankAct::List => {
-                let (stocks, leases) = (self.stocks()?, self.leases(now)?);
+                let stocks = self.stocks()?;
+                let leases = self.lent(now, self.leases()?, &stocks)?;
                 stocks.iter().for_each(|stock| {
                     each(json!({"stock": stock}));
                 });
@@ -83,7 +84,10 @@ impl Agent {
         if self.replica().station().place.is_none() {
             return Ok(Vec::new());
         }
-        let low = self.leases(now)?.into_iter().filter(Lent::runs_out);
+        let leases = self.leases()?;
+        let are_blanks = leases.iter().any(|lease| matches!(lease.kind, LeaseKind::Blank(_)));
+        let stocks = if are_blanks { self.stocks()? } else { Vec::new() };
+        let low = self.lent(now, leases, &stocks)?.into_iter().filter(Lent::runs_out);
         Ok(low.map(|lent| json!({"lease": lent, "says": running_out(&lent)})).collect())
     }
 
@@ -96,25 +100,28 @@ impl Agent {
     }
 
     /// What the hub has lent to this unit, or to this laptop alone, and has not taken back.
-    fn leases(&mut self, now: Now) -> Result<Vec<Lent>, Failure> {
+    fn leases(&self) -> Result<Vec<Lease>, Failure> {
+        let place = self.replica().station().place.as_ref().ok_or_else(not_enrolled)?;
+        let is_mine = |lease: &&Lease| {
+            lease.is_in_force()
+                && place.unit.as_ref() == Some(&lease.unit)
+                && lease.letter.as_ref().is_none_or(|letter| *letter == place.letter)
+        };
+        Ok(self.replica().registries().leases().filter(is_mine).cloned().collect())
+    }
+
+    /// What is left of `leases`, by this unit's `stocks`.
+    fn lent(&self, now: Now, leases: Vec<Lease>, stocks: &[Stock]) -> Result<Vec<Lent>, Failure> {
         let today = now.wall.day(self.offset_minutes());
-        let stocks = self.stocks()?;
-        let Some(place) = self.replica().station().place.clone() else { return Err(not_enrolled()) };
         let tx = self.replica().store().reader();
-        let mut leases = Vec::new();
-        for lease in self.replica().registries().leases().filter(|lease| lease.is_in_force()) {
-            let mine = place.unit.as_ref() == Some(&lease.unit)
-                && lease.letter.as_ref().is_none_or(|letter| *letter == place.letter);
-            if !mine {
-                continue;
-            }
+        let lent = leases.into_iter().map(|lease| {
             let gone = match lease.kind {
-                LeaseKind::Blank(_) => blanks::gone(lease, &stocks),
-                LeaseKind::Slip(_) => store::counter(tx, &number::counter(lease)).map_err(said)?,
+                LeaseKind::Blank(_) => blanks::gone(&lease, stocks),
+                LeaseKind::Slip(_) => store::counter(tx, &number::counter(&lease)).map_err(said)?,
             };
-            leases.push(blanks::lent(lease, gone, today));
-        }
-        Ok(leases)
+            Ok(blanks::lent(&lease, gone, today))
+        });
+        lent.collect()
     }
 
     fn enter_blanks(
@@ -206,11 +213,10 @@ impl Agent {
         let others = self.replica().registries().leases().filter(of_kind).filter(|l| l.unit.as_str() != unit);
         found.extend(others.map(|lease| format!("{kind} {} are lent to {}", lease.range, lease.unit)));
         let own = LeaseKind::Blank(kind.clone());
-        for lent in self.leases(now)?.into_iter().filter(|lent| lent.lease.kind == own && lent.runs_out()) {
-            if lent.lease.range.overlaps(range) {
-                found.push(running_out(&lent));
-            }
-        }
+        let mut leases = self.leases()?;
+        leases.retain(|lease| lease.kind == own && lease.range.overlaps(range));
+        let lent = self.lent(now, leases, &stocks)?;
+        found.extend(lent.iter().filter(|lent| lent.runs_out()).map(running_out));
         Ok(found)
     }
 }

@@ -18,7 +18,6 @@ use shared::{
 use crate::{
     agent::{Agent, said},
     host::{self, output::Failure},
-    record::save::SITTING_MILLISECONDS,
 };
 
 /// Slips of a sitting, or on one page, at most.
@@ -114,19 +113,11 @@ impl Agent {
 
     fn sitting(&mut self, case: &str, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         let document = self.case(case)?;
-        let tx = self.read()?;
-        let row = read_model::case_of(tx, document).map_err(said)?;
-        let encounter =
-            row.as_ref().and_then(|row| Some((row.detail.get("encounter")?.as_str()?, row.started?)));
-        let mut cases = match encounter {
-            Some((encounter, started)) => {
-                let since = started.saturating_sub(SITTING_MILLISECONDS);
-                read_model::cases_of_encounter(tx, encounter, since).map_err(said)?
-            }
-            None => row.into_iter().collect(),
-        };
-        cases.truncate(SITTING_MAX);
-        let documents: Vec<_> = cases.into_iter().map(|case| case.document).collect();
+        let cases = read_model::cases_of_sitting(self.read()?, document).map_err(said)?;
+        let mut documents: Vec<_> = cases.into_iter().map(|case| case.document).take(SITTING_MAX).collect();
+        if documents.is_empty() {
+            documents.push(document);
+        }
         for document in &documents {
             if !each(self.paper(*document)?) {
                 break;

@@ -119,10 +119,8 @@ pub fn stocks(tx: Tx<'_>, registries: &Registries) -> Result<Vec<Stock>> {
         }
     }
     let mut uses: BTreeMap<(String, BlankKind), Vec<Use>> = BTreeMap::new();
-    for row in read_model::cases_with_blanks(tx)? {
-        let serial =
-            row.detail.get("blank").and_then(|blank| blank.as_str()).and_then(|text| text.parse().ok());
-        let Some(serial) = serial else { continue };
+    for row in read_model::used_blanks(tx)? {
+        let Ok(serial) = row.blank.parse() else { continue };
         let kind = kind_of(registries, &row.service).or_else(|| holding(&books, &row.unit, &serial));
         let Some(kind) = kind else { continue };
         let found = Use { serial, slip: row.slip, service: row.service };

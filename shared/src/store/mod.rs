@@ -16,7 +16,6 @@ pub mod journal;
 pub mod lines;
 pub mod log;
 mod memory;
-pub mod needs;
 pub mod notes;
 pub mod quarantine;
 pub mod queue;
@@ -42,7 +41,7 @@ use self::memory::Memory;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 14] = [
+const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -57,6 +56,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012_refusals.sql"),
     include_str!("migrations/0013_words.sql"),
     include_str!("migrations/0014_answers.sql"),
+    include_str!("migrations/0015_pages.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -66,9 +66,17 @@ pub fn insert(tx: Tx<'_>, refused: &Refused) -> Result<()> {
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Refused>> {
+    newest(tx, usize::MAX >> 1)
+}
+
+/// What was refused last, newest first, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn newest(tx: Tx<'_>, limit: usize) -> Result<Vec<Refused>> {
     let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash"))?;
-    let rows = statement.query_map([], refused)?;
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash LIMIT ?1"))?;
+    let rows = statement.query_map([limit], refused)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

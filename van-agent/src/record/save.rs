@@ -3,6 +3,8 @@
 //! A line that is refused leaves nothing behind. What lines of the same group made is found by the lines after
 //! them, though the read model does not show it before the transaction ends.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 use shared::{
     desk::{
@@ -43,8 +45,8 @@ use crate::{
 pub const GROUP_LINES_MAX: usize = 200;
 /// The channel of what is entered from an emergency sheet.
 const FROM_PAPER: &str = "paper";
-/// How far back lines of one sitting are looked for, in milliseconds.
-pub(crate) const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+/// How far before and behind a line others of its sitting are looked for, in milliseconds.
+const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
 /// What became of a line that was saved.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -474,9 +476,8 @@ impl<'a> Group<'a> {
     /// is not the id of a sitting already.
     fn encounter(&self, writing: &Writing<'_>, line: &Line) -> Result<Option<[u8; 8]>, RefusedError> {
         let Some(key) = line.encounter.as_ref() else { return Ok(None) };
-        let since = line.started.0.saturating_sub(SITTING_MILLISECONDS);
         if let Some(known) = hex_id(key)
-            && read_model::applicant_of_encounter(writing.tx, key, since)?.is_some()
+            && read_model::applicant_of_encounter(writing.tx, key, &around(line))?.is_some()
         {
             return Ok(Some(known));
         }
@@ -497,8 +498,7 @@ impl<'a> Group<'a> {
         if let Some(applicant) = self.made.applicants.get(&encounter) {
             return Ok(Some(*applicant));
         }
-        let since = line.started.0.saturating_sub(SITTING_MILLISECONDS);
-        Ok(read_model::applicant_of_encounter(writing.tx, &hex(&encounter), since)?)
+        Ok(read_model::applicant_of_encounter(writing.tx, &hex(&encounter), &around(line))?)
     }
 
     /// Warns of cases that this one repeats, with the reason why it is recorded all the same.
@@ -610,6 +610,12 @@ fn channel(line: &Line) -> Option<&str> {
 /// The id of a sitting, as the read model writes it.
 fn hex_id(text: &str) -> Option<[u8; 8]> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// When other lines of a line's sitting may have begun.
+fn around(line: &Line) -> RangeInclusive<i64> {
+    let at = line.started.0;
+    at.saturating_sub(SITTING_MILLISECONDS)..=at.saturating_add(SITTING_MILLISECONDS)
 }
 
 fn slips(cases: Vec<read_model::CaseRow>) -> Vec<String> {

@@ -3,10 +3,11 @@
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
+use serde::Deserialize;
 use serde_json::Value;
 use shared::{
     desk::amend::{Amendment, Setting},
@@ -25,8 +26,10 @@ use crate::{
     request::Request,
 };
 
-/// Cases and refusals on the page, each.
-const NEEDED_MAX: u64 = 200;
+/// Cases on the page, and refusals, each, until more are asked for.
+const NEEDED: u64 = 25;
+/// The same at most.
+const NEEDED_MAX: u64 = 1_000;
 
 #[derive(Template)]
 #[template(path = "needs_you.html")]
@@ -35,6 +38,10 @@ struct NeedsYou {
     token: String,
     decide: Vec<(Row, Vec<Undecided>)>,
     held: Vec<Held>,
+    /// How many of each are shown at most.
+    at_most: u64,
+    /// How many of how many are shown, in words, where those are not all, and how many are to be shown next.
+    cut: Option<(String, u64)>,
     /// What is wrong, in words, with the case and what was typed about it.
     wrong: Option<Wrong>,
 }
@@ -73,18 +80,30 @@ struct Held {
     at: String,
 }
 
-pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, words(&headers), None).await
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    /// How many of each, at most.
+    #[serde(default)]
+    show: Option<u64>,
+}
+
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(Wanted { show }): Query<Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, words(&headers), show, None).await
 }
 
 /// Asks the hub about a case, by a note that travels with it, or withdraws it.
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let (case, said) = (posted.text("case"), posted.text("text").trim());
+    let shown_max = posted.text("show").parse().ok();
     let wrong =
         |sentence, detail| Some(Wrong { case: case.to_owned(), typed: said.to_owned(), sentence, detail });
     if said.is_empty() {
-        return page(&site, words, wrong(words.get("wrong-reason"), None)).await;
+        return page(&site, words, shown_max, wrong(words.get("wrong-reason"), None)).await;
     }
     let setting = match posted.text("do") {
         "withdraw" => Ok(Setting::status(CaseState::Cancelled)),
@@ -104,7 +123,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
             let wrong = wrong(words.get("wrong-other"), detail(words, &failure.message));
-            page(&site, words, wrong).await
+            page(&site, words, shown_max, wrong).await
         }
     }
 }
@@ -127,11 +146,13 @@ async fn amend(
     ask(site, words, request).await.map(|(amended, _)| amended)
 }
 
-async fn page(site: &Site, words: &'static Words, wrong: Option<Wrong>) -> Response {
-    let found = match ask(site, words, Request::NeedsYou { limit: NEEDED_MAX }).await {
-        Ok((_, found)) => found,
+async fn page(site: &Site, words: &'static Words, wanted: Option<u64>, wrong: Option<Wrong>) -> Response {
+    let at_most = wanted.unwrap_or(NEEDED).clamp(NEEDED, NEEDED_MAX);
+    let (of, found) = match ask(site, words, Request::NeedsYou { limit: at_most }).await {
+        Ok((answer, found)) => (answer["of"].as_u64().unwrap_or(0), found),
         Err(failure) => return failed(words, &failure),
     };
+    let cut = words.shown_of(found.len() as u64, of).map(|cut| (cut, at_most * 2));
     let (mut decide, mut held) = (Vec::new(), Vec::new());
     for value in &found {
         if value["reason"].is_string() {
@@ -145,7 +166,7 @@ async fn page(site: &Site, words: &'static Words, wrong: Option<Wrong>) -> Respo
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    (status, show(NeedsYou { words, token, decide, held, wrong })).into_response()
+    (status, show(NeedsYou { words, token, decide, held, at_most, cut, wrong })).into_response()
 }
 
 fn refused(words: &Words, value: &Value) -> Held {

@@ -89,6 +89,8 @@ struct UnprintedPage {
     token: String,
     /// How many there are, in words.
     count: String,
+    /// How many of them are shown, in words, where those are not all.
+    cut: Option<String>,
     /// Slips, and whether each takes the place of one that is out.
     rows: Vec<(Row, bool)>,
     /// The first of them, as the address of the page that prints them names them.
@@ -202,6 +204,7 @@ pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Respo
         words,
         token: site.sign_in.token(),
         count: words.count("unprinted-count", count),
+        cut: words.shown_of(found.len() as u64, count),
         rows: found.iter().map(|row| (Row::of(row), !row["replaces"].is_null())).collect(),
         first: first.join(","),
     })

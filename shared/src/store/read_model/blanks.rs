@@ -8,6 +8,9 @@ use crate::{
     store::{Result, Tx, id},
 };
 
+pub(super) const USED: &str =
+    "SELECT unit, slip, service, blank FROM case_row WHERE blank IS NOT NULL ORDER BY blank, document";
+
 /// Books of blanks, each with its unit: documents of the kind of a visit that have no label.
 ///
 /// # Errors
@@ -20,15 +23,28 @@ pub fn books(tx: Tx<'_>) -> Result<Vec<(DocumentId, String)>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Cases that name a blank, in the order of their sittings.
+/// A blank that a case names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UsedBlank {
+    /// The unit that took the case in.
+    pub unit: String,
+    /// The case's slip number.
+    pub slip: String,
+    /// Code of its service.
+    pub service: String,
+    /// The blank's number as the case has it.
+    pub blank: String,
+}
+
+/// The blanks that cases name, in the order of their numbers.
 ///
 /// # Errors
 /// The store fails.
-pub fn cases_with_blanks(tx: Tx<'_>) -> Result<Vec<CaseRow>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.blank IS NOT NULL ORDER BY case_row.started, case_row.document"
-    ))?;
-    let rows = statement.query_map([], case)?;
+pub fn used_blanks(tx: Tx<'_>) -> Result<Vec<UsedBlank>> {
+    let mut statement = tx.prepare_cached(USED)?;
+    let rows = statement.query_map([], |row| {
+        Ok(UsedBlank { unit: row.get(0)?, slip: row.get(1)?, service: row.get(2)?, blank: row.get(3)? })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -1,5 +1,7 @@
 //! Cases as lists show them.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
@@ -65,6 +67,21 @@ pub(super) const CASE: &str =
      FROM case_row LEFT JOIN person_row ON person_row.document = case_row.subject
                    LEFT JOIN visit_row ON visit_row.document = case_row.visit";
 
+/// The applicant of a sitting: of few cases of a day or two, whatever else there is.
+const APPLICANT: &str = "SELECT applicant FROM case_row
+     WHERE started BETWEEN ?2 AND ?3 AND applicant IS NOT NULL AND detail ->> 'encounter' = ?1
+     ORDER BY +document LIMIT 1";
+/// The sitting of a case: a sitting is one applicant's.
+const SITTING: &str = "WHERE case_row.applicant = (SELECT applicant FROM case_row WHERE document = ?1)
+     AND case_row.detail ->> 'encounter' = (SELECT detail ->> 'encounter' FROM case_row WHERE document = ?1)
+     ORDER BY case_row.slip";
+/// Those that have stood at a state for longest, by their sittings.
+const OLDEST: &str = "WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2";
+/// Cases in which, or in whose subject, a person must decide something.
+const UNDECIDED: &str = "SELECT document FROM case_row WHERE conflict OR same_service OR same_blank
+     UNION SELECT other.document FROM person_row AS person CROSS JOIN case_row AS other
+           ON other.subject = person.document WHERE person.conflict";
+
 /// That a case has not ended.
 pub(super) const OPEN: &str = "case_row.state NOT IN ('handed_over', 'closed', 'cancelled', 'rejected')";
 
@@ -112,6 +129,21 @@ pub fn cases(tx: Tx<'_>, limit: Option<u64>, mut each: impl FnMut(CaseRow)) -> R
 pub fn case_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<CaseRow>> {
     Ok(tx
         .prepare_cached(&format!("{CASE} WHERE case_row.document = ?1"))?
+        .query_row([document.0], case)
+        .optional()?)
+}
+
+/// The newest case that is, or names, a document.
+///
+/// # Errors
+/// The store fails.
+pub fn case_touched(tx: Tx<'_>, document: DocumentId) -> Result<Option<CaseRow>> {
+    Ok(tx
+        .prepare_cached(&format!(
+            "{CASE} WHERE case_row.document = ?1 OR case_row.subject = ?1 OR case_row.applicant = ?1
+                    OR case_row.visit = ?1
+             ORDER BY case_row.started DESC, case_row.document LIMIT 1"
+        ))?
         .query_row([document.0], case)
         .optional()?)
 }
@@ -164,30 +196,29 @@ pub fn case_of_reference(tx: Tx<'_>, reference: &str) -> Result<Option<CaseRow>>
         .optional()?)
 }
 
-/// The applicant of a sitting that began at `since` (milliseconds) or later, by the encounter's id.
+/// The applicant of a sitting of which a case began `within` (milliseconds), by the encounter's id.
 ///
 /// # Errors
 /// The store fails.
-pub fn applicant_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result<Option<DocumentId>> {
+pub fn applicant_of_encounter(
+    tx: Tx<'_>,
+    encounter: &str,
+    within: &RangeInclusive<i64>,
+) -> Result<Option<DocumentId>> {
     Ok(tx
-        .prepare_cached(
-            "SELECT applicant FROM case_row
-             WHERE started >= ?2 AND applicant IS NOT NULL AND detail ->> 'encounter' = ?1
-             ORDER BY document LIMIT 1",
-        )?
-        .query_row(params![encounter, since], |row| id(row, 0))
+        .prepare_cached(APPLICANT)?
+        .query_row(params![encounter, within.start(), within.end()], |row| id(row, 0))
         .optional()?)
 }
 
-/// The cases of a sitting that began at `since` (milliseconds) or later, by the encounter's id; by their numbers.
+/// The cases of the sitting of a case, itself included, by their numbers; none of a case without an applicant, whose
+/// a sitting is.
 ///
 /// # Errors
 /// The store fails.
-pub fn cases_of_encounter(tx: Tx<'_>, encounter: &str, since: i64) -> Result<Vec<CaseRow>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.started >= ?2 AND case_row.detail ->> 'encounter' = ?1 ORDER BY case_row.slip"
-    ))?;
-    let rows = statement.query_map(params![encounter, since], case)?;
+pub fn cases_of_sitting(tx: Tx<'_>, document: DocumentId) -> Result<Vec<CaseRow>> {
+    let mut statement = tx.prepare_cached(&format!("{CASE} {SITTING}"))?;
+    let rows = statement.query_map([document.0], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -229,14 +260,20 @@ pub fn conflict_count(tx: Tx<'_>) -> Result<u64> {
 /// The store fails.
 pub fn undecided(tx: Tx<'_>, limit: usize) -> Result<Vec<CaseRow>> {
     let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.document IN (
-             SELECT document FROM case_row WHERE conflict OR same_service OR same_blank
-             UNION SELECT other.document FROM person_row AS person CROSS JOIN case_row AS other
-                   ON other.subject = person.document WHERE person.conflict)
+        "{CASE} WHERE case_row.document IN ({UNDECIDED})
          ORDER BY case_row.started DESC, case_row.document LIMIT ?1"
     ))?;
     let rows = statement.query_map([limit], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many cases there are in which, or in whose subject, a person must decide something.
+///
+/// # Errors
+/// The store fails.
+pub fn undecided_count(tx: Tx<'_>) -> Result<u64> {
+    let mut statement = tx.prepare_cached(&format!("SELECT count(*) FROM ({UNDECIDED})"))?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Cases that stand at `state`, the newest sitting first, at most `limit`.
@@ -271,9 +308,7 @@ pub fn manifest(tx: Tx<'_>, unit: &str) -> Result<Vec<CaseRow>> {
 /// # Errors
 /// The store fails.
 pub fn oldest_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "{CASE} WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2"
-    ))?;
+    let mut statement = tx.prepare_cached(&format!("{CASE} {OLDEST}"))?;
     let rows = statement.query_map(params![state.as_str(), limit], case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -342,4 +377,45 @@ pub fn officer_of_sitting(tx: Tx<'_>, origin: Origin, person: DocumentId) -> Res
         })
         .optional()?
         .flatten())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Store, StoreError, read_model::blanks::USED};
+
+    /// What each asks for, and by which indexes alone it may look at cases: among 100,000 cases all else takes longer
+    /// than a person waits.
+    #[test]
+    fn what_pages_ask_for_is_found_by_an_index() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let mut store = Store::open(&folder.path().join("a")).expect("opens");
+        let asked = [
+            (format!("{CASE} {OLDEST}"), "case_state (state=?)"),
+            (format!("{CASE} {SITTING}"), "case_applicant (applicant=?)"),
+            (APPLICANT.to_owned(), "case_started (started>? AND started<?)"),
+            (UNDECIDED.to_owned(), "case_conflict"),
+            (USED.to_owned(), "case_blank"),
+        ];
+        let plans = store.commit(|tx| {
+            let plan = |query: &String| -> Result<Vec<String>> {
+                let mut statement = tx.prepare(&format!("EXPLAIN QUERY PLAN {query}"))?;
+                let mut rows = statement.raw_query();
+                let mut steps = Vec::new();
+                while let Some(row) = rows.next()? {
+                    steps.push(row.get(3)?);
+                }
+                Ok(steps)
+            };
+            asked.iter().map(|(query, _)| plan(query)).collect::<Result<Vec<_>, StoreError>>()
+        });
+        for (steps, (_, index)) in plans.expect("plans").iter().zip(&asked) {
+            assert!(steps.iter().any(|step| step.contains(index)), "{index}: {steps:?}");
+            let whole = |step: &String| step.starts_with("SCAN case_row") && !step.contains(index);
+            assert!(!steps.iter().any(whole), "{index}: {steps:?}");
+            assert!(
+                !steps.iter().any(|step| step == "USE TEMP B-TREE FOR ORDER BY") || !index.contains("state")
+            );
+        }
+    }
 }

@@ -18,11 +18,12 @@ use super::{Result, Tx};
 use crate::id::DocumentId;
 
 pub use self::{
-    blanks::{books, cases_with_blanks, cases_with_blanks_since},
+    blanks::{UsedBlank, books, cases_with_blanks_since, used_blanks},
     cases::{
-        CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, cases, cases_at, cases_in,
-        cases_of_encounter, cases_of_person, cases_of_slip, conflict_count, count_at, count_in,
-        doubled_slips, manifest, named_by, officer_of_sitting, oldest_at, slip_of_life, undecided,
+        CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, case_touched, cases,
+        cases_at, cases_in, cases_of_person, cases_of_sitting, cases_of_slip, conflict_count, count_at,
+        count_in, doubled_slips, manifest, named_by, officer_of_sitting, oldest_at, slip_of_life, undecided,
+        undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},

@@ -208,6 +208,11 @@ impl Words {
         self.format(name, Some(&arguments))
     }
 
+    /// How many of how many are shown; nothing where those are all.
+    pub fn shown_of(&self, shown: u64, of: u64) -> Option<String> {
+        (shown < of).then(|| format!("{} {}", self.count("shown", shown), self.count("shown-of", of)))
+    }
+
     fn format(&self, name: &str, arguments: Option<&FluentArgs<'_>>) -> String {
         let Some(pattern) = self.bundle.get_message(name).and_then(|message| message.value()) else {
             return name.to_owned();
