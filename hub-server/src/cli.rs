@@ -241,7 +241,7 @@ pub enum Case {
     Amend(Amend),
     /// Mark products ready for hand-over, all of them in one transaction, for the unit that is to take them along.
     #[command(
-        after_help = "Without --unit it is the unit that took the case in.\n\nExample:\n  hub-server case ready 53.02/V01A/20261121/0042-E --unit V02 --as-agency DUK"
+        after_help = "Without --unit it stays with the unit that was named last, or else with the one that took the case in; the answer\nsays which.\n\nExample:\n  hub-server case ready 53.02/V01A/20261121/0042-E --unit V02 --as-agency DUK"
     )]
     Ready {
         /// Slip numbers or ids.

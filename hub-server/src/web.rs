@@ -32,6 +32,8 @@ pub const PRODUCTS: &str = "/products";
 struct Site {
     hub: Handle<Hub>,
     sign_in: SignIn,
+    /// What was marked lately, so that a page that is loaded again marks nothing again.
+    marked: products::Marked,
 }
 
 /// Shows the pages to whoever asks at `listener`, until it is dropped.
@@ -44,7 +46,7 @@ pub async fn serve(listener: TcpListener, hub: Handle<Hub>, sign_in: SignIn) {
         .merge(web::assets())
         .merge(signed_in)
         .layer(middleware::from_fn(web::guard))
-        .with_state(Site { hub, sign_in });
+        .with_state(Site { hub, sign_in, marked: products::Marked::default() });
     if let Err(error) = axum::serve(listener, pages).await {
         tracing::error!(%error, "show the page");
     }

@@ -183,7 +183,15 @@ async function desk(programs, browser, pictures) {
     assert.ok(refused.includes(slip) && /sekarang/.test(refused), refused);
     assert.equal((await operator.terms())["Belum dimuat atau tidak ditemukan"], "1");
     await operator.audit("hub-products-marked-id", "id");
-    await operator.go(`http://${hub.ready.web}/products?lang=en&unit=V01`);
+    const marked = () => programs.ask("hub-server", "hub", ["case", "show", fresh])[0].events.filter((event) => event.state === "ready").length;
+    assert.equal(marked(), 1);
+    await operator.page.reload();
+    assert.ok((await operator.page.locator("[role=status]").innerText()).includes(fresh), "what was done is told again");
+    assert.equal(marked(), 1, "and not done again");
+    await operator.page.getByRole("link", { name: "English" }).press("Enter");
+    await operator.page.locator("html[lang=en]").waitFor();
+    assert.equal(await operator.page.locator("#unit").inputValue(), "V01", "another language is the same page");
+    assert.match(await operator.page.locator("tbody").innerText(), /[a-z]{4}/, "services have names");
     await operator.audit("hub-products-en", "en");
     await operator.context.close();
     ask(programs, "sync");

@@ -92,14 +92,13 @@ fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
 fn ready(desk: &mut Desk, order: Order, cases: Vec<String>) -> anyhow::Result<()> {
     let answer = desk.ask(&Request::HandOver { order, cases })?;
     desk.printer.value(&answer)?;
-    let each = |name: &str, what: &str| -> Vec<String> {
-        let rows = answer[name].as_array().into_iter().flatten();
-        rows.map(|row| format!("{}  {}", text(row, "slip"), text(row, what))).collect()
-    };
-    for done in each("done", "status") {
-        desk.printer.text(done)?;
+    let rows = |name: &str| answer[name].as_array().into_iter().flatten();
+    for done in rows("done") {
+        let (slip, status, unit) = (text(done, "slip"), text(done, "status"), text(done, "for_unit"));
+        desk.printer.text(format_args!("{slip}  {status}  for {unit}"))?;
     }
-    let refused = each("refused", "reason");
+    let refused = rows("refused").map(|row| format!("{}  {}", text(row, "slip"), text(row, "reason")));
+    let refused: Vec<_> = refused.collect();
     if refused.is_empty() {
         return Ok(());
     }

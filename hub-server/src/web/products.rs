@@ -1,12 +1,16 @@
-//! The page on which an operator marks products ready for a unit, and sees what is ready for it and aboard.
+//! The page on which an operator marks products ready for a unit, and sees what is ready for it and aboard. What was
+//! marked is told by a page of its own, which may be loaded again.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use askama::Template;
 use axum::{
     Form,
     extract::{Query, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -15,10 +19,13 @@ use shared::{
     desk::handover::{Act, Order},
     id::{ParseIdError, UnitId},
 };
-use van_agent::host::web::Words;
+use van_agent::host::web::{Language, Words};
 
-use super::{Site, page, words_of};
+use super::{PRODUCTS, Site, page, words_of};
 use crate::{hub::Hub, request::Request};
+
+/// Answers that are kept.
+const KEPT_MAX: usize = 32;
 
 #[derive(Template)]
 #[template(path = "products.html")]
@@ -32,7 +39,10 @@ struct Products {
     /// Code and name of each agency of the catalogue.
     agencies: Vec<(String, String)>,
     units: BTreeSet<String>,
-    done: Vec<String>,
+    /// Which of the answers that are kept this is.
+    told: Option<u64>,
+    /// Numbers of what was marked, each with the unit that it is ready for.
+    done: Vec<(String, String)>,
     refused: Vec<Refused>,
     /// Why nothing was done, in English.
     wrong: Option<String>,
@@ -66,6 +76,8 @@ pub(super) struct Asked {
     lang: Option<String>,
     #[serde(default)]
     unit: String,
+    /// Which of the answers that are kept.
+    told: Option<u64>,
 }
 
 /// What was posted.
@@ -82,20 +94,53 @@ pub(super) struct Posted {
 }
 
 /// What an order came to.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Told {
+    /// Which of those that are kept it is; none of one that is not kept.
+    number: Option<u64>,
+    agency: String,
     outcome: Value,
     wrong: Option<String>,
 }
 
+impl Told {
+    fn has_done(&self) -> bool {
+        self.outcome["done"].as_array().is_some_and(|done| !done.is_empty())
+    }
+}
+
+/// The newest answers, to be told after the browser was sent on, and again when it loads the page again.
+#[derive(Clone, Default)]
+pub(super) struct Marked(Arc<Mutex<VecDeque<Told>>>);
+
+impl Marked {
+    /// Keeps an answer; its number.
+    fn keep(&self, told: Told) -> u64 {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = kept.back().and_then(|last| last.number).map_or(1, |last| last + 1);
+        kept.push_back(Told { number: Some(number), ..told });
+        if kept.len() > KEPT_MAX {
+            kept.pop_front();
+        }
+        number
+    }
+
+    fn find(&self, number: u64) -> Option<Told> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|told| told.number == Some(number)).cloned()
+    }
+}
+
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(Asked { lang, unit }): Query<Asked>,
+    Query(Asked { lang, unit, told }): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
     let words = words_of(lang.as_deref(), &headers);
-    let posted = Posted { csrf: String::new(), lang, slips: String::new(), agency: String::new(), unit };
-    show(&site, words, posted, Told::default()).await
+    let told = told.and_then(|number| site.marked.find(number)).unwrap_or_default();
+    let agency = told.agency.clone();
+    let posted = Posted { csrf: String::new(), lang, slips: String::new(), agency, unit };
+    show(&site, words, posted, told).await
 }
 
 /// Marks the products of the numbers that were typed.
@@ -113,14 +158,20 @@ pub(super) async fn act(
             let request = Request::HandOver { order, cases };
             let done = site.hub.run(move |hub, now| hub.answer(now, &request, &mut |_| true));
             match done.await {
-                Ok(Ok(outcome)) => Told { outcome, wrong: None },
+                Ok(Ok(outcome)) => Told { outcome, agency: posted.agency.clone(), ..Told::default() },
                 Ok(Err(error)) => Told { wrong: Some(format!("{error:#}")), ..Told::default() },
                 Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
             }
         }
         Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
     };
-    show(&site, words, posted, told).await
+    if !told.has_done() {
+        return show(&site, words, posted, told).await;
+    }
+    // A unit's name needs no escaping, and an order with any other did nothing.
+    let unit = posted.unit.trim();
+    let place = format!("{PRODUCTS}?lang={}&unit={unit}&told={}", words.code(), site.marked.keep(told));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
 fn order(posted: &Posted) -> Result<(Order, Vec<String>), ParseIdError> {
@@ -132,15 +183,16 @@ fn order(posted: &Posted) -> Result<(Order, Vec<String>), ParseIdError> {
 }
 
 async fn show(site: &Site, words: Words, posted: Posted, told: Told) -> Response {
-    let wanted = posted.unit.trim().to_owned();
+    let (wanted, language) = (posted.unit.trim().to_owned(), words.language());
     let read = site.hub.run(move |hub, now| -> anyhow::Result<_> {
         let known = known(hub);
         let Ok(unit) = wanted.parse::<UnitId>() else { return Ok((known, None)) };
         let mut rows = Vec::new();
         let sum = hub.answer(now, &Request::Manifest { unit }, &mut |row| {
-            rows.push(self::row(&row));
+            rows.push(row);
             true
         })?;
+        let rows = rows.iter().map(|row| self::row(hub, language, row)).collect();
         let count = |name: &str| sum[name].as_u64().unwrap_or(0);
         Ok((known, Some(Manifest { aboard: count("aboard"), missing: count("missing"), rows })))
     });
@@ -150,7 +202,7 @@ async fn show(site: &Site, words: Words, posted: Posted, told: Told) -> Response
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     };
     let each = |name: &str| told.outcome[name].as_array().cloned().unwrap_or_default();
-    let done: Vec<_> = each("done").iter().map(|done| text(done, "slip")).collect();
+    let done: Vec<_> = each("done").iter().map(|done| (text(done, "slip"), text(done, "for_unit"))).collect();
     let refused: Vec<_> = each("refused").iter().map(|refused| not_marked(&words, refused)).collect();
     // What is done need not be typed again; what is not stays there.
     let slips = match (told.wrong.is_some(), refused.is_empty()) {
@@ -163,9 +215,9 @@ async fn show(site: &Site, words: Words, posted: Posted, told: Told) -> Response
     let token = site.sign_in.token();
     let Posted { agency, unit, .. } = posted;
     let unit = unit.trim().to_owned();
-    let wrong = told.wrong;
+    let Told { number: told, wrong, .. } = told;
     let shown =
-        Products { words, token, slips, agency, unit, agencies, units, done, refused, wrong, manifest };
+        Products { words, token, slips, agency, unit, agencies, units, told, done, refused, wrong, manifest };
     (status, page(&shown)).into_response()
 }
 
@@ -179,11 +231,16 @@ fn known(hub: &Hub) -> (Vec<(String, String)>, BTreeSet<String>) {
     (agencies, units.chain(of_laptops).collect())
 }
 
-fn row(row: &Value) -> Row {
+fn row(hub: &Hub, language: Language, row: &Value) -> Row {
+    let code = text(row, "service");
+    let name = hub.replica().registries().service(&code).map(|service| match language {
+        Language::Indonesian => service.name_id.clone(),
+        Language::English => service.name_en.clone(),
+    });
     Row {
         slip: text(row, "slip"),
         name: text(row, "name"),
-        service: text(row, "service"),
+        service: name.unwrap_or(code),
         status: text(row, "status"),
     }
 }

@@ -178,6 +178,8 @@ pub struct Product {
     pub collectors: Vec<Collector>,
     /// Who took it along last.
     pub holder: Option<Holder>,
+    /// The unit on whose manifest it is: the one that was named last, or the one that took the case in.
+    pub for_unit: Option<UnitId>,
 }
 
 /// Who takes products along for others.
@@ -199,6 +201,7 @@ impl Product {
             state: read.status(),
             collectors: service.map_or_else(Vec::new, |service| service.collectors.clone()),
             holder: holder(&read.status.events),
+            for_unit: Event::unit_named_last(&read.status.events).or(read.unit.as_ref()).cloned(),
         }
     }
 }
@@ -269,6 +272,8 @@ pub struct Done {
     pub slip: String,
     /// Where it stands now.
     pub status: State,
+    /// The unit on whose manifest it is; an order that names none leaves it as it was.
+    pub for_unit: Option<UnitId>,
 }
 
 /// What came of an order.
@@ -347,7 +352,10 @@ pub fn carry_out(
     for (product, amendment) in may {
         let mark = writing.mark();
         match write(writing, &product, &amendment, signature) {
-            Ok(status) => outcome.done.push(Done { case: product.case, slip: product.slip, status }),
+            Ok(status) => {
+                let for_unit = amendment.unit.or(product.for_unit);
+                outcome.done.push(Done { case: product.case, slip: product.slip, status, for_unit });
+            }
             Err(WriteError::One(why)) => {
                 writing.rewind(mark);
                 outcome.refused.push(refuse(&product, why));
@@ -404,6 +412,7 @@ mod tests {
             state,
             collectors: collectors.to_vec(),
             holder: None,
+            for_unit: None,
         }
     }
 

@@ -229,6 +229,13 @@ impl Life {
 }
 
 impl Event {
+    /// The unit that a product was made ready for or is aboard of, by the last of a case's events that names one.
+    pub fn unit_named_last(events: &[Self]) -> Option<&UnitId> {
+        let says =
+            |event: &&Self| matches!(event.state, State::Ready | State::Loaded) && event.unit.is_some();
+        events.iter().rev().find(says).and_then(|event| event.unit.as_ref())
+    }
+
     fn read(name: &str, map: MapView<'_>, value: &Value<'_>, offset: Option<i64>) -> Option<Self> {
         let text = |key: &str| map.text(key).map(str::to_owned);
         Some(Self {

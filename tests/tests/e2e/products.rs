@@ -61,6 +61,12 @@ fn a_unit_loads_what_is_ready_for_it_and_nothing_else() {
     let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
     let own = stage.ready(&one, 2, None);
     let other = stage.ready(&one, 1, Some("V02"));
+    let again = stage.hub.run(&["case", "ready", &other[0], "--as-agency", "DUK"]);
+    assert_eq!(
+        again.json()["done"][0]["for_unit"],
+        "V02",
+        "who names no unit leaves it with the one named before"
+    );
     let wait = case(&one, json!({"name": "Bria"}));
     sync(&two);
 

@@ -251,7 +251,6 @@ fn case_detail(case: &Case) -> String {
     let at = |state: State| events.iter().rev().find(move |event| event.state == state);
     let along = (case.status() == State::WithCollector).then(|| at(State::WithCollector)).flatten();
     let taken = at(State::HandedOver).or(along);
-    let aboard = |event: &&Event| matches!(event.state, State::Ready | State::Loaded) && event.unit.is_some();
     let detail = json!({
         "started": case.started,
         "ended": case.ended,
@@ -273,7 +272,7 @@ fn case_detail(case: &Case) -> String {
         "with": taken.and_then(|event| event.with.as_ref()),
         "collected_by": taken.and_then(|event| event.collected_by),
         "collected_how": taken.and_then(|event| event.collected_how),
-        "for_unit": events.iter().rev().find(aboard).and_then(|event| event.unit.as_ref()),
+        "for_unit": Event::unit_named_last(events),
         "warnings": case.warnings,
     });
     detail.to_string()
