@@ -58,10 +58,12 @@ async function day(programs, browser, pictures) {
     await reader.go(`${site}/day`);
     assert.match(await main(), /3 permohonan/);
     assert.match(await main(), /Belum Selesai Diketik/);
+    await page.locator("#leader").fill("Maria Taek");
     const answered = page.waitForResponse((answer) => answer.request().method() === "POST");
     await page.keyboard.press("Alt+t");
     assert.equal((await answered).status(), 409);
     await page.waitForLoadState();
+    assert.equal(await page.locator("#leader").inputValue(), "Maria Taek", "the name that was typed is kept");
     assert.match(await page.locator("[role=alert]").innerText(), /Hari belum ditutup.*Tidak ada yang hilang/s);
     reader.complaints.length = 0;
     await reader.audit("day-refused-id", "id");

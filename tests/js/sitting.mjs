@@ -269,6 +269,8 @@ async function day(programs, browser, pictures) {
     reader.complaints.length = 0;
     assert.equal(await page.locator("tbody input:checked").count(), 2, "what was chosen stays chosen");
     await officer.fill("with", "Pak Sae");
+    await officer.next("Enter");
+    assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["loaded", "loaded"], "Enter in the name's field gives nothing away");
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["with_collector", "with_collector"]);
     await reader.audit("handover-list-id", "id");

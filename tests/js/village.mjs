@@ -264,6 +264,8 @@ async function village(programs, browser, pictures) {
       await page.getByRole("checkbox", { name: slips[at] }).press("Space");
     }
     await officer.fill("with", "Kepala Desa Niki-Niki");
+    await officer.next("Enter");
+    assert.deepEqual([1, 2, 3].map(state), ["loaded", "loaded", "loaded"], "Enter in the name's field gives nothing away");
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2, 3].map(state), ["with_collector", "with_collector", "with_collector"]);
     await one(4);

@@ -2,11 +2,13 @@
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use clap::ValueEnum as _;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -53,6 +55,8 @@ struct DayPage {
     seal: Option<Sealed>,
     /// Whether there is something to close: what was written, or who waits with a ticket.
     closable: bool,
+    /// The team leader's name as typed.
+    leader: String,
     /// What is wrong, in words: what was to be decided or saved and could not be.
     wrong: Option<String>,
 }
@@ -80,8 +84,19 @@ struct Sealed {
     picture: Option<(usize, String)>,
 }
 
-pub(super) async fn day(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, &headers, None).await
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    /// The team leader's name as typed before.
+    #[serde(default)]
+    leader: String,
+}
+
+pub(super) async fn day(
+    State(site): State<Site>,
+    Query(Wanted { leader }): Query<Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, &headers, leader, None).await
 }
 
 /// Closes the day, or tells what must be decided first.
@@ -91,11 +106,11 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
         Ok((day, _)) => [&day["drafts"], &day["forms"]].into_iter().any(|open| !each(open).is_empty()),
         Err(failure) => return failed(words, &failure),
     };
+    let leader = posted.text("leader").to_owned();
     if undecided {
         let wrong = Some(words.get("day-refused"));
-        return (StatusCode::CONFLICT, page(&site, &headers, wrong).await).into_response();
+        return (StatusCode::CONFLICT, page(&site, &headers, leader, wrong).await).into_response();
     }
-    let leader = posted.text("leader").to_owned();
     match ask(&site, words, Request::DayClose { leader }).await {
         Ok(_) => see("/day"),
         Err(failure) => failed(words, &failure),
@@ -106,7 +121,12 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
 pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let open = posted.text("open").to_owned();
-    let Ok(decision) = Decision::from_str(posted.text("do"), false) else { return see("/day") };
+    let leader = posted.text("leader").to_owned();
+    let back = match leader.as_str() {
+        "" => "/day".to_owned(),
+        name => format!("/day?leader={}", utf8_percent_encode(name, NON_ALPHANUMERIC)),
+    };
+    let Ok(decision) = Decision::from_str(posted.text("do"), false) else { return see(&back) };
     let decided = site.run(move |agent, now| {
         let step = agent.decide_form(now, &open, decision)?;
         if step.is_none() {
@@ -117,16 +137,16 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
     let (field, why) = match decided.await {
         Ok(Some(Step::Wrong { field, why })) => (field, why),
         Ok(Some(Step::Next(field))) => (field, None),
-        Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see("/day"),
+        Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see(&back),
         Err(failure) => return failed(words, &failure),
     };
     let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
     let why = why.and_then(|why| detail(words, &why)).unwrap_or_default();
     let wrong = format!("{} {wrong} {why}", words.get("day-not-saved"));
-    (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, Some(wrong)).await).into_response()
+    (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, leader, Some(wrong)).await).into_response()
 }
 
-async fn page(site: &Site, headers: &HeaderMap, wrong: Option<String>) -> Response {
+async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<String>) -> Response {
     let words = words(headers);
     let asked = match ask(site, words, Request::DayShow).await {
         Ok((day, _)) => named(site, words, day).await,
@@ -181,6 +201,7 @@ async fn page(site: &Site, headers: &HeaderMap, wrong: Option<String>) -> Respon
         waiting_list: each(&tickets["waiting_list"]).iter().map(waiting).collect(),
         custody: custody.into(),
         seal,
+        leader,
         wrong,
         words,
     };

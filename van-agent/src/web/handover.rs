@@ -46,6 +46,8 @@ struct HandOver {
     /// How many of how many are shown, where those are not all.
     cut: Option<String>,
     typed: Typed,
+    /// Whether a name was given and a button is still to be pressed.
+    named: bool,
     wrong: Option<String>,
     refused: Vec<Refused>,
 }
@@ -75,6 +77,8 @@ struct Typed {
     signature: String,
     /// Ids of the chosen cases, in their order.
     cases: Vec<String>,
+    /// Whether somebody has chosen, were it none.
+    posted: bool,
 }
 
 impl Typed {
@@ -90,6 +94,7 @@ impl Typed {
             reason: text("reason"),
             signature: text("signature"),
             cases: cases.collect(),
+            posted: true,
         }
     }
 
@@ -107,6 +112,11 @@ impl Typed {
 
     fn has(&self, case: &str) -> bool {
         self.cases.iter().any(|chosen| chosen == case)
+    }
+
+    /// Whether a case of a list is ticked: of a list that somebody took along, all are until somebody chooses.
+    fn is_ticked(&self, case: &str) -> bool {
+        self.has(case) || (!self.posted && !self.holder.is_empty())
     }
 
     /// What a button orders; `None` of a button that there is not.
@@ -179,8 +189,10 @@ pub(super) async fn begin(
 struct Told {
     wrong: Option<String>,
     refused: Vec<Refused>,
-    /// Whether something was done all the same.
-    done: bool,
+    /// The cases with which it was done all the same.
+    done: Vec<String>,
+    /// Whether a name was given and a button is still to be pressed.
+    named: bool,
 }
 
 impl Told {
@@ -204,12 +216,12 @@ async fn page(site: &Site, words: &'static Words, typed: Typed, told: Told) -> R
     };
     let one = if is_one && products.len() == 1 { products.pop() } else { None };
     let shown = products.len() as u64;
-    let is_cut = one.is_none() && shown < of;
-    let cut = is_cut.then(|| format!("{} {}", words.count("shown", shown), words.count("shown-of", of)));
-    let Told { wrong, refused, done } = told;
-    let has_failed = wrong.is_some() || (!refused.is_empty() && !done);
+    let cut = if one.is_none() { words.shown_of(shown, of) } else { None };
+    let Told { wrong, refused, done, named } = told;
+    let has_failed = wrong.is_some() || (!refused.is_empty() && done.is_empty());
     let status = if has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let page = HandOver { words, token: site.sign_in.token(), one, products, cut, typed, wrong, refused };
+    let token = site.sign_in.token();
+    let page = HandOver { words, token, one, products, cut, typed, named, wrong, refused };
     (status, show(page)).into_response()
 }
 
@@ -255,13 +267,13 @@ fn product(agent: &mut Agent, now: Now, words: &Words, row: CaseRow) -> Result<P
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let mut typed = Typed::of(&posted);
-    // Enter presses the form's first button, wherever the focus is.
-    let button = match (posted.text("do"), posted.text("scan"), posted.text("with")) {
-        ("add", "", with) if !with.is_empty() => "entrust",
-        (button, ..) => button,
-    };
+    let button = posted.text("do");
     if button == "add" {
-        let told = add(&site, words, &mut typed, posted.text("scan")).await;
+        // Enter presses the form's first button, wherever the focus is: it adds, and gives nothing into any hands.
+        let told = match (posted.text("scan"), posted.text("with")) {
+            ("", with) if !with.is_empty() => Told { named: true, ..Told::default() },
+            (scan, _) => add(&site, words, &mut typed, scan).await,
+        };
         return page(&site, words, typed, told).await;
     }
     let told = match typed.order(button) {
@@ -270,6 +282,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Some(order) => carry_out(&site, words, order, &typed).await,
     };
     if told.wrong.is_some() || !told.refused.is_empty() {
+        typed.cases.retain(|case| !told.done.contains(case));
         return page(&site, words, typed, told).await;
     }
     match button {
@@ -310,11 +323,11 @@ async fn carry_out(site: &Site, words: &'static Words, order: Order, typed: &Typ
     let cases = typed.cases.clone();
     let act = HandOverAct::Do { order, cases, signature: signature.filter(|_| is_pad) };
     match ask(site, words, Request::HandOver { act }).await {
-        Ok((outcome, _)) => Told {
-            wrong: None,
-            refused: refused(words, &outcome),
-            done: outcome["done"].as_array().is_some_and(|done| !done.is_empty()),
-        },
+        Ok((outcome, _)) => {
+            let done = outcome["done"].as_array().into_iter().flatten();
+            let done = done.map(|done| text(done, "case")).collect();
+            Told { refused: refused(words, &outcome), done, ..Told::default() }
+        }
         Err(failure) => Told::wrong(failure.message),
     }
 }
@@ -367,6 +380,8 @@ mod tests {
         assert_eq!((order.act, order.collector), (Act::Give, Some(Collector::Family)));
         assert_eq!((order.received, order.with.as_deref()), (Some(Received::Pad), Some("Maria")));
         assert!(family.has("x") && !family.has("y"));
+        let list = |posted| Typed { holder: "Kepala Desa".into(), posted, ..Typed::default() };
+        assert!(list(false).is_ticked("x") && !list(true).is_ticked("x"), "none chosen is none");
         assert_eq!(typed(&[]).order("hand").expect("a button").check(), Err(OrderError::Collector));
         assert_eq!(typed(&[]).order("x"), None);
     }
