@@ -6,7 +6,7 @@
 mod vans;
 mod wire;
 
-use std::{collections::BTreeMap, fs, path::Path, time::Instant};
+use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
 use anyhow::{Context as _, ensure};
 use hub_server::hub::Hub;
@@ -16,6 +16,7 @@ use shared::{
     time::{Now, Tick},
     wire::{Frame, frame::FrameReader},
 };
+use tempfile::TempDir;
 use van_agent::host::{
     home::Home,
     machine::{self, Clock},
@@ -24,6 +25,7 @@ use van_agent::host::{
 
 use self::vans::{EXPORTER, Fleet, Said};
 use super::{Figure, Kind, Scale};
+use crate::process::Program;
 
 /// How many vans come, with how much.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,15 @@ pub struct Extent {
     pub vans: usize,
     /// Cases of each.
     pub cases: usize,
+}
+
+/// What of a fleet may be measured alone.
+#[derive(clap::ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The hub's core in this process.
+    Core,
+    /// The hub's program over QUIC.
+    Wire,
 }
 
 /// Records a second, durable and receipted: of the core alone, and with the read model.
@@ -51,35 +62,49 @@ const CASES: usize = 300;
 /// A disk fails, or a program.
 pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let extent = Extent { vans: scale.vans, cases: CASES };
+    // Built now where that is due, not in the midst.
+    drop(Program::Hub.path());
     let folder = tempfile::tempdir().context("make a folder for the homes")?;
+    let laptops = laptops_folder().context("make a folder for the laptops' stores")?;
     eprintln!("fleet: {} vans record {} cases each", extent.vans, extent.cases);
-    let mut fleet = Fleet::make(folder.path(), extent)?;
-    let said = fleet.greet()?;
-    let records = (extent.vans * extent.cases) as f64;
-    let changes = fleet.changes() as f64;
+    let mut fleet = Fleet::make(folder.path().join("hub"), laptops.path(), extent)?;
+    let mut figures = Vec::new();
+    if scale.stage.is_none_or(|stage| stage == Stage::Core) {
+        figures.extend(core(folder.path(), &mut fleet)?);
+    }
+    if scale.stage.is_none_or(|stage| stage == Stage::Wire) {
+        eprintln!("fleet: the hub's program over QUIC");
+        figures.extend(wire::measure(&folder.path().join("wire"), fleet)?);
+    }
     let name = |name: &str| format!("{} vans, {} cases each: {name}", extent.vans, extent.cases);
-    let rate = |what: &str, value: f64| Figure::new(name(what), value, "/s", Kind::Count);
+    Ok(figures.into_iter().map(|figure| Figure { name: name(&figure.name), ..figure }).collect())
+}
 
+/// What the hub's core makes of it in this process.
+fn core(folder: &Path, fleet: &mut Fleet) -> anyhow::Result<Vec<Figure>> {
+    let said = fleet.greet()?;
+    let (records, changes) = (fleet.cases() as f64, fleet.changes() as f64);
+    let rate = |what: &str, value: f64| Figure::new(what, value, "/s", Kind::Count);
     eprintln!("fleet: the core alone");
-    let alone = alone(&folder.path().join("alone"), &fleet, &said)?;
-    let mut figures = vec![
+    let alone = alone(&folder.join("alone"), fleet, &said)?;
+    eprintln!("fleet: the core, its read model, feeds and twins");
+    let (followed, worded) = followed(&folder.join("followed"), fleet, &said)?;
+    Ok(vec![
         rate("core alone, records receipted", records / alone.seconds).at_least(CORE_GOAL),
         rate("core alone, changes receipted", changes / alone.seconds),
         rate("core alone, changes by processor time", changes / alone.processor),
-    ];
-    eprintln!("fleet: the core, its read model, feeds and twins");
-    let (followed, worded) = followed(&folder.path().join("followed"), &fleet, &said)?;
-    figures.extend([
         rate("core with its read model, records", records / followed.seconds).at_least(FOLLOWED_GOAL),
         rate("core with its read model, changes", changes / followed.seconds),
         rate("core with its read model, changes by processor time", changes / followed.processor),
         rate("core with its full text too, records", records / worded.seconds),
         rate("core with its full text too, changes by processor time", changes / worded.processor),
-    ]);
-    eprintln!("fleet: the hub's program over QUIC");
-    let wired = wire::measure(&folder.path().join("wire"), fleet)?;
-    figures.extend(wired.into_iter().map(|figure| Figure { name: name(&figure.name), ..figure }));
-    Ok(figures)
+    ])
+}
+
+/// A folder in memory, where the system has one: laptops have a disk each, and one disk for all of them and the hub
+/// would be what is measured.
+fn laptops_folder() -> io::Result<TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())
 }
 
 /// What a stretch of work took.

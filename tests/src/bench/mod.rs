@@ -61,6 +61,8 @@ pub struct Scale {
     pub cases: usize,
     /// How many vans come to the hub at once.
     pub vans: usize,
+    /// What alone of the fleet is measured; all of it unless it is named.
+    pub stage: Option<fleet::Stage>,
     /// Whether minutes must do, for an impression.
     pub quick: bool,
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::Parser;
-use tests::bench::{Group, Scale, report, table};
+use tests::bench::{Group, Scale, fleet::Stage, report, table};
 
 /// Measures the codec, exchanges over thin links, and the programs with many vans and many cases.
 #[derive(Parser, Debug)]
@@ -15,6 +15,9 @@ struct Arguments {
     /// How many vans come to the hub at once.
     #[arg(long, value_name = "NUMBER", default_value_t = 500)]
     vans: usize,
+    /// Only this of the group `fleet`.
+    #[arg(long, value_enum)]
+    stage: Option<Stage>,
     /// Fewer runs and a tenth of the cases and vans: an impression within ten minutes.
     #[arg(long)]
     quick: bool,
@@ -29,8 +32,8 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let share = if arguments.quick { 10 } else { 1 };
-    let Arguments { cases, vans, quick, .. } = arguments;
-    let scale = Scale { cases: cases / share, vans: vans / share, quick };
+    let Arguments { cases, vans, stage, quick, .. } = arguments;
+    let scale = Scale { cases: cases / share, vans: vans / share, stage, quick };
     let mut figures = Vec::new();
     for group in Group::ALL {
         if arguments.only.is_empty() || arguments.only.contains(&group) {

@@ -29,6 +29,8 @@ use crate::people::{self, Order, Region};
 pub(super) const EXPORTER: [u8; 32] = [9; 32];
 const DISTRICT: &str = "53.02";
 const DAY: &str = "2026-11-20";
+/// After so many vans it is said how many there are.
+const PROGRESS_VANS: usize = 50;
 
 /// Vans, and the home of the hub that they belong to.
 pub(super) struct Fleet {
@@ -54,11 +56,10 @@ pub(super) struct Said {
 }
 
 impl Fleet {
-    /// Sets up a hub, enrols the vans and has each record its day.
-    pub(super) fn make(folder: &Path, extent: Extent) -> anyhow::Result<Self> {
+    /// Sets up a hub at `hub_home`, enrols the vans, whose stores lie in `folder`, and has each record its day.
+    pub(super) fn make(hub_home: PathBuf, folder: &Path, extent: Extent) -> anyhow::Result<Self> {
         let region = Region::shipped(DISTRICT)?;
         let units = units(&region, extent.vans)?;
-        let hub_home = folder.join("hub");
         let mut hub = hub(&hub_home, &units)?;
         let hub_key = hub.replica().station().key.public();
         let mut vans = Vec::new();
@@ -68,6 +69,9 @@ impl Fleet {
             enrol(hub.replica_mut(), &mut replica, &unit.unit, number)?;
             record(&mut replica, &region, unit, extent.cases)?;
             vans.push(Van::of(replica, extent.cases)?);
+            if vans.len().is_multiple_of(PROGRESS_VANS) {
+                eprintln!("fleet: {} vans have recorded", vans.len());
+            }
         }
         hub.replica().store().checkpoint()?;
         Ok(Self { hub_home, hub_key, vans })

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,11 @@ use shared::{
     sync::{Event, Input, Output, Replica, Role},
     time::{Now, Tick},
 };
-use tokio::{sync::Barrier, task::JoinSet};
+use tokio::{
+    sync::{Barrier, mpsc},
+    task::JoinSet,
+    time::{interval, timeout_at},
+};
 use van_agent::host::{
     control::Call,
     dial::{Caller, Patience, dial},
@@ -31,18 +35,22 @@ use super::{
     Figure, Kind, VAN_BYTES_GOAL, copy_home,
     vans::{Fleet, Van},
 };
-use crate::process::Hub;
+use crate::process::{Hub, Running};
 
 /// How long the whole fleet may take.
 const LIMIT: Duration = Duration::from_secs(600);
+/// How often it is said how far the fleet has come.
+const PROGRESS: Duration = Duration::from_secs(5);
 
 /// What a van tells of itself.
 enum Told {
+    /// It has a connection.
+    Linked(Over),
     /// A receipt covers all of its log.
-    Receipted(Instant),
+    Receipted,
     /// Everything is handed over and its feed is read.
-    Settled(Instant),
-    /// It could not connect.
+    Settled,
+    /// It could not connect, or the link ended before that.
     Failed(String),
 }
 
@@ -56,16 +64,19 @@ pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Figure>> 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
 
     let before = serving.memory_bytes().context("the hub's memory")?;
-    let told = runtime.block_on(all(fleet.vans, address, fleet.hub_key))?;
+    let told = runtime.block_on(all(fleet.vans, address, fleet.hub_key, &serving));
     let peak = serving.memory_peak_bytes().context("the hub's memory")?;
     serving.terminate().done();
     for failure in told.failures.iter().take(3) {
         eprintln!("fleet: a van failed: {failure}");
     }
     let each = peak.saturating_sub(before) as f64 / count as f64;
-    let unreceipted = (count - told.receipted) as f64;
+    let lacking = |so_many: usize| (count - so_many) as f64;
+    let number = |what: &str, value| Figure::new(what, value, "", Kind::Count);
     Ok(vec![
-        Figure::new("over QUIC, vans without a receipt", unreceipted, "", Kind::Count).at_most(0.0),
+        number("over QUIC, vans without a receipt", lacking(told.receipted)).at_most(0.0),
+        number("over QUIC, vans that were not told everything", lacking(told.settled)).at_most(0.0),
+        number("over QUIC, vans that went over to TCP", told.over_tcp as f64).at_most(0.0),
         Figure::new("over QUIC, all receipted", told.last_receipt.as_secs_f64(), "s", Kind::Time),
         Figure::new("over QUIC, all told everything", told.last_settled.as_secs_f64(), "s", Kind::Time),
         Figure::new("over QUIC, hub's peak memory, each van", each, "bytes", Kind::Memory)
@@ -76,21 +87,53 @@ pub(super) fn measure(home: &Path, fleet: Fleet) -> anyhow::Result<Vec<Figure>> 
 /// What came of the fleet.
 #[derive(Default)]
 struct Outcome {
+    linked: usize,
+    over_tcp: usize,
     receipted: usize,
+    settled: usize,
     last_receipt: Duration,
     last_settled: Duration,
     failures: Vec<String>,
 }
 
-async fn all(vans: Vec<Van>, address: SocketAddr, hub: PublicKey) -> anyhow::Result<Outcome> {
-    let (sender, told) = mpsc::channel();
-    let count = vans.len();
-    let start = Arc::new(Barrier::new(count + 1));
+impl Outcome {
+    fn take(&mut self, told: Told, at: Duration) {
+        match told {
+            Told::Linked(over) => {
+                self.linked += 1;
+                self.over_tcp += usize::from(over == Over::Tcp);
+            }
+            Told::Receipted => {
+                self.receipted += 1;
+                self.last_receipt = at;
+            }
+            Told::Settled => {
+                self.settled += 1;
+                self.last_settled = at;
+            }
+            Told::Failed(error) => self.failures.push(error),
+        }
+    }
+
+    fn say(&self, at: Duration, hub: &Running) {
+        let Self { linked, receipted, settled, failures, .. } = self;
+        let (seconds, failed) = (at.as_secs(), failures.len());
+        let megabytes = hub.memory_bytes().unwrap_or(0) / 1_000_000;
+        eprintln!(
+            "fleet: {seconds} s: {linked} linked, {receipted} receipted, {settled} told everything, {failed} failed; hub {megabytes} MB"
+        );
+    }
+}
+
+/// Lets all vans dial at once; what came of it when the last has left, or [`LIMIT`] has passed.
+async fn all(vans: Vec<Van>, address: SocketAddr, key: PublicKey, hub: &Running) -> Outcome {
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let start = Arc::new(Barrier::new(vans.len() + 1));
     let mut tasks = JoinSet::new();
     for van in vans {
         let (sender, start) = (sender.clone(), Arc::clone(&start));
         tasks.spawn(async move {
-            if let Err(error) = one(van, address, hub, &start, &sender).await {
+            if let Err(error) = one(van, address, key, &start, &sender).await {
                 drop(sender.send(Told::Failed(format!("{error:#}"))));
             }
         });
@@ -98,21 +141,21 @@ async fn all(vans: Vec<Van>, address: SocketAddr, hub: PublicKey) -> anyhow::Res
     drop(sender);
     start.wait().await;
     let started = Instant::now();
-    let whole = async { while tasks.join_next().await.is_some() {} };
-    let ended = tokio::time::timeout(LIMIT, whole).await;
-    let mut outcome = Outcome::default();
-    for told in told.try_iter() {
-        match told {
-            Told::Receipted(at) => {
-                outcome.receipted += 1;
-                outcome.last_receipt = outcome.last_receipt.max(at - started);
-            }
-            Told::Settled(at) => outcome.last_settled = outcome.last_settled.max(at - started),
-            Told::Failed(error) => outcome.failures.push(error),
+    let (mut outcome, mut progress) = (Outcome::default(), interval(PROGRESS));
+    loop {
+        tokio::select! {
+            biased;
+            _ = progress.tick() => outcome.say(started.elapsed(), hub),
+            told = timeout_at((started + LIMIT).into(), told.recv()) => match told {
+                Ok(Some(told)) => outcome.take(told, started.elapsed()),
+                Ok(None) => return outcome,
+                Err(_) => {
+                    outcome.failures.push(format!("the vans are not done after {} s", LIMIT.as_secs()));
+                    return outcome;
+                }
+            },
         }
     }
-    ensure!(ended.is_ok(), "the vans are not done after {} s", LIMIT.as_secs());
-    Ok(outcome)
 }
 
 /// One van from dialling to the close.
@@ -121,7 +164,7 @@ async fn one(
     address: SocketAddr,
     hub: PublicKey,
     start: &Barrier,
-    told: &mpsc::Sender<Told>,
+    told: &mpsc::UnboundedSender<Told>,
 ) -> anyhow::Result<()> {
     let meter = Meter::default();
     let caller = Caller {
@@ -134,15 +177,22 @@ async fn one(
         networks: Networks::default(),
         now: Clock::start().now().wall,
     };
-    let laptop = Laptop { changes: van.changes, replica: van.replica, told: told.clone(), is_told: false };
+    let laptop = Laptop {
+        changes: van.changes,
+        replica: van.replica,
+        told: told.clone(),
+        is_receipted: false,
+        is_settled: false,
+    };
     let owner = Owner::spawn(laptop, Clock::start(), drop)?;
     start.wait().await;
     let dialled = dial(&caller, &[address.into()], Patience::from(LIMIT)).await?;
-    ensure!(dialled.wire.over() == Over::Quic, "a van came over TCP");
-    driver::drive(dialled.wire, Role::Child, owner.handle()).await;
+    drop(told.send(Told::Linked(dialled.wire.over())));
+    let ended = driver::drive(dialled.wire, Role::Child, owner.handle()).await;
     // Waits for the thread.
-    tokio::task::spawn_blocking(move || drop(owner.stop())).await?;
+    let laptop = tokio::task::spawn_blocking(move || owner.stop()).await?;
     quic::leave(&caller.endpoint).await;
+    ensure!(laptop.is_settled, "the link ended too early: {ended:?}");
     Ok(())
 }
 
@@ -150,8 +200,9 @@ async fn one(
 struct Laptop {
     replica: Replica,
     changes: u64,
-    told: mpsc::Sender<Told>,
-    is_told: bool,
+    told: mpsc::UnboundedSender<Told>,
+    is_receipted: bool,
+    is_settled: bool,
 }
 
 impl Owned for Laptop {
@@ -163,13 +214,15 @@ impl Owned for Laptop {
         let output = self.replica.poll_output();
         match &output {
             Some(Output::Event(Event::Progress { receipted, .. }))
-                if *receipted >= self.changes && !self.is_told =>
+                if *receipted >= self.changes && !self.is_receipted =>
             {
-                self.is_told = true;
-                drop(self.told.send(Told::Receipted(Instant::now())));
+                self.is_receipted = true;
+                drop(self.told.send(Told::Receipted));
             }
             Some(Output::Event(Event::Settled { peer, .. })) => {
-                drop(self.told.send(Told::Settled(Instant::now())));
+                if !std::mem::replace(&mut self.is_settled, true) {
+                    drop(self.told.send(Told::Settled));
+                }
                 self.replica.bye(*peer);
             }
             _ => {}
