@@ -16,7 +16,7 @@ use quinn::{
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 use shared::identity::{Key, tls};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::host::{
     machine,
@@ -37,6 +37,9 @@ const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// More than that overflows a modem's queue of 48 KB in the first seconds, and is paid for again.
 const SEND_WINDOW_BYTES: u64 = 64 << 10;
+/// What the hub's socket holds until it is read: the first packets of 500 laptops that come back into coverage in
+/// the same moment. The system may give less.
+const SOCKET_BYTES: usize = 4 << 20;
 const INCOMING_MAX: usize = 1_024;
 const INCOMING_BYTES_MAX: u64 = 64 << 10;
 const INCOMING_TOTAL_BYTES_MAX: u64 = 16 << 20;
@@ -147,6 +150,8 @@ pub fn hub_endpoint(listen: SocketAddr, key: &Key, reset_key: &[u8; 64]) -> io::
         .incoming_buffer_size(INCOMING_BYTES_MAX)
         .incoming_buffer_size_total(INCOMING_TOTAL_BYTES_MAX);
     let socket = UdpSocket::bind(listen)?;
+    // Where the system gives no more, laptops send again what was lost.
+    drop(SockRef::from(&socket).set_recv_buffer_size(SOCKET_BYTES));
     let runtime = quinn::default_runtime().ok_or_else(|| io::Error::other("no runtime for tasks"))?;
     Endpoint::new(endpoint_config(reset_key), Some(server), socket, runtime)
 }
