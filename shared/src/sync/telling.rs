@@ -18,8 +18,9 @@ const DOCUMENTS_MAX: usize = 2_000;
 /// How long the full text waits for what laptops wait for, in milliseconds: before it is begun, and at most.
 const WORDS_MILLISECONDS: u64 = 1_000;
 const WORDS_WAIT_MILLISECONDS: u64 = 10_000;
-/// How long what is being handed over may keep the read model and feeds waiting, in milliseconds.
-const WAIT_MILLISECONDS: u64 = 2_000;
+/// How long what is being handed over may keep the read model and feeds waiting, in milliseconds. Feeds that are
+/// extended together look through what has arrived once: when a whole fleet hands over, that is best done once.
+const WAIT_MILLISECONDS: u64 = 10_000;
 /// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
 const EXPIRY_MILLISECONDS: u64 = 3_600_000;
 
