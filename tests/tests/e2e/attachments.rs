@@ -209,6 +209,34 @@ fn a_file_is_shared_taken_away_and_survives_its_disks() {
 }
 
 #[test]
+fn where_no_udp_gets_through_a_scan_goes_over_tcp_and_goes_on_where_it_was_cut() {
+    let stage = Stage::open();
+    stage.link.block_udp(true);
+    let (one, two) = (stage.van("one", "V01"), stage.van("two", "V02"));
+    let slip = case(&one, json!({"name": "Ala'ang Nope"}));
+    let scan = pdf(300_000);
+    let id = attach(&one, &slip, &file(&stage, "surat.pdf", &scan), &[])["attachment"].clone();
+    let id = id.as_str().expect("an id");
+    let start = stage.link.stats().up.sent.bytes;
+    stage.link.cut_after(200_000);
+    let cut = one.call(&["sync", "--json", "--patience", "4s"]).run().exited(1);
+    assert!(cut.stderr.contains("every record is handed over"), "{cut}");
+    stage.link.restore();
+    assert_eq!(sync(&one).json()["over"], "tcp");
+    let up = stage.link.stats().up.sent.bytes - start;
+    assert!((300_000..450_000).contains(&up), "{up} bytes up");
+    assert_eq!(one.run(&["custody", "--safe-to-wipe"]).number("attachments"), 0);
+    assert_eq!(fetched(|arguments| stage.hub.run(arguments), &stage, &slip, id), scan);
+    // Down it goes likewise.
+    sync(&two);
+    let asked = two.call(&["case", "attachment", &slip, id, "--out", &stage.text("out")]).run().exited(1);
+    assert!(asked.stderr.contains("asked for"), "{asked}");
+    let heard = sync(&two);
+    assert!(heard.json()["over"] == "tcp" && heard.number("bytes_down") > 300_000, "{heard}");
+    assert_eq!(fetched(|arguments| two.run(arguments), &stage, &slip, id), scan);
+}
+
+#[test]
 fn a_record_overtakes_a_large_scan_that_is_under_way() {
     let stage = Stage::over(Profile::edge());
     let van = stage.van("van", "V01");
