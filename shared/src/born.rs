@@ -8,7 +8,8 @@ use time::{Date, Month};
 /// The earliest year of birth that is taken.
 const YEAR_MIN: i32 = 1850;
 
-/// When a person was born.
+/// When a person was born. Read as people write it (the day first, a month by number or name) and as documents do;
+/// written as documents do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Born {
     /// In this year.
@@ -21,7 +22,7 @@ pub enum Born {
 
 /// A text that is not a birth date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a birth date; write what is known: 1948, 1948-07 or 1948-07-21")]
+#[error("`{text}` is not a birth date; write what is known: 1948, 07-1948 or 21-07-1948")]
 pub struct ParseBornError {
     /// What was given, cut to 64 characters.
     pub text: String,
@@ -100,22 +101,58 @@ impl FromStr for Born {
     }
 }
 
+/// Months by the first three letters of their names, in Indonesian and in English.
+const MONTHS: [(&[&str], Month); 12] = [
+    (&["jan"], Month::January),
+    (&["feb", "peb"], Month::February),
+    (&["mar"], Month::March),
+    (&["apr"], Month::April),
+    (&["mei", "may"], Month::May),
+    (&["jun"], Month::June),
+    (&["jul"], Month::July),
+    (&["agu", "ags", "agt", "aug"], Month::August),
+    (&["sep"], Month::September),
+    (&["okt", "oct"], Month::October),
+    (&["nov", "nop"], Month::November),
+    (&["des", "dec"], Month::December),
+];
+
 fn parse(text: &str) -> Option<Born> {
-    let number = |part: &str, length: usize| {
-        (part.len() == length && part.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| part.parse::<u16>().ok())?
+    let parts: Vec<_> = text.split(['-', '/', '.', ' ']).filter(|part| !part.is_empty()).collect();
+    let (year, month, day) = match parts[..] {
+        [all] if all.len() == 8 => (all.get(4..)?, Some(all.get(2..4)?), Some(all.get(..2)?)),
+        [year] => (year, None, None),
+        [year, month] if year.len() == 4 && digits(month).is_some() => (year, Some(month), None),
+        [month, year] => (year, Some(month), None),
+        // As documents have it; everywhere else people write the day first.
+        [year, month, day] if year.len() == 4 => (year, Some(month), Some(day)),
+        [day, month, year] => (year, Some(month), Some(day)),
+        _ => return None,
     };
-    let mut parts = text.split('-');
-    let year = i32::from(number(parts.next()?, 4)?);
+    let year = i32::from(digits(year).filter(|_| year.len() == 4)?);
     if year < YEAR_MIN {
         return None;
     }
-    let Some(month) = parts.next() else { return Some(Born::Year(year)) };
-    let month = Month::try_from(u8::try_from(number(month, 2)?).ok()?).ok()?;
-    let Some(day) = parts.next() else { return Some(Born::Month(year, month)) };
-    let day = u8::try_from(number(day, 2)?).ok()?;
-    let date = Date::from_calendar_date(year, month, day).ok()?;
-    parts.next().is_none().then_some(Born::Day(date))
+    let Some(month) = month else { return Some(Born::Year(year)) };
+    let month = self::month(month)?;
+    let Some(day) = day else { return Some(Born::Month(year, month)) };
+    let day = u8::try_from(digits(day).filter(|_| day.len() <= 2)?).ok()?;
+    Some(Born::Day(Date::from_calendar_date(year, month, day).ok()?))
+}
+
+/// A month by its number or its name.
+fn month(text: &str) -> Option<Month> {
+    if let Some(number) = digits(text).filter(|_| text.len() <= 2) {
+        return Month::try_from(u8::try_from(number).ok()?).ok();
+    }
+    let (name, rest) = text.split_at_checked(3)?;
+    let is_name = rest.bytes().all(|letter| letter.is_ascii_alphabetic());
+    let known = |(names, _): &&(&[&str], Month)| names.contains(&name.to_lowercase().as_str());
+    MONTHS.iter().find(known).map(|(_, month)| *month).filter(|_| is_name)
+}
+
+fn digits(text: &str) -> Option<u16> {
+    if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
 impl fmt::Display for Born {
@@ -157,18 +194,46 @@ mod tests {
         }
         for wrong in [
             "48",
-            "1948-7",
             "1948-13",
             "1948-00",
             "2023-02-29",
-            "1948-07-1",
-            "1948-07-01-",
+            "21/07/48",
+            "1948/07/021",
+            "31-04-1990",
+            "13/1948",
+            "18 Novembar1 1990",
+            "Foo 1990",
+            "1990 November 18 1",
+            "210719480",
             "0948",
             "+948",
             "١٩٤٨",
             "",
         ] {
             assert!(wrong.parse::<Born>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_people_write_them() {
+        for text in [
+            "18/11/1990",
+            "18-11-1990",
+            "18.11.1990",
+            "18 11 1990",
+            "18111990",
+            "18 November 1990",
+            "18 nop 1990",
+        ] {
+            assert_eq!(born(text).to_string(), "1990-11-18", "{text}");
+        }
+        for (text, known) in [
+            ("5/1/2004", "2004-01-05"),
+            ("7/1948", "1948-07"),
+            ("Agustus 1948", "1948-08"),
+            ("1948-7", "1948-07"),
+        ] {
+            assert_eq!(born(text).to_string(), known);
         }
     }
 

@@ -50,6 +50,28 @@ pub fn agree(one: &str, other: &str) -> bool {
     !one.is_empty() && one == other
 }
 
+/// Whether two writings have a word in common, in any order; J and Y are one letter, as in the spelling before 1972.
+pub fn share_a_word(one: &str, other: &str) -> bool {
+    let folded = |name: &str| -> Vec<String> {
+        words(name).iter().map(|word| full_word(word).replace('y', "j")).collect()
+    };
+    let other = folded(other);
+    folded(one).iter().any(|word| other.contains(word))
+}
+
+/// Each word of a name, and as it is written with Y for J or J for Y where it begins so: to look for who may be meant.
+pub fn writings(name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for word in words(name) {
+        let other = [("j", "y"), ("y", "j")]
+            .iter()
+            .find_map(|(begins, instead)| word.strip_prefix(begins).map(|rest| format!("{instead}{rest}")));
+        found.push(word);
+        found.extend(other);
+    }
+    found
+}
+
 /// The words by which a stored name is found, in today's spelling.
 pub fn search_key(name: &str) -> String {
     words(name).iter().map(|word| full_word(word)).collect::<Vec<_>>().join(" ")
@@ -153,6 +175,20 @@ mod tests {
         ] {
             assert!(!agree(one, other), "{one} / {other}");
         }
+    }
+
+    #[test]
+    fn names_that_share_a_word_in_any_spelling_may_be_of_one_person() {
+        for (one, other) in [
+            ("Johanis Nope", "Yohanis Nope"),
+            ("Johanis", "Yohanis"),
+            ("Nope Yohanis", "Yohanis Nope"),
+            ("Johannes Nope", "Yohanis Nope"),
+        ] {
+            assert!(share_a_word(one, other), "{one} / {other}");
+        }
+        assert!(!share_a_word("Maria Bria", "Marta Tahun"));
+        assert_eq!(writings("Johanis Nope"), ["johanis", "yohanis", "nope"]);
     }
 
     #[test]

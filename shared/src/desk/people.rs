@@ -67,8 +67,9 @@ pub fn candidates(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Candidate>> {
         .collect())
 }
 
-/// Known people who may be somebody of this NIK, name and birth, as far as these are known: an equal NIK, or an
-/// agreeing name with no contradicting birth where one of the two has no NIK.
+/// Known people who may be somebody of this NIK, name and birth, as far as these are known: an equal NIK; or, where one
+/// of the two has no NIK, an agreeing name with no contradicting birth, or the same day of birth and a word of the
+/// name in common, in any order and spelling.
 ///
 /// # Errors
 /// The store fails.
@@ -77,11 +78,19 @@ pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Re
         Some(nik) => read_model::people_of_nik(tx, nik)?,
         None => Vec::new(),
     };
+    let is_open = |other: &PersonRow| nik.is_none() || other.nik.is_none();
     found.extend(read_model::people(tx, name, LIKE_MAX)?.into_iter().filter(|other| {
         name::agree(name, &other.name)
             && born.zip(born_of(other)).is_none_or(|(one, other)| one.overlaps(other))
-            && (nik.is_none() || other.nik.is_none())
+            && is_open(other)
     }));
+    if let Some(Born::Day(_)) = born {
+        for word in name::writings(name) {
+            found.extend(read_model::people(tx, &word, LIKE_MAX)?.into_iter().filter(|other| {
+                born_of(other) == born && name::share_a_word(name, &other.name) && is_open(other)
+            }));
+        }
+    }
     let mut seen = BTreeSet::new();
     found.retain(|other| seen.insert(other.document));
     Ok(found)
