@@ -184,6 +184,7 @@ drop = Take this service away
 save = Save
 forget = Discard what is typed
 kept = What is typed is kept on this laptop.
+unkept = What was typed last is NOT kept yet: the program does not answer. Leave this page open and start the program again; it is then kept by itself.
 nothing-lost = Nothing is lost.
 half-typed = { $count ->
     [one] { $count } other half-typed form
@@ -259,7 +260,7 @@ wrong-witnesses = Name both witnesses.
 wrong-nik = A NIK has 16 digits, with a birth date that exists.
 wrong-name = The name is missing.
 wrong-sex = The sex is not chosen.
-wrong-born = Write of the birth date what is known: 1948, 1948-07 or 2004-01-05.
+wrong-born = Write of the birth date what is known: 1948, 7/1948 or 5/1/2004.
 wrong-village = Choose a village of the list.
 wrong-officer = Fill in the officer's name.
 wrong-add = Choose one service of the list: its code, or a part of its name that no other has.

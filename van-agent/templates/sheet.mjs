@@ -5,8 +5,11 @@ const sheet = document.getElementById("sheet");
 const words = document.getElementById("sheet-words").dataset;
 const told = document.getElementById("kept");
 const PAUSE_MS = 400;
+const AGAIN_MS = 2000;
 let timer;
 let dirty = false;
+// The program does not answer, or no more to this page.
+let alone = false;
 
 async function keep() {
   clearTimeout(timer);
@@ -15,24 +18,34 @@ async function keep() {
   const body = new URLSearchParams(new FormData(sheet));
   try {
     const answer = await fetch(sheet.dataset.keep, { method: "POST", body, keepalive: true });
-    told.textContent = answer.ok ? words.kept : "";
-    dirty ||= !answer.ok;
+    alone = !answer.ok;
   } catch {
-    // The program may be starting again: the next key tries once more.
-    dirty = true;
+    alone = true;
   }
+  dirty ||= alone;
+  told.textContent = alone ? words.unkept : words.kept;
+  told.classList.toggle("open", alone);
+  // The program may be starting again.
+  if (alone) timer = setTimeout(keep, AGAIN_MS);
 }
 
 sheet.addEventListener("input", () => {
   dirty = true;
-  told.textContent = "";
+  if (!alone) told.textContent = "";
   clearTimeout(timer);
   timer = setTimeout(keep, PAUSE_MS);
 });
 addEventListener("pagehide", keep);
-sheet.addEventListener("submit", () => {
-  clearTimeout(timer);
-  dirty = false;
+// Nothing leaves this page for a program that is not there: what stands in its fields would be gone.
+sheet.addEventListener("submit", async (event) => {
+  if (!alone) {
+    clearTimeout(timer);
+    dirty = false;
+    return;
+  }
+  event.preventDefault();
+  await keep();
+  if (!alone) sheet.requestSubmit(event.submitter);
 });
 
 /** What the digits of a NIK say, or nothing. */

@@ -11,7 +11,7 @@ use crate::{
     agent::{Agent, PeerCall, SyncCall},
     host::{
         control::Client,
-        home::{Home, LOCK_PATIENCE, Lock},
+        home::{Home, Item, LOCK_PATIENCE, Lock},
         machine::Clock,
         output::{Failure, Printer},
         owner::Handle,
@@ -71,6 +71,9 @@ pub(super) fn run(
     Ok(())
 }
 
+/// What is kept of the page: its secret, and its port.
+const PAGE_BYTES: usize = 32 + 2;
+
 /// What comes from the owner's thread, for whoever keeps the link.
 struct Link {
     home: Home,
@@ -83,6 +86,34 @@ struct Link {
     offset_minutes: i16,
 }
 
+/// Opens the page where it stood when the program last ran, unless a port is asked for or that one is taken, and by the
+/// same secret: a page that is open goes on, and what is typed on it is not lost.
+async fn page(home: &Home, at: SocketAddr) -> anyhow::Result<(TcpListener, SignIn)> {
+    let kept = home.secret::<PAGE_BYTES>(Item::Page).ok().flatten();
+    let kept = kept.as_ref().and_then(|kept| kept.split_last_chunk::<2>());
+    let sign_in = kept.and_then(|(secret, _)| secret.try_into().ok()).map_or_else(SignIn::new, SignIn::of);
+    let former = match kept {
+        Some((_, port)) if at.port() == 0 => {
+            TcpListener::bind(SocketAddr::new(at.ip(), u16::from_be_bytes(*port))).await.ok()
+        }
+        Some(_) | None => None,
+    };
+    let listener = match former {
+        Some(listener) => listener,
+        None => TcpListener::bind(at).await.map_err(|error| {
+            Failure::new(format!("cannot show the page on {at}: {error}"))
+                .next("choose another address with --web IP:PORT; port 0 takes any that is free")
+        })?,
+    };
+    let port = listener.local_addr()?.port().to_be_bytes();
+    let keeping = [&sign_in.secret()[..], &port].concat();
+    if let Err(error) = home.write(Item::Page, &keeping) {
+        // The page works all the same; after a restart it is opened by its new address.
+        tracing::warn!(%error, "the page's address is not kept");
+    }
+    Ok((listener, sign_in))
+}
+
 /// Shows the page and keeps the link until told to stop; whether the owner's thread died before.
 async fn serve(
     at: SocketAddr,
@@ -90,11 +121,7 @@ async fn serve(
     link: Link,
     printer: &mut Printer,
 ) -> anyhow::Result<bool> {
-    let listener = TcpListener::bind(at).await.map_err(|error| {
-        Failure::new(format!("cannot show the page on {at}: {error}"))
-            .next("choose another address with --web IP:PORT; port 0 takes any that is free")
-    })?;
-    let sign_in = SignIn::new();
+    let (listener, sign_in) = page(&link.home, at).await?;
     let url = sign_in.url(listener.local_addr()?);
     let (reports, newest) = tokio::sync::watch::channel(None);
     let (clock, offset_minutes) = (Clock::start(), link.offset_minutes);

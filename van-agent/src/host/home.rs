@@ -41,6 +41,8 @@ pub enum Item {
     Head,
     /// Which networks let no UDP through.
     Networks,
+    /// What opens the page, and the port where it last stood.
+    Page,
     /// Nothing: room for one exchange on a full disk.
     Reserve,
 }
@@ -54,6 +56,7 @@ impl Item {
             Self::Control => "control",
             Self::Head => "head",
             Self::Networks => "networks",
+            Self::Page => "page",
             Self::Reserve => "reserve",
         }
     }

@@ -84,7 +84,8 @@ fn is_own_origin(headers: &HeaderMap) -> bool {
     origin.strip_prefix("http://") == Some(host)
 }
 
-/// The secret that opens the page, new with each start.
+/// The secret that opens the page. A laptop keeps it, so that what is open goes on when the program has begun again; a
+/// hub draws it at each start.
 #[derive(Clone)]
 pub struct SignIn {
     secret: Arc<[u8; 32]>,
@@ -108,6 +109,16 @@ impl SignIn {
         let mut secret = [0; 32];
         machine::entropy(&mut secret);
         Self { secret: Arc::new(secret) }
+    }
+
+    /// One that was kept.
+    pub fn of(secret: [u8; 32]) -> Self {
+        Self { secret: Arc::new(secret) }
+    }
+
+    /// What is kept.
+    pub fn secret(&self) -> &[u8; 32] {
+        &self.secret
     }
 
     /// The URL that opens the first page at `bound`, signed in.
