@@ -1,11 +1,14 @@
-// Alt and a letter do what bears the letter on this page, Escape what bears it; a question mark outside of inputs
-// tells which there are.
+// Alt and a letter do what bears the letter on this page, Escape what bears it; F1, or a question mark outside of
+// inputs, tells which there are.
 // Without this file everything is still reached by Tab and Enter.
 
 const bearers = () => [...document.querySelectorAll("[data-key]")].filter((bearer) => !bearer.hidden);
 const overlay = document.getElementById("keys");
 const list = document.getElementById("keys-list");
 const own = list.innerHTML;
+const opener = document.getElementById("keys-open");
+opener.hidden = false;
+opener.addEventListener("click", tell);
 
 function tell() {
   list.innerHTML = own;
@@ -14,7 +17,8 @@ function tell() {
     const key = document.createElement("kbd");
     key.textContent = bearer.dataset.key === "Escape" ? "Esc" : `Alt+${bearer.dataset.key.toUpperCase()}`;
     term.append(key);
-    text.textContent = bearer.innerText.replace(key.textContent, "").trim();
+    // What a closed part of the menu bears is told too.
+    text.textContent = (bearer.dataset.says ?? bearer.textContent).replace(key.textContent, "").trim();
     list.append(term, text);
   }
   overlay.showModal();
@@ -29,7 +33,7 @@ addEventListener("keydown", (event) => {
     bearer.click();
   } else if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
     bearers().find(({ dataset }) => dataset.key === "Escape")?.click();
-  } else if (event.key === "?" && !event.target.matches("input, select, textarea")) {
+  } else if (event.key === "F1" || (event.key === "?" && !event.target.matches("input, select, textarea"))) {
     event.preventDefault();
     tell();
   }

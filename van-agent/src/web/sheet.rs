@@ -115,7 +115,7 @@ impl View {
 
     /// The version of the text to which the citizen is asked to agree, and its words.
     pub(super) fn consent(&self, words: &Words) -> (&'static str, &'static str) {
-        (consent::NOW.version, consent_words(words, consent::NOW))
+        now_agreed_to(words)
     }
 
     /// Whether the citizen agreed to the text that is shown.
@@ -170,6 +170,11 @@ pub(super) struct Same {
 }
 
 /// A text of consent in the page's language.
+/// The version of the text that citizens now agree to, and the text.
+pub(super) fn now_agreed_to(words: &Words) -> (&'static str, &'static str) {
+    (consent::NOW.version, consent_words(words, consent::NOW))
+}
+
 pub(super) fn consent_words(words: &Words, text: &'static consent::Text) -> &'static str {
     match words.language() {
         Language::Indonesian => text.indonesian,

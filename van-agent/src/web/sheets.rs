@@ -13,6 +13,7 @@ use super::{
     acts::see,
     pages::{ask, failed, nowhere, show, text, words},
     posted::Posted,
+    sheet::now_agreed_to,
 };
 use crate::{
     battery::Battery,
@@ -48,6 +49,8 @@ struct Line {
 struct PaperPage {
     words: &'static Words,
     sheets: Vec<Paper>,
+    /// The version of the text that the citizen agrees to, and the text.
+    consent: (&'static str, &'static str),
 }
 
 /// A sheet on paper: its number, and the number as a code: modules a side, and the path of the dark ones.
@@ -118,5 +121,5 @@ pub(super) async fn paper(State(site): State<Site>, Path(batch): Path<i64>, head
     if sheets.is_empty() {
         return nowhere(headers).await;
     }
-    show(PaperPage { words, sheets })
+    show(PaperPage { words, sheets, consent: now_agreed_to(words) })
 }
