@@ -83,6 +83,7 @@ warning-age = Age.
 warning-born_ahead = Birth date.
 warning-consent = Consent.
 warning-ended = End of the sitting.
+warning-started_ahead = The sitting began later than this laptop's clock shows: look at its date again.
 warning-lease = Numbers lent to this laptop are used up or over
 warning-mode = State and service.
 warning-nik_birth_date = NIK and birth date.
@@ -173,7 +174,10 @@ to-follow-other = { $count ->
     [one] { $count } file to follow
    *[other] { $count } files to follow
 }
-open-attachments = { $count } attachments are on this laptop only.
+open-attachments = { $count ->
+    [one] { $count } attachment is on this laptop only.
+   *[other] { $count } attachments are on this laptop only.
+}
 record = Record
 who = Whom it is about
 services = Services
@@ -257,7 +261,7 @@ field-confirmed = Confirmed by
 field-witnesses = Witnesses
 wrong-again = There is such a case already: see the link, then write why it is recorded again, put it off, or discard what is typed.
 wrong-witnesses = Name both witnesses.
-wrong-nik = A NIK has 16 digits, with a birth date that exists.
+wrong-nik = A NIK has 16 digits: the first two are those of a province, the seventh to the twelfth a birth date that exists, and the last four are not 0000. Look at the card again.
 wrong-name = The name is missing.
 wrong-sex = The sex is not chosen.
 wrong-born = Write of the birth date what is known: 1948, 7/1948 or 5/1/2004.

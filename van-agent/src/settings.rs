@@ -121,7 +121,7 @@ impl Agent {
         }
         let keep = |tx: store::Tx<'_>, _: &_| {
             settings.iter().try_for_each(|(setting, value)| {
-                store::set_fact(tx, &setting.fact(), value.trim().as_bytes())
+                store::set_fact(tx, &setting.fact(), value.trim().replace("\r\n", "\n").as_bytes())
             })
         };
         self.replica_mut().keep::<_, StoreError>(keep).map_err(said)

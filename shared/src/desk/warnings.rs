@@ -65,6 +65,8 @@ codes! {
     SameBlank = "same_blank",
     /// The person has an open case of the same service.
     SameOpen = "same_open",
+    /// The sitting's day lies ahead of the clock.
+    StartedAhead = "started_ahead",
 }
 
 /// A warning: its code, and in words.

@@ -454,6 +454,12 @@ impl<'a> Group<'a> {
         let ahead = |born| warnings::born_ahead(born, today);
         found.extend(people.into_iter().flatten().filter_map(|person| person.born.and_then(ahead)));
         found.extend(mode(service, line.status));
+        if day > today {
+            found.push((
+                Code::StartedAhead,
+                format!("the sitting began on {day}, ahead of this laptop's clock"),
+            ));
+        }
         if line.ended.is_some_and(|ended| ended < line.started) {
             found.push((Code::Ended, "the sitting ended before it began".to_owned()));
         }

@@ -35,7 +35,7 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
     let death = people::death(agent.read()?, person.document).map_err(said)?;
     let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
     let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
-    let age = born.map(|born| born.age(now.wall.day(offset_minutes)).0);
+    let age = born.map(|born| age(words, born.age(now.wall.day(offset_minutes))));
     let detail = |name: &str| person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let village = person.village.as_deref().and_then(|code| code.parse().ok());
     let village = village.and_then(|code| agent.replica().registries().village(&code));
@@ -45,7 +45,7 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
         id: person.document.to_string(),
         nik: grouped(person.nik.as_deref().unwrap_or_default()),
         born: person.born.as_deref().map_or_else(String::new, |born| words.born(born, guess)),
-        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
+        age: age.unwrap_or_default(),
         mother: detail("mother"),
         father: detail("father"),
         place: place.collect::<Vec<_>>().join(", "),
@@ -54,19 +54,25 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
     })
 }
 
+/// How many years old somebody is, between the fewest and the most: `17 tahun`, `77–78 tahun`.
+fn age(words: &Words, (fewest, most): (u32, u32)) -> String {
+    let most_said = words.count("years", most.into());
+    if fewest == most { most_said } else { format!("{fewest}–{most_said}") }
+}
+
 /// How somebody on the pre-list is told apart from others; the card's id is the row's key.
 pub(super) fn listed_card(agent: &Agent, now: Now, words: &Words, row: &Listed) -> Card {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let village = agent.replica().registries().village(&row.village);
     let village = village.map_or_else(String::new, |village| village.name.clone());
     let place = [text(&row.address), village].into_iter().filter(|part| !part.is_empty());
-    let age = row.born.map(|born| born.age(now.wall.day(agent.offset_minutes())).0);
+    let age = row.born.map(|born| age(words, born.age(now.wall.day(agent.offset_minutes()))));
     Card {
         id: row.listed.clone(),
         name: row.name.clone(),
         nik: grouped(row.nik.as_ref().map(Nik::as_str).unwrap_or_default()),
         born: row.born.map_or_else(String::new, |born| words.day(&born.to_string())),
-        age: age.map_or_else(String::new, |age| words.count("years", age.into())),
+        age: age.unwrap_or_default(),
         mother: text(&row.mother),
         father: text(&row.father),
         place: place.collect::<Vec<_>>().join(", "),
