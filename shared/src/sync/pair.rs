@@ -241,3 +241,17 @@ fn what_one_van_recorded_reaches_another() {
     assert_eq!(found.expect("finds").len(), 700);
     assert!(pair.exchange(other), "settles again with nothing new");
 }
+
+#[test]
+fn who_says_nothing_is_closed_but_not_by_a_hub_that_had_no_time_to_listen() {
+    let mut pair = Pair::new();
+    let key = crate::identity::Key::from_seed([7; 32]).public();
+    let (mut now, peer) = (pair.now, PeerId(9));
+    pair.hub.handle(now, Input::Connected { peer, role: Role::Parent, key, exporter: [9; 32] });
+    let mut closed_after = |milliseconds| {
+        now.tick = pair.hub.poll_timeout().expect("words are awaited").after(milliseconds);
+        pair.hub.handle(now, Input::Timeout);
+        matches!(pair.hub.poll_output(), Some(Output::Close { .. }))
+    };
+    assert_eq!([closed_after(60_000), closed_after(0)], [false, true]);
+}

@@ -9,7 +9,7 @@ use super::{
     CloseCode, Event, Input, Output, PeerId, Role, enrolment,
     intake::Intake,
     rates::Rates,
-    session::{HELLO_KNOWN_MILLISECONDS, Phase, Session},
+    session::{HELLO_KNOWN_MILLISECONDS, HELLO_MILLISECONDS, Phase, Session},
     station::{Life, Station},
     together::Arrived,
     writing::Writing,
@@ -22,6 +22,9 @@ use crate::{
     time::{Now, Tick},
     wire::batch::{Batch, Entry, LogName},
 };
+
+/// How late a timeout is where the thread was busy with something else, in milliseconds.
+const BUSY_MILLISECONDS: u64 = 100;
 
 /// A machine's whole state, in memory and on disk.
 pub struct Replica {
@@ -381,10 +384,16 @@ impl Replica {
     }
 
     fn timed_out(&mut self, now: Now) {
-        let late = |session: &&Session| session.deadline.is_some_and(|deadline| deadline <= now.tick);
-        let peers: Vec<_> = self.sessions.values().filter(late).map(|session| session.peer).collect();
+        let is_late = |session: &&Session| session.deadline.is_some_and(|deadline| deadline <= now.tick);
+        let peers: Vec<_> = self.sessions.values().filter(is_late).map(|session| session.peer).collect();
         for peer in peers {
-            self.close(peer, CloseCode::Limit, "the first words did not come in time".to_owned());
+            let Some(session) = self.sessions.get_mut(&peer) else { continue };
+            // Where this side was busy when the time was up, the words may lie unread.
+            if session.deadline.is_some_and(|deadline| deadline.after(BUSY_MILLISECONDS) < now.tick) {
+                session.deadline = Some(now.tick.after(HELLO_MILLISECONDS));
+            } else {
+                self.close(peer, CloseCode::Limit, "the first words did not come in time".to_owned());
+            }
         }
         self.tell(now);
     }

@@ -18,9 +18,11 @@ const DOCUMENTS_MAX: usize = 2_000;
 /// How long the full text waits for what laptops wait for, in milliseconds: before it is begun, and at most.
 const WORDS_MILLISECONDS: u64 = 1_000;
 const WORDS_WAIT_MILLISECONDS: u64 = 10_000;
-/// How long what is being handed over may keep the read model and feeds waiting, in milliseconds. Feeds that are
-/// extended together look through what has arrived once: when a whole fleet hands over, that is best done once.
-const WAIT_MILLISECONDS: u64 = 10_000;
+/// How long what is being handed over may keep the read model waiting, and feeds, in milliseconds. Feeds need the
+/// whole read model and look through what has arrived once, however many they are: when a whole fleet hands over,
+/// that is best done once, behind its receipts.
+const ROWS_WAIT_MILLISECONDS: u64 = 10_000;
+const FEEDS_WAIT_MILLISECONDS: u64 = 30_000;
 /// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
 const EXPIRY_MILLISECONDS: u64 = 3_600_000;
 
@@ -83,16 +85,16 @@ impl Replica {
         if self.others_due().is_none_or(|due| due > now.tick) {
             return self.word(now);
         }
-        let is_late = |due: Option<Tick>| due.is_some_and(|due| due.after(WAIT_MILLISECONDS) <= now.tick);
+        let is_late = |due: Option<Tick>, wait| due.is_some_and(|due| due.after(wait) <= now.tick);
         if !self.arrived.is_empty() {
             self.take_arrived();
-            if !is_late(self.behind_due.or(self.wanted_due)) {
+            if !is_late(self.behind_due.or(self.wanted_due), ROWS_WAIT_MILLISECONDS) {
                 return;
             }
         }
         if self.behind_due.is_some_and(|due| due <= now.tick) {
             match self.store.commit(|tx| read_model::refresh_rows_part(tx, DOCUMENTS_MAX)) {
-                Ok(true) if is_late(self.wanted_due) => {}
+                Ok(true) if is_late(self.wanted_due, FEEDS_WAIT_MILLISECONDS) => {}
                 Ok(true) => return,
                 Ok(false) => {
                     self.behind_due = None;

@@ -39,6 +39,8 @@ use crate::process::{Hub, Running};
 
 /// How long the whole fleet may take.
 const LIMIT: Duration = Duration::from_secs(600);
+/// As of `van-agent run`.
+const KEEP_ALIVE: Option<Duration> = Some(Duration::from_secs(30));
 /// How often it is said how far the fleet has come.
 const PROGRESS: Duration = Duration::from_secs(5);
 
@@ -172,8 +174,8 @@ async fn one(
         meter,
         key: Arc::new(Key::from_seed(*van.replica.station().key.seed())),
         hub,
-        transport: Arc::new(quic::transport(Side::Van { keep_alive: None })),
-        keep_alive: None,
+        transport: Arc::new(quic::transport(Side::Van { keep_alive: KEEP_ALIVE })),
+        keep_alive: KEEP_ALIVE,
         networks: Networks::default(),
         now: Clock::start().now().wall,
     };
