@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     desk::{
-        author, people,
+        author,
+        because::Explained,
+        people,
         resolve::{self, ResolveError},
         rows, show,
     },
@@ -164,7 +166,7 @@ impl Agent {
                 cases::tell_found(self.read()?, &text, limit, each).map_err(said)
             }
             Request::Sync { .. } | Request::SyncStop => {
-                Err(Failure::new(NO_LINK).next("give `van-agent sync` again when it is done"))
+                Err(Failure::new(NO_LINK).why("busy").next("give `van-agent sync` again when it is done"))
             }
             Request::Custody => self.custody(),
             Request::Today => self.today(now, fs4::available_space(self.home.folder()).ok()),
@@ -190,9 +192,9 @@ impl Agent {
             Request::Blank { act } => self.blank(now, act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
             Request::Carry { act } => self.carry(&act, each),
-            Request::PeerSync { .. } => {
-                Err(Failure::new(NO_LINK).next("give `van-agent peer sync` again when it is done"))
-            }
+            Request::PeerSync { .. } => Err(Failure::new(NO_LINK)
+                .why("busy")
+                .next("give `van-agent peer sync` again when it is done")),
             Request::DayShow => self.day(now),
             Request::DayDecide { open, decision } => self.decide(now, &open, decision),
             Request::DayClose { leader } => self.close_day(now, &leader),
@@ -230,9 +232,9 @@ impl Agent {
     pub(crate) fn case(&mut self, text: &str) -> Result<DocumentId, Failure> {
         resolve::case(self.read()?, text).map_err(|error| match error {
             ResolveError::Unknown { .. } | ResolveError::Form { .. } | ResolveError::Kind { .. } => {
-                said(error).missing()
+                explained(error).missing()
             }
-            ResolveError::Store(_) | ResolveError::Doubled { .. } => said(error),
+            ResolveError::Store(_) | ResolveError::Doubled { .. } => explained(error),
         })
     }
 
@@ -444,9 +446,16 @@ pub(crate) fn said(error: impl std::error::Error) -> Failure {
     Failure::new(words)
 }
 
+/// An error in words for a person, and by a code for a page.
+pub(crate) fn explained(error: impl std::error::Error + Explained) -> Failure {
+    let because = error.because();
+    said(error).because(because)
+}
+
 /// That the laptop belongs nowhere yet.
 pub fn not_enrolled() -> Failure {
     Failure::new("this laptop is not enrolled yet")
+        .why("not-enrolled")
         .next("ask the hub operator for a ticket and give `van-agent enroll TICKET`")
 }
 

@@ -164,7 +164,9 @@ impl Agent {
         match act {
             CarryAct::List => self.carrying(),
             CarryAct::Peers => self.peers(each),
-            CarryAct::File(_) => Err(Failure::new(NO_LINK).next("give the command again when it is done")),
+            CarryAct::File(_) => {
+                Err(Failure::new(NO_LINK).why("busy").next("give the command again when it is done"))
+            }
         }
     }
 
@@ -320,7 +322,7 @@ fn refused(error: ImportError) -> Failure {
             "nothing of it was taken; sync with the hub, which tells the keys of new laptops, then try again"
         }
     };
-    said(error).next(next)
+    said(error).next(next).why("bundle")
 }
 
 /// The whole path of a file that a person named.

@@ -93,6 +93,7 @@ impl Agent {
         let again = sealed.is_none();
         let Some(kept) = sealed.map_or_else(|| self.last_seal(), |kept| Ok(Some(kept)))? else {
             return Err(Failure::new("nothing was written on this laptop yet: there is nothing to seal")
+                .why("nothing-written")
                 .next("record a case first"));
         };
         let postponed = self.postpone_queue(now)?;

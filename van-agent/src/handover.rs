@@ -17,7 +17,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, not_enrolled, said},
+    agent::{Agent, explained, not_enrolled, said},
     attachment::{Content, media},
     host::output::Failure,
 };
@@ -160,6 +160,7 @@ impl Agent {
     ) -> Result<Outcome, Failure> {
         if order.received == Some(Received::Pad) && signature.is_none() {
             return Err(Failure::usage("a signature on the pad is kept as its picture")
+                .why("pad")
                 .next("name the picture, a PNG: --signature FILE"));
         }
         order.unit = self.own_unit().cloned();
@@ -169,7 +170,8 @@ impl Agent {
             self.replica_mut().write(now, |writing| handover::carry_out(writing, &order, cases, signature));
         written.map_err(|error| match error {
             HandOverError::Order(lacks) => Failure::usage(lacks.to_string()),
-            error @ (HandOverError::Store(_) | HandOverError::Read(_)) => said(error),
+            HandOverError::Store(error) => explained(error),
+            HandOverError::Read(error) => explained(error),
         })
     }
 
@@ -177,10 +179,12 @@ impl Agent {
     fn signature(&mut self, order: &Order, text: &str) -> Result<NewFile, Failure> {
         let wrong = || {
             Failure::usage("the picture of a signature is a PNG of at most 100 KB")
+                .why("pad")
                 .next("let them sign again, or choose a signature or a thumb print on paper")
         };
         if order.received != Some(Received::Pad) {
             return Err(Failure::usage("a picture goes with a signature on the pad alone")
+                .why("pad")
                 .next("say how the receipt was confirmed: --received pad"));
         }
         let bytes = BASE64.decode(text.as_bytes()).map_err(|_| wrong())?;

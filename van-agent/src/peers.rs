@@ -68,10 +68,12 @@ pub async fn meet(owner: &Handle<Agent>, address: &str) -> Result<Value, Failure
     let socket = tokio::net::lookup_host(address).await.ok().and_then(|mut found| found.next());
     let socket = socket.ok_or_else(|| {
         Failure::usage(format!("`{address}` is not where a laptop listens"))
+            .why("no-laptop")
             .next("give the address that the other laptop shows, such as 192.168.1.20:4434")
     })?;
     let silent = || {
         Failure::new(format!("no laptop answers at {address}"))
+            .why("no-laptop")
             .next("see that both are on one network and that the other runs `van-agent run --peers IP:PORT`")
     };
     let endpoint = quic::van_endpoint(&Meter::default()).map_err(|_| silent())?;
@@ -278,11 +280,13 @@ impl Meeting<'_> {
 
 fn stranger() -> Failure {
     Failure::new("the machine that answers is not known here as a laptop of this fleet that may connect")
+        .why("no-laptop")
         .next("sync both laptops with the hub, which tells their keys, then try again")
 }
 
 fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::new(format!("the meeting broke off: {error}"))
+        .why("no-laptop")
         .next("give the command again; what was taken by then is kept on both laptops")
 }
 

@@ -4,7 +4,10 @@ use std::{fmt, path::Path, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::store::{self, StoreError};
+use shared::{
+    desk::because::Because,
+    store::{self, StoreError},
+};
 
 use crate::{
     agent::{Agent, said},
@@ -59,14 +62,17 @@ impl Setting {
     fn check(self, value: &str) -> Result<(), Failure> {
         let choices = self.choices();
         if !choices.is_empty() && !choices.contains(&value) {
-            return Err(Failure::usage(format!("{self} is one of {}, not `{value}`", choices.join(", "))));
+            return Err(Failure::usage(format!("{self} is one of {}, not `{value}`", choices.join(", ")))
+                .why("choice"));
         }
         if self == Self::ScannerFolder && !value.is_empty() && !is_folder(value) {
             return Err(Failure::usage(format!("`{value}` is no folder of this laptop"))
+                .why("no-folder")
                 .next("name the folder as a whole path, such as /home/van/scans"));
         }
         if value.len() > VALUE_BYTES_MAX {
-            return Err(Failure::usage(format!("{self} holds {VALUE_BYTES_MAX} bytes at most")));
+            return Err(Failure::usage(format!("{self} holds {VALUE_BYTES_MAX} bytes at most"))
+                .because(Because::of("too-long")));
         }
         Ok(())
     }

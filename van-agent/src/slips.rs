@@ -16,7 +16,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, said},
+    agent::{Agent, explained, said},
     host::{self, output::Failure},
 };
 
@@ -182,7 +182,7 @@ impl Agent {
             }
             Ok::<_, amend::AmendError>(amended)
         });
-        amended.map(|amended| json!(amended)).map_err(said)
+        amended.map(|amended| json!(amended)).map_err(explained)
     }
 }
 

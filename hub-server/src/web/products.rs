@@ -16,7 +16,11 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
-    desk::handover::{Act, Order},
+    desk::{
+        because::{Because, Explained as _},
+        handover::{Act, Order},
+        resolve::ResolveError,
+    },
     id::{ParseIdError, UnitId},
 };
 use van_agent::host::web::{Language, Words};
@@ -44,10 +48,13 @@ struct Products {
     /// Numbers of what was marked, each with the unit that it is ready for.
     done: Vec<(String, String)>,
     refused: Vec<Refused>,
-    /// Why nothing was done, in English.
-    wrong: Option<String>,
+    /// Why nothing was done, and in English what that leaves out.
+    wrong: Option<Reason>,
     manifest: Option<Manifest>,
 }
+
+/// A sentence, and in English what it leaves out.
+type Reason = (String, Option<String>);
 
 /// A product that is not marked.
 struct Refused {
@@ -100,7 +107,7 @@ struct Told {
     number: Option<u64>,
     agency: String,
     outcome: Value,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
 }
 
 impl Told {
@@ -159,11 +166,16 @@ pub(super) async fn act(
             let done = site.hub.run(move |hub, now| hub.answer(now, &request, &mut |_| true));
             match done.await {
                 Ok(Ok(outcome)) => Told { outcome, agency: posted.agency.clone(), ..Told::default() },
-                Ok(Err(error)) => Told { wrong: Some(format!("{error:#}")), ..Told::default() },
-                Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
+                Ok(Err(error)) => Told { wrong: Some(why(&words, &error)), ..Told::default() },
+                Err(error) => {
+                    Told { wrong: Some((String::new(), Some(error.to_string()))), ..Told::default() }
+                }
             }
         }
-        Err(error) => Told { wrong: Some(error.to_string()), ..Told::default() },
+        Err(error) => {
+            let wrong = (words.because(Because::of("id")), in_english(&words, error.to_string()));
+            Told { wrong: Some(wrong), ..Told::default() }
+        }
     };
     if !told.has_done() {
         return show(&site, words, posted, told).await;
@@ -251,10 +263,23 @@ fn not_marked(words: &Words, refused: &Value) -> Refused {
             let state = words.part("state", &text(refused, "state"));
             (format!("{} {state}", words.get("products-state")), None)
         }
-        Some("unit") => (words.get("products-elsewhere"), Some(text(refused, "reason"))),
-        _ => (words.get("products-not"), Some(text(refused, "reason"))),
+        _ => (words.part("why", &text(refused, "code")), in_english(words, text(refused, "reason"))),
     };
     Refused { slip: text(refused, "slip"), why, detail }
+}
+
+/// Why nothing was done.
+fn why(words: &Words, error: &anyhow::Error) -> Reason {
+    let known = error.chain().find_map(|cause| cause.downcast_ref::<ResolveError>());
+    match known {
+        Some(known) => (words.because(known.because()), in_english(words, known.to_string())),
+        None => (String::new(), Some(format!("{error:#}"))),
+    }
+}
+
+/// What a sentence of a page leaves out, on a page in English.
+fn in_english(words: &Words, text: String) -> Option<String> {
+    (words.language() == Language::English).then_some(text)
 }
 
 fn text(value: &Value, name: &str) -> String {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     amend::{self, AmendError, Amendment},
+    because::Explained as _,
     files::{self, FileError, NewFile},
 };
 use crate::{
@@ -252,12 +253,16 @@ pub enum Why {
     /// The unit is not known, or would not hear of the case.
     #[error("{words}")]
     Unit {
+        /// Why not, by its code.
+        code: &'static str,
         /// Why not.
         words: String,
     },
     /// The case does not take it.
     #[error("{words}")]
     Case {
+        /// Why not, by its code.
+        code: &'static str,
         /// Why not.
         words: String,
     },
@@ -384,9 +389,11 @@ fn write(
             return Err(WriteError::All(error.into()));
         }
         Err(error @ (AmendError::Unit { .. } | AmendError::UnitElsewhere { .. })) => {
-            return Err(WriteError::One(Why::Unit { words: error.to_string() }));
+            return Err(WriteError::One(Why::Unit { code: error.because().code, words: error.to_string() }));
         }
-        Err(error) => return Err(WriteError::One(Why::Case { words: error.to_string() })),
+        Err(error) => {
+            return Err(WriteError::One(Why::Case { code: error.because().code, words: error.to_string() }));
+        }
     };
     if let Some(file) = signature {
         match files::attach(writing, product.case, file) {
@@ -394,7 +401,12 @@ fn write(
             Err(FileError::Store(error) | FileError::Save(SaveError::Store(error))) => {
                 return Err(WriteError::All(error.into()));
             }
-            Err(error) => return Err(WriteError::One(Why::Case { words: error.to_string() })),
+            Err(error) => {
+                return Err(WriteError::One(Why::Case {
+                    code: error.because().code,
+                    words: error.to_string(),
+                }));
+            }
         }
     }
     Ok(amended.status)

@@ -2,13 +2,14 @@
 //!
 //! [`resolve`] finds what a person names; [`rows`] lists; [`show`] tells everything of one case; [`amend`]
 //! changes fields; [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`handover`] moves products into citizens' hands; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing;
-//! [`survey`] adds up what citizens answered, [`blanks`] what became of numbered blanks and leases.
+//! [`because`] says by codes why something was not taken, [`survey`] adds up what citizens answered, [`blanks`] what became of numbered blanks and leases.
 //!
 //! **Invariant:** nothing here goes around the gate: an edit that the hub would refuse is refused at once,
 //! with the same reason.
 
 pub mod amend;
 pub mod author;
+pub mod because;
 pub mod blanks;
 pub mod duplicates;
 pub mod files;

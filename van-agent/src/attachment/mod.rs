@@ -12,7 +12,10 @@ use std::{
 
 use serde_json::{Value, json};
 use shared::{
-    desk::files::{self, FileError, NewFile},
+    desk::{
+        because::Explained as _,
+        files::{self, FileError, NewFile},
+    },
     document::{Attachment, Case, View, attachment, field, schema::ATTACHMENT_BYTES_MAX},
     id::{ContentHash, DocumentId},
     store::{self, changes},
@@ -20,7 +23,7 @@ use shared::{
 };
 
 use crate::{
-    agent::Agent,
+    agent::{Agent, explained},
     host::{files as named, output::Failure},
 };
 
@@ -117,8 +120,11 @@ impl Agent {
         let document = self.case(case)?;
         let written = self.replica_mut().write(now, |writing| files::detach(writing, document, name, reason));
         match written {
-            Err(error @ FileError::NoReason) => Err(Failure::usage(error.to_string())),
-            written => Ok(json!(written.map_err(said)?)),
+            Err(error @ FileError::NoReason) => {
+                let because = error.because();
+                Err(Failure::usage(error.to_string()).because(because))
+            }
+            written => Ok(json!(written.map_err(explained)?)),
         }
     }
 
@@ -147,7 +153,7 @@ impl Agent {
     ) -> Result<Taken, Failure> {
         let document = self.case(case)?;
         let history = changes::history(self.read()?, document).map_err(said)?;
-        let (hash, known) = files::find(&Case::read(&View::of(&history)), name).map_err(said)?;
+        let (hash, known) = files::find(&Case::read(&View::of(&history)), name).map_err(explained)?;
         let (wanted, size) = match (thumbnail, known.thumbnail) {
             (false, _) => (hash, known.size.unwrap_or(0)),
             (true, Some(small)) => (small, attachment::THUMBNAIL_BYTES_MAX),
@@ -193,13 +199,16 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let metadata = open.metadata().map_err(failed)?;
     if !metadata.is_file() {
         return Err(Failure::usage(format!("{shown} is no file"))
+            .why("not-a-file")
             .next("name a file that holds a scan, a photo or a text"));
     }
     let limit = ATTACHMENT_BYTES_MAX.unsigned_abs();
     let mut bytes = Vec::new();
     open.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.is_empty() {
-        return Err(Failure::new(format!("{shown} is empty")).next("scan it again, or name another file"));
+        return Err(Failure::new(format!("{shown} is empty"))
+            .why("file-empty")
+            .next("scan it again, or name another file"));
     }
     if bytes.len() as u64 > limit {
         return Err(Failure::new(format!(
@@ -207,6 +216,7 @@ pub fn read(file: &Path) -> Result<Vec<u8>, Failure> {
             files::in_bytes(metadata.len()),
             files::in_bytes(limit)
         ))
+        .why("file-large")
         .next("scan it with fewer dots per inch, or take the photo smaller"));
     }
     Ok(bytes)

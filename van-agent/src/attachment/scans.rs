@@ -50,7 +50,7 @@ pub fn path(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     let mut parts = Path::new(name).components();
     match (parts.next(), parts.next()) {
         (Some(Component::Normal(part)), None) if part == name => Ok(folder.join(name)),
-        _ => Err(Failure::usage(format!("`{name}` is no file of the scanner's folder"))),
+        _ => Err(Failure::usage(format!("`{name}` is no file of the scanner's folder")).why("scanner-file")),
     }
 }
 

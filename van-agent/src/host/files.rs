@@ -34,6 +34,7 @@ pub fn read(file: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     Err(Failure::new(format!("{} is larger than {bytes_max} bytes", file.display()))
+        .why("file-large")
         .next("name another file"))
 }
 
@@ -44,6 +45,7 @@ pub fn read(file: &Path, bytes_max: usize) -> Result<Vec<u8>, Failure> {
 pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if file.exists() {
         return Err(Failure::new(format!("{} is there already", file.display()))
+            .why("there-already")
             .next("name another file; nothing was changed"));
     }
     let mut half = file.as_os_str().to_owned();
@@ -59,6 +61,7 @@ pub fn write_new(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
     match std::fs::read(file) {
         Ok(found) if found == bytes => Ok(()),
         Ok(_) => Err(Failure::new(format!("{} does not hold what was written", file.display()))
+            .why("wrong-bytes")
             .next("take another stick")),
         Err(error) => Err(unreadable(file, &error)),
     }
@@ -83,17 +86,19 @@ pub fn unreadable(file: &Path, error: &io::Error) -> Failure {
     let (shown, kind) = (file.display(), error.kind());
     if kind == ErrorKind::NotFound {
         return Failure::new(format!("there is no file {shown}"))
+            .why("no-file")
             .next(format!("check its name; it was looked for as {}", whole(file)))
             .missing();
     }
     if kind == ErrorKind::PermissionDenied {
         return Failure::new(format!("{shown} may not be read"))
+            .why("unreadable")
             .next("let the user who gives the command read it, or copy it into a folder of that user");
     }
     if kind == ErrorKind::IsADirectory {
         return folder(file);
     }
-    Failure::new(format!("{shown} cannot be read: {error}")).next(LOOK)
+    Failure::new(format!("{shown} cannot be read: {error}")).why("unreadable").next(LOOK)
 }
 
 /// Why a file cannot be written, and what to do next.
@@ -101,24 +106,28 @@ pub fn unwritable(file: &Path, error: &io::Error) -> Failure {
     let (shown, kind) = (file.display(), error.kind());
     if kind == ErrorKind::NotFound {
         return Failure::new(format!("there is no folder for {shown}"))
+            .why("no-folder")
             .next("make the folder, or name another");
     }
     if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&kind) {
         return Failure::new(format!("{shown} may not be written"))
+            .why("unwritable")
             .next("name a file in a folder of the user who gives the command");
     }
     if kind == ErrorKind::IsADirectory {
         return folder(file);
     }
     let next = if kind == ErrorKind::StorageFull { FULL } else { LOOK };
-    Failure::new(format!("{shown} cannot be written: {error}")).next(next)
+    Failure::new(format!("{shown} cannot be written: {error}")).why("unwritable").next(next)
 }
 
 const LOOK: &str =
     "see whether the disk or the stick that it is on is still there, then give the command again";
 
 fn folder(file: &Path) -> Failure {
-    Failure::new(format!("{} is no file, but a folder", file.display())).next("name a file in it")
+    Failure::new(format!("{} is no file, but a folder", file.display()))
+        .why("not-a-file")
+        .next("name a file in it")
 }
 
 fn whole(file: &Path) -> String {

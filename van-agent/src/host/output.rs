@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use shared::desk::because::Because;
 
 /// Why a command failed, for the person who gave it; also travels over the control channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -28,23 +29,63 @@ pub struct Failure {
     /// Whether what was named is not here, rather than failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
+    /// The same for a page, which has words of its own; it stays within the program.
+    #[serde(skip)]
+    pub because: Option<Because>,
 }
+
+/// Codes for why something was not done that no shared error has; pages have words for each.
+pub const WHY: [&str; 20] = [
+    "not-enrolled",
+    "busy",
+    "choice",
+    "no-folder",
+    "no-scanner",
+    "scanner-file",
+    "no-file",
+    "not-a-file",
+    "unreadable",
+    "unwritable",
+    "there-already",
+    "wrong-bytes",
+    "file-empty",
+    "file-large",
+    "no-picture",
+    "no-qr",
+    "pad",
+    "bundle",
+    "no-laptop",
+    "nothing-written",
+];
 
 impl Failure {
     /// Something did not work.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: false, missing: false }
+        Self { message: message.into(), next: None, usage: false, missing: false, because: None }
     }
 
     /// The command was given wrongly.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), next: None, usage: true, missing: false }
+        Self { usage: true, ..Self::new(message) }
     }
 
     /// The same, of something that is not here.
     #[must_use]
     pub fn missing(self) -> Self {
         Self { missing: true, ..self }
+    }
+
+    /// The same, with the code of [`WHY`] by which a page says it.
+    #[must_use]
+    pub fn why(self, code: &'static str) -> Self {
+        debug_assert!(WHY.contains(&code), "{code} has words");
+        self.because(Because::of(code))
+    }
+
+    /// The same, with why as the error says it to a page.
+    #[must_use]
+    pub fn because(self, because: Because) -> Self {
+        Self { because: Some(because), ..self }
     }
 
     /// The same, with what to do next.

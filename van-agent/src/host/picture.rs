@@ -62,14 +62,18 @@ pub fn text_in_file(file: &Path, sought: Sought) -> Result<String, Failure> {
 /// It is too large or no picture, or no such QR is found in it.
 pub fn text_in(bytes: &[u8], sought: Sought) -> Result<String, Failure> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Failure::new("the file is too large").next("cut the picture to its QR"));
+        return Err(Failure::new("the file is too large")
+            .why("file-large")
+            .next("cut the picture to its QR"));
     }
     let picture = decode(bytes).map_err(|error| {
-        Failure::new(format!("it is no picture that can be read: {error}")).next("give a JPEG or a PNG")
+        Failure::new(format!("it is no picture that can be read: {error}"))
+            .why("no-picture")
+            .next("give a JPEG or a PNG")
     })?;
     find(&picture, sought).ok_or_else(|| {
         let word = sought.word();
-        Failure::new(format!("no QR of a {word} is found in it")).next(format!(
+        Failure::new(format!("no QR of a {word} is found in it")).why("no-qr").next(format!(
             "take the photo straight from above, near and in good light, or type the {word}'s characters"
         ))
     })

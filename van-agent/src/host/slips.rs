@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use shared::{
-    desk::slips,
+    desk::{because::Explained as _, slips},
     registry::Registries,
     stamp::{Stamp, StampError},
     store::Tx,
@@ -58,6 +58,7 @@ pub fn verify(
 ) -> Result<Value, Failure> {
     let stamp: Stamp = typed.parse().map_err(|error: StampError| {
         Failure::usage(format!("that is no slip: {error}"))
+            .because(error.because())
             .next("scan the QR again, or ask for the slip number alone: `case show NUMBER`")
     })?;
     let verified = slips::verify(tx, station, registries, &stamp, name);

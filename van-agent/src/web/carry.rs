@@ -10,11 +10,11 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{desk::files, sync::bundle::BUNDLE_EXTENSION};
+use shared::{desk::files, store::carried, sync::bundle::BUNDLE_EXTENSION};
 
 use super::{
     Site,
-    pages::{ask, detail, failed, show, text, words},
+    pages::{Reason, ask, detail, failed, show, text, why, words},
     posted::Posted,
 };
 use crate::{
@@ -56,8 +56,8 @@ struct Load {
     count: String,
     size: String,
     at: String,
-    /// Why the hub did not take it, in the program's own words.
-    refused: Option<String>,
+    /// Why the hub did not take it.
+    refused: Option<Reason>,
 }
 
 /// Another laptop of the fleet.
@@ -101,7 +101,7 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
             count: words.count(count, row[count].as_u64().unwrap_or(0)),
             size: files::in_bytes(row["bytes"].as_u64().unwrap_or(0)),
             at: text(row, at),
-            refused: row["refused"].as_str().map(str::to_owned),
+            refused: row["refused"].as_str().map(|reason| not_taken(words, reason)),
         };
         listed[name].as_array().into_iter().flatten().map(load).collect()
     };
@@ -150,9 +150,18 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     };
     let outcome = match answer {
         Ok(answer) => done(words, said, &answer),
-        Err(failure) => Err((words.get("carry-failed"), detail(words, &failure.message))),
+        Err(failure) => {
+            let (sentence, detail) = why(words, &failure);
+            Err((format!("{} {sentence}", words.get("carry-failed")), detail))
+        }
     };
     page(&site, words, folder, Some(outcome)).await
+}
+
+/// Why a load is still here.
+fn not_taken(words: &Words, reason: &str) -> Reason {
+    let name = if reason == carried::DAMAGED { "carry-damaged" } else { "carry-not-taken" };
+    (words.get(name), detail(words, reason))
 }
 
 async fn asked(site: &Site, words: &'static Words, act: CarryAct) -> Result<Value, Failure> {

@@ -16,7 +16,7 @@ use shared::{
 
 use super::{
     Site,
-    pages::{Row, absent, ask, conflict_title, detail, failed, refusal, show, text, words},
+    pages::{Reason, Row, absent, ask, conflict_title, detail, failed, refusal, show, text, words},
     papers::{Sources, is_picture},
     sheet::consent_words,
 };
@@ -62,7 +62,7 @@ struct Case {
     sources: Sources,
     /// What the hub lacks of them, in a sentence.
     to_follow: String,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
 }
 
 /// An attachment.
@@ -118,14 +118,14 @@ pub(super) async fn page(
     site: &Site,
     words: &'static Words,
     case: String,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
 ) -> Response {
     let shown = match ask(site, words, Request::CaseShow { case }).await {
         Ok((shown, _)) => shown,
         Err(failure) if !failure.missing => return failed(words, &failure),
         Err(failure) => return absent(words, "not-there", &failure),
     };
-    let sources = match Sources::of(site).await {
+    let sources = match Sources::of(site, words).await {
         Ok(sources) => sources,
         Err(failure) => return failed(words, &failure),
     };

@@ -10,7 +10,10 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
-    desk::amend::{Amendment, Setting},
+    desk::{
+        amend::{Amendment, ParseSettingError, Setting},
+        because::Because,
+    },
     document::{Field, State as CaseState},
 };
 
@@ -19,7 +22,7 @@ use super::{
     acts::see,
     card::{Card, cards},
     case::{death, shown, ticks},
-    pages::{ask, failed, in_language, show, text, words},
+    pages::{Reason, ask, failed, in_language, show, text, why, words},
     posted::Posted,
 };
 use crate::{
@@ -69,7 +72,7 @@ struct Correct {
     /// Who was looked for, and who was found.
     wanted: String,
     people: Vec<Card>,
-    wrong: Option<(String, String)>,
+    wrong: Option<Reason>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +96,7 @@ async fn page(
     words: &'static Words,
     case: String,
     wanted: String,
-    wrong: Option<(&Posted, Failure)>,
+    wrong: Option<(&Posted, Reason)>,
 ) -> Response {
     let (shown, service) = match shown(site, &case).await {
         Ok(found) => found,
@@ -131,7 +134,7 @@ async fn page(
         reason: posted.map_or_else(String::new, |posted| posted.text("reason").to_owned()),
         wanted,
         people,
-        wrong: wrong.map(|(_, failure)| (words.get("wrong-other"), failure.message)),
+        wrong: wrong.map(|(_, reason)| reason),
         words,
     };
     let status = if page.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -156,28 +159,32 @@ pub(super) async fn act(
     posted: Posted,
 ) -> Response {
     let words = words(&headers);
-    let settings = settings(&posted).map_err(|error| Failure::new(error.to_string()));
+    let unknown = |error: ParseSettingError| Failure::new(error.to_string()).because(Because::of("id"));
+    let settings = settings(&posted).map_err(|error| why(words, &unknown(error)));
     let reason = Some(posted.text("reason").to_owned()).filter(|reason| !reason.is_empty());
     let done = match settings {
         Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
         // What was once signed for is changed with a reason alone.
-        Ok(_) if reason.is_none() => Err(Failure::new(words.get("wrong-reason"))),
+        Ok(_) if reason.is_none() => Err((words.get("wrong-reason"), None)),
         Ok(settings) => match meanwhile(&site, words, &case, &posted).await {
-            Ok(()) => amend(&site, words, &case, settings, reason).await,
-            Err(failure) => Err(failure),
+            Ok(()) => {
+                let amended = amend(&site, words, &case, settings, reason).await;
+                amended.map_err(|failure| why(words, &failure))
+            }
+            Err(wrong) => Err(wrong),
         },
-        Err(failure) => Err(failure),
+        Err(wrong) => Err(wrong),
     };
     match done {
         Ok(_) if posted.text("back") == "needs-you" => see("/needs-you"),
         Ok(_) => see(&format!("/saved/{case}")),
-        Err(failure) => page(&site, words, case, String::new(), Some((&posted, failure))).await,
+        Err(wrong) => page(&site, words, case, String::new(), Some((&posted, wrong))).await,
     }
 }
 
 /// Refuses where a field that is to be written over is no longer as the page showed it.
-async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> Result<(), Failure> {
-    let (shown, _) = shown(site, case).await?;
+async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> Result<(), Reason> {
+    let (shown, _) = shown(site, case).await.map_err(|failure| why(words, &failure))?;
     let stored = |field: Field| match PERSON.contains(&field) {
         true => text(&shown["subject"], field.as_str()),
         false => text(&shown, field.as_str()),
@@ -188,11 +195,7 @@ async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> R
         let is_changed = posted.text(field.as_str()) != posted.text(&was);
         if is_posted && is_changed && stored(field).trim() != posted.text(&was) {
             let title = words.part("field", field.as_str());
-            return Err(Failure::usage(format!(
-                "{} {title}: {}",
-                words.get("wrong-meanwhile"),
-                stored(field)
-            )));
+            return Err((format!("{} {title}: {}", words.get("wrong-meanwhile"), stored(field)), None));
         }
     }
     Ok(())
@@ -213,7 +216,7 @@ async fn amend(
 }
 
 /// What a button of the page sets, or what was typed over what the page showed.
-fn settings(posted: &Posted) -> Result<Vec<Setting>, shared::desk::amend::ParseSettingError> {
+fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
     let person = posted.text("to");
     if !person.is_empty() {
         return Ok(vec![format!("subject={person}").parse()?]);

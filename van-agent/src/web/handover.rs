@@ -20,7 +20,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, card},
-    pages::{ask, detail, failed, in_language, show, text, words},
+    pages::{Reason, ask, detail, failed, in_language, show, text, why, words},
     posted::Posted,
 };
 use crate::{
@@ -48,7 +48,7 @@ struct HandOver {
     typed: Typed,
     /// Whether a name was given and a button is still to be pressed.
     named: bool,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
     refused: Vec<Refused>,
 }
 
@@ -187,7 +187,7 @@ pub(super) async fn begin(
 /// What a page says of what was just done.
 #[derive(Default)]
 struct Told {
-    wrong: Option<String>,
+    wrong: Option<Reason>,
     refused: Vec<Refused>,
     /// The cases with which it was done all the same.
     done: Vec<String>,
@@ -197,7 +197,11 @@ struct Told {
 
 impl Told {
     fn wrong(sentence: String) -> Self {
-        Self { wrong: Some(sentence), ..Self::default() }
+        Self { wrong: Some((sentence, None)), ..Self::default() }
+    }
+
+    fn failed(words: &Words, failure: &Failure) -> Self {
+        Self { wrong: Some(why(words, failure)), ..Self::default() }
     }
 }
 
@@ -307,7 +311,7 @@ async fn add(site: &Site, words: &'static Words, typed: &mut Typed, scan: &str) 
             Told::default()
         }
         Ok(_) => Told::wrong(format!("{} {scan}", words.get("wrong-scan"))),
-        Err(failure) => Told::wrong(failure.message.clone()),
+        Err(failure) => Told::failed(words, failure),
     }
 }
 
@@ -328,7 +332,7 @@ async fn carry_out(site: &Site, words: &'static Words, order: Order, typed: &Typ
             let done = done.map(|done| text(done, "case")).collect();
             Told { refused: refused(words, &outcome), done, ..Told::default() }
         }
-        Err(failure) => Told::wrong(failure.message),
+        Err(failure) => Told::failed(words, &failure),
     }
 }
 
@@ -354,7 +358,7 @@ pub(super) fn refused(words: &Words, outcome: &Value) -> Vec<Refused> {
             let may: Vec<_> = may.map(|one| words.part("collector", one)).collect();
             (format!("{} {}.", words.get("wrong-may-collect"), may.join(", ")), None)
         }
-        _ => (words.get("wrong-other"), detail(words, &text(refused, "reason"))),
+        _ => (words.part("why", &text(refused, "code")), detail(words, &text(refused, "reason"))),
     };
     let each = outcome["refused"].as_array().into_iter().flatten();
     let one = |refused: &Value| {

@@ -18,7 +18,7 @@ use super::{
     Site,
     acts::see,
     case::{Undecided, shown, undecided, writer},
-    pages::{Row, ask, detail, failed, refusal, show, text, words},
+    pages::{Row, ask, detail, failed, refusal, show, text, why, words},
     posted::Posted,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Cases on the page, and refusals, each, until more are asked for.
-const NEEDED: u64 = 25;
+const NEEDED: u64 = 10;
 /// The same at most.
 const NEEDED_MAX: u64 = 1_000;
 
@@ -122,7 +122,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Ok(_) => see("/needs-you"),
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
-            let wrong = wrong(words.get("wrong-other"), detail(words, &failure.message));
+            let (sentence, detail) = why(words, &failure);
+            let wrong = wrong(sentence, detail);
             page(&site, words, shown_max, wrong).await
         }
     }

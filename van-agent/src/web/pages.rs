@@ -26,6 +26,9 @@ use crate::{
 
 const LANGUAGE_COOKIE: &str = "keliling-language";
 
+/// A sentence, and in English what it leaves out.
+pub(super) type Reason = (String, Option<String>);
+
 /// A case as a page lists it.
 pub(super) struct Row {
     pub(super) case: String,
@@ -131,6 +134,14 @@ pub(super) fn detail(words: &Words, english: &str) -> Option<String> {
     (words.language() == Language::English).then(|| english.to_owned())
 }
 
+/// Why something was not done: in words of the page's language, and in English what those leave out.
+pub(super) fn why(words: &Words, failure: &Failure) -> Reason {
+    match failure.because {
+        Some(because) => (words.because(because), detail(words, &failure.message)),
+        None => (words.get("wrong-other"), Some(failure.message.clone())),
+    }
+}
+
 /// Why something is held, by the name of the rule.
 pub(super) fn refusal(words: &Words, refused: &Value) -> String {
     words.find(&format!("rule-{}", text(refused, "rule"))).unwrap_or_else(|| words.get("rule-other"))
@@ -214,8 +225,11 @@ pub(super) fn absent(words: &'static Words, name: &str, failure: &Failure) -> Re
 }
 
 pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
-    let sentence = words.get("try-again");
-    let page = Failed { words, sentence, detail: Some(failure.message.clone()) };
+    let (sentence, detail) = match failure.because {
+        Some(_) => why(words, failure),
+        None => (words.get("try-again"), Some(failure.message.clone())),
+    };
+    let page = Failed { words, sentence, detail };
     let status = match (failure.missing, failure.usage) {
         (true, _) => StatusCode::NOT_FOUND,
         (false, true) => StatusCode::UNPROCESSABLE_ENTITY,

@@ -10,7 +10,7 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::{
-    desk::files,
+    desk::{because::Because, files},
     document::{
         attachment::{Kind, is_media_type},
         schema::ATTACHMENT_BYTES_MAX,
@@ -21,7 +21,7 @@ use super::{
     Site,
     acts::see,
     case::page,
-    pages::{absent, ask, failed, words},
+    pages::{Reason, absent, ask, failed, why, words},
     posted::{Posted, foreign},
 };
 use crate::{
@@ -52,13 +52,13 @@ pub(super) struct Sources {
     pub(super) scanner: bool,
     /// Its newest files: each name, and its size in words.
     pub(super) scans: Vec<(String, String)>,
-    /// Why its files cannot be listed, in English.
-    pub(super) unread: Option<String>,
+    /// Why its files cannot be listed.
+    pub(super) unread: Option<Reason>,
 }
 
 impl Sources {
     /// Looks into the scanner's folder, as far as one is set.
-    pub(super) async fn of(site: &Site) -> Result<Self, Failure> {
+    pub(super) async fn of(site: &Site, words: &Words) -> Result<Self, Failure> {
         let Some(folder) = scanner_folder(site).await? else {
             return Ok(Self { scanner: false, scans: Vec::new(), unread: None });
         };
@@ -66,8 +66,8 @@ impl Sources {
         let found = tokio::task::spawn_blocking(move || scans::newest(&folder, SCANS_MAX)).await;
         let (found, unread) = match found {
             Ok(Ok(found)) => (found, None),
-            Ok(Err(failure)) => (Vec::new(), Some(failure.message)),
-            Err(error) => (Vec::new(), Some(error.to_string())),
+            Ok(Err(failure)) => (Vec::new(), Some(why(words, &failure))),
+            Err(error) => (Vec::new(), Some(why(words, &Failure::new(error.to_string())))),
         };
         let scans = found.into_iter().map(|scan| (scan.name, files::in_bytes(scan.size))).collect();
         Ok(Self { scanner: true, scans, unread })
@@ -119,7 +119,7 @@ pub(super) async fn upload(
         Err(Wrong::Failed(failure)) if failure.missing => return absent(words, "not-there", &failure),
         Err(Wrong::Failed(failure)) => return failed(words, &failure),
     };
-    page(&site, words, case, Some(wrong)).await
+    page(&site, words, case, Some((wrong, None))).await
 }
 
 /// The page that somebody came from, where it is one on which papers are attached.
@@ -206,12 +206,14 @@ pub(super) async fn act(
     };
     match done {
         Ok(()) => see(&back(&headers, &case)),
-        Err(failure) => page(&site, words, case, Some(failure.message)).await,
+        Err(failure) => page(&site, words, case, Some(why(words, &failure))).await,
     }
 }
 
 async fn from_scanner(site: &Site, case: &str, scan: &str) -> Result<(), Failure> {
-    let folder = scanner_folder(site).await?.ok_or_else(|| Failure::new("no scanner folder is set"))?;
+    let folder = scanner_folder(site)
+        .await?
+        .ok_or_else(|| Failure::new("no scanner folder is set").why("no-scanner"))?;
     let file = scans::path(&folder, scan)?;
     let read = tokio::task::spawn_blocking(move || attachment::read(&file)).await;
     let bytes = read.map_err(|error| Failure::new(error.to_string()))??;
@@ -222,7 +224,9 @@ async fn from_scanner(site: &Site, case: &str, scan: &str) -> Result<(), Failure
 async fn detach(site: &Site, words: &'static Words, case: &str, posted: &Posted) -> Result<(), Failure> {
     let reason = posted.text("reason").to_owned();
     if reason.is_empty() {
-        return Err(Failure::usage(words.get("wrong-reason")));
+        return Err(
+            Failure::usage("an attachment is taken away for a reason").because(Because::of("no-reason"))
+        );
     }
     let attachment = posted.text("attachment").to_owned();
     let request = Request::CaseDetach { case: case.to_owned(), attachment, reason };

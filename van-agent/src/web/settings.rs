@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Site,
     acts::see,
-    pages::{ask, failed, language_cookie, show, words},
+    pages::{Reason, ask, failed, language_cookie, show, why, words},
     posted::Posted,
 };
 use crate::{
@@ -28,7 +28,7 @@ struct SettingsPage {
     settings: Vec<Set>,
     /// What the examination of the database came to: whether it is sound, and in words.
     examined: Option<(bool, String)>,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
 }
 
 /// A setting as it stands.
@@ -57,7 +57,7 @@ async fn page(
     site: &Site,
     words: &'static Words,
     examined: Option<(bool, String)>,
-    wrong: Option<String>,
+    wrong: Option<Reason>,
     typed: &[(Setting, String)],
 ) -> Response {
     let typed = typed.to_vec();
@@ -100,7 +100,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     match site.run(move |agent, _| agent.set_settings(&wanted)).await {
         // What the browser chose before would go before it.
         Ok(()) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
-        Err(failure) if failure.usage => page(&site, words, None, Some(failure.message), &typed).await,
+        Err(failure) if failure.usage => page(&site, words, None, Some(why(words, &failure)), &typed).await,
         Err(failure) => failed(words, &failure),
     }
 }

@@ -122,7 +122,7 @@ pub(super) async fn saved(
         Ok(paper) => paper,
         Err(failure) => return failed(words, &failure),
     };
-    let sources = match Sources::of(&site).await {
+    let sources = match Sources::of(&site, words).await {
         Ok(sources) => sources,
         Err(failure) => return failed(words, &failure),
     };

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Site,
-    pages::{ask, show, text, words},
+    pages::{Reason, ask, show, text, why, words},
     uploaded::Uploaded,
 };
 use crate::{
@@ -33,7 +33,7 @@ struct VerifyPage {
     name: String,
     judged: Option<Judged>,
     /// Why what was brought is no slip, in English.
-    wrong: Option<String>,
+    wrong: Option<Reason>,
 }
 
 /// What a slip is worth.
@@ -126,7 +126,7 @@ async fn page(
     };
     let (status, judged, wrong) = match verified {
         Ok(judged) => (StatusCode::OK, judged, None),
-        Err(failure) => (StatusCode::UNPROCESSABLE_ENTITY, None, Some(failure.message)),
+        Err(failure) => (StatusCode::UNPROCESSABLE_ENTITY, None, Some(why(words, &failure))),
     };
     (status, show(VerifyPage { words, token: site.sign_in.token(), name, judged, wrong })).into_response()
 }

@@ -1,8 +1,11 @@
 //! The words of a page, in both languages.
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
-use shared::born;
+use shared::{born, desk::because::Because};
 use unic_langid::LanguageIdentifier;
+
+const WHY_INDONESIAN: &str = include_str!("../../../locales/why.id.ftl");
+const WHY_ENGLISH: &str = include_str!("../../../locales/why.en.ftl");
 
 const MONTHS_INDONESIAN: [&str; 12] = [
     "Januari",
@@ -102,8 +105,14 @@ impl Words {
         let id: LanguageIdentifier = id.parse().expect("two letters name a language");
         let mut bundle = FluentBundle::new_concurrent(vec![id]);
         bundle.set_use_isolating(false);
-        let resource = FluentResource::try_new(text.to_owned()).expect("a test reads the words");
-        bundle.add_resource(resource).expect("each word stands once");
+        let why = match language {
+            Language::Indonesian => WHY_INDONESIAN,
+            Language::English => WHY_ENGLISH,
+        };
+        for text in [text, why] {
+            let resource = FluentResource::try_new(text.to_owned()).expect("a test reads the words");
+            bundle.add_resource(resource).expect("each word stands once");
+        }
         Self { language, bundle }
     }
 
@@ -138,6 +147,13 @@ impl Words {
     /// A word by its name, where there is one.
     pub fn find(&self, name: &str) -> Option<String> {
         self.bundle.has_message(name).then(|| self.get(name))
+    }
+
+    /// Why something was not done, after the name of the field that it is about.
+    pub fn because(&self, because: Because) -> String {
+        let why = self.part("why", because.code);
+        let field = because.field.and_then(|field| self.find(&format!("field-{field}")));
+        field.map_or(why.clone(), |field| format!("{field}: {why}"))
     }
 
     /// A birth as people write it: `± 1948` where it is a guess, or a year alone.
@@ -223,7 +239,27 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use shared::desk::because::CODES;
+
     use super::*;
+    use crate::host::output::WHY;
+
+    #[test]
+    fn every_reason_has_words_in_both_languages() {
+        let known: BTreeSet<_> = CODES.iter().chain(&WHY).copied().collect();
+        for text in [WHY_INDONESIAN, WHY_ENGLISH] {
+            let lines = text.lines().filter_map(|line| line.strip_prefix("why-")?.split_once(" = "));
+            let has: BTreeSet<_> =
+                lines.filter(|(_, words)| !words.is_empty()).map(|(code, _)| code).collect();
+            assert_eq!(has, known);
+        }
+        let words = Words::new(Language::Indonesian, "field-name = Nama", "");
+        let required = Because { code: "required", field: Some("name") };
+        assert_eq!(words.because(required), "Nama: Tidak boleh kosong.");
+        assert_eq!(words.because(Because::of("no-reason")), "Tulis alasannya.");
+    }
 
     #[test]
     fn days_moments_and_sums_are_written_as_people_do() {
