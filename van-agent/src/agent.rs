@@ -263,7 +263,26 @@ impl Agent {
         shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
     }
 
-    pub(crate) fn custody(&mut self) -> Result<Value, Failure> {
+    /// Where every case is, and which cases a wipe would lose.
+    fn custody(&mut self) -> Result<Value, Failure> {
+        let mut custody = self.custody_counts()?;
+        let device = self.replica.station().device();
+        let tx = self.read()?;
+        let mut lost = Vec::new();
+        if custody["safe_to_wipe"] != true {
+            for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
+                let row = read_model::case_of(tx, case).map_err(said)?;
+                lost.extend(row.map(|row| {
+                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status, "why": why})
+                }));
+            }
+        }
+        custody["lost"] = json!(lost);
+        Ok(custody)
+    }
+
+    /// How many cases are where, and what a wipe would lose, in numbers alone.
+    pub(crate) fn custody_counts(&mut self) -> Result<Value, Failure> {
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let own = self.replica.station().log();
         let tx = self.read()?;
@@ -282,15 +301,6 @@ impl Agent {
                 "at": receipt.at.to_rfc3339(offset_minutes),
             })
         });
-        let mut lost = Vec::new();
-        if !counted.safe_to_wipe {
-            for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
-                let row = read_model::case_of(tx, case).map_err(said)?;
-                lost.extend(row.map(|row| {
-                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status, "why": why})
-                }));
-            }
-        }
         Ok(json!({
             "on_laptop": counted.on_laptop,
             "carried": counted.carried,
@@ -307,26 +317,23 @@ impl Agent {
             "attachments": counted.attachments,
             "attachment_bytes": counted.attachment_bytes,
             "needs_you": needs_you,
-            "lost": lost,
             "receipt": receipt,
         }))
     }
 
     /// What must be decided, and what the hub holds, newest first.
     fn needs_you(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
-        let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
+        let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
         let mut count = 0_u64;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX >> 1).min(usize::MAX >> 1);
         for row in read_model::undecided(tx, limit).map_err(said)? {
-            let Some(shown) = show::case(tx, device, row.document, offset_minutes).map_err(said)? else {
-                continue;
-            };
-            let mut value = json!(shown.row);
-            value["fields"] =
-                json!(shown.conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
-            value["subject"] = json!(shown.subject.map(|subject| subject.person));
-            value["conflicts"] = json!(shown.conflicts);
+            let conflicts = show::conflicts(tx, &row, offset_minutes).map_err(said)?;
+            let subject = row.subject;
+            let mut value = json!(rows::Row::from(row));
+            value["fields"] = json!(conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
+            value["subject"] = json!(subject);
+            value["conflicts"] = json!(conflicts);
             count += 1;
             if !each(value) {
                 break;

@@ -49,7 +49,7 @@ impl Agent {
     /// What was written since the last seal, by agency and service; drafts and half-typed forms that must be decided
     /// before the day is closed; visits still open; custody; the last seal.
     pub(crate) fn day(&mut self, now: Now) -> Result<Value, Failure> {
-        let custody = self.custody()?;
+        let custody = self.custody_counts()?;
         let (drafts, forms) = self.undecided(now)?;
         let unsealed = self.unsealed()?;
         let services = self.written(&unsealed)?;

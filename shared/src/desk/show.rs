@@ -157,13 +157,11 @@ pub fn case(
     let history = changes::history(tx, document)?;
     let view = View::of(&history);
     let case = Case::read(&view);
-    let mut conflicts = shown_conflicts(tx, document, &history, offset_minutes)?;
+    let conflicts = conflicts_of(tx, &row, &history, offset_minutes)?;
     let mut refused = quarantine::of_document(tx, document)?;
     if let Some(subject) = case.subject {
-        conflicts.extend(shown_conflicts(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
-    conflicts.extend(collisions(tx, &row, offset_minutes)?);
     let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
     let mut events = Vec::new();
     for event in case.status.events {
@@ -209,6 +207,28 @@ pub fn case(
         quarantine,
         heads: history.heads(),
     }))
+}
+
+/// What a person must decide in a case, in its subject, and between it and other cases.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn conflicts(tx: Tx<'_>, row: &CaseRow, offset_minutes: i16) -> Result<Vec<ShownConflict>> {
+    conflicts_of(tx, row, &changes::history(tx, row.document)?, offset_minutes)
+}
+
+fn conflicts_of(
+    tx: Tx<'_>,
+    row: &CaseRow,
+    history: &History,
+    offset_minutes: i16,
+) -> Result<Vec<ShownConflict>> {
+    let mut conflicts = shown_conflicts(tx, row.document, history, offset_minutes)?;
+    if let Some(subject) = row.subject {
+        conflicts.extend(shown_conflicts(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
+    }
+    conflicts.extend(collisions(tx, row, offset_minutes)?);
+    Ok(conflicts)
 }
 
 /// A person's document, if it is here.

@@ -69,21 +69,27 @@ impl Agent {
             Ok((state.to_string(), json!(count)))
         });
         let products: serde_json::Map<_, _> = products.into_iter().collect::<Result<_, Failure>>()?;
+        let custody = self.custody_counts()?;
         Ok(json!({
             "date": now.wall.day(self.offset_minutes()).to_string(),
             "queue": self.tickets(now)?,
             "expected": self.expected_counts()?,
             "products": products,
-            "attention": self.attention(now, disk_free)?,
+            "attention": self.attention(now, disk_free, &custody)?,
+            "custody": custody,
             "limits": self.limits(now)?,
             "coverage": self.likely_hour()?,
         }))
     }
 
     /// What is odd about this laptop: a code each, with its figures.
-    fn attention(&mut self, now: Now, disk_free: Option<u64>) -> Result<Vec<Value>, Failure> {
+    fn attention(
+        &mut self,
+        now: Now,
+        disk_free: Option<u64>,
+        custody: &Value,
+    ) -> Result<Vec<Value>, Failure> {
         let mut found = Vec::new();
-        let custody = self.custody()?;
         let oldest = custody["oldest_unsent"].as_str().and_then(|text| Timestamp::parse(text).ok());
         if oldest.is_some_and(|(at, _)| now.wall.0 - at.0 > UNSENT_SECONDS_MAX * 1_000) {
             found.push(

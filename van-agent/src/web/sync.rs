@@ -15,7 +15,7 @@ use shared::desk::files;
 use super::{
     Site,
     acts::see,
-    pages::{ask, detail, failed, show, words},
+    pages::{detail, failed, show, words},
     posted::Posted,
     today::told,
 };
@@ -61,8 +61,8 @@ pub(super) struct Seen {
 
 pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Response {
     let words = words(&headers);
-    let custody = match ask(&site, words, Request::Custody).await {
-        Ok((custody, _)) => custody,
+    let custody = match site.run(|agent, _| agent.custody_counts()).await {
+        Ok(custody) => custody,
         Err(failure) => return failed(words, &failure),
     };
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);

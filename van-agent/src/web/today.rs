@@ -85,8 +85,9 @@ pub(super) async fn today(State(site): State<Site>, headers: HeaderMap) -> Respo
 }
 
 async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
-    let (custody, visits, recent, officer) = today_of(site, words).await?;
+    let (visits, recent, officer) = today_of(site, words).await?;
     let (glance, _) = ask(site, words, Request::Today).await?;
+    let custody = &glance["custody"];
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
     let custody = Custody {
         on_laptop: count("on_laptop"),
@@ -95,7 +96,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         accepted: count("accepted"),
         needs_you: count("needs_you"),
         oldest_unsent: custody["oldest_unsent"].as_str().map(str::to_owned),
-        open: open(words, &custody),
+        open: open(words, custody),
     };
     let counts = |of: &Value, names: &[&'static str]| -> Vec<_> {
         names.iter().map(|name| (*name, of[name].as_u64().unwrap_or(0))).collect()
@@ -171,12 +172,11 @@ fn running(words: &Words, limit: &Value) -> Limit {
     }
 }
 
-/// What the first page tells: custody, open visits, the newest cases, and who works here.
+/// What the first page tells beside the glance: open visits, the newest cases, and who works here.
 async fn today_of(
     site: &Site,
     words: &'static Words,
-) -> Result<(Value, Vec<(String, String)>, Vec<Row>, String), Failure> {
-    let (custody, _) = ask(site, words, Request::Custody).await?;
+) -> Result<(Vec<(String, String)>, Vec<Row>, String), Failure> {
     let open = site.run(|agent, _| agent.open_visits()).await?;
     let named = |visit: VisitRow| {
         (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date)))
@@ -185,7 +185,7 @@ async fn today_of(
     let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
     let recent = rows(site, recent).await?;
     let officer = site.run(|agent, _| agent.officer()).await?;
-    Ok((custody, visits, recent, officer))
+    Ok((visits, recent, officer))
 }
 
 /// What a wipe would lose, by the numbers of custody alone.
