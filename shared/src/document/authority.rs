@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     change::{Action, Change, Key, Object, Operation, OperationId, Scalar},
     document::{
-        schema::{self, Entry, Keys, Shape, Writes, key},
-        seen::Seen,
+        schema::{self, Entry, Keys, Writes, key},
+        seen::{Ruled, Seen},
         state::State,
     },
     id::{ActorId, DeviceId, DocumentId, Kind, UnitId},
@@ -234,7 +234,8 @@ pub fn root_text<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
     })
 }
 
-/// Judges a well-formed change by its writer: every operation has a place in the schema of `kind`.
+/// Judges a well-formed change by its writer: every operation has a place in the schema of `kind`, as `places` has
+/// them in the change's order.
 ///
 /// # Errors
 /// The first rule broken in the change's order; or the catalogue version that its verdict needs,
@@ -242,39 +243,37 @@ pub fn root_text<'a>(change: &'a Change, key: &str) -> Option<&'a str> {
 pub fn check(
     kind: Kind,
     seen: Seen<'_>,
+    places: &[Ruled<'_>],
     writer: &Writer,
     catalogue: Catalogue<'_>,
 ) -> Result<Vec<Warning>, Denial> {
-    check_keys(kind, seen, writer)?;
+    check_keys(seen, places, writer)?;
     let mut warnings = Vec::new();
     if seen.change.parents.is_empty() {
-        check_beginning(kind, seen.change)?;
+        check_beginning(kind, places)?;
         warnings.extend(other_unit(seen.change, writer));
     }
     if kind == Kind::Case {
-        attachments::check(seen)?;
-        events::check(seen, writer, catalogue, &mut warnings)?;
+        attachments::check(seen.change, places)?;
+        events::check(seen, places, writer, catalogue, &mut warnings)?;
     }
     Ok(warnings)
 }
 
-fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach> {
+fn check_keys(seen: Seen<'_>, places: &[Ruled<'_>], writer: &Writer) -> Result<(), Breach> {
     let creates = seen.change.parents.is_empty();
     let mut taken = Taken::default();
     let mut ticks = BTreeSet::new();
-    for (index, operation) in seen.change.operations.iter().enumerate() {
-        let Some(place) = seen.place(index) else { continue };
-        let Some(entry) = schema::rule(kind, &place.path) else { continue };
-        let name = || shown(&place.path.join("."));
+    for (operation, Ruled { place, entry, map }) in seen.change.operations.iter().zip(places) {
+        let name = || shown(&place.path().join("."));
         if entry.hub_only && *writer != Writer::Hub {
             return Err(Breach::HubOnly { key: name() });
         }
         if place.element {
             continue;
         }
-        if is_in_whole_map(kind, &place.path)
-            && !matches!(operation.object, Object::Made(id) if seen.is_own(id))
-        {
+        // Whole is what only the change that made the map writes in.
+        if map.whole && !matches!(operation.object, Object::Made(id) if seen.is_own(id)) {
             return Err(Breach::WrittenWhole { key: name() });
         }
         let fresh = operation.predecessors.is_empty() && taken.add(seen, entry, operation);
@@ -285,7 +284,7 @@ fn check_keys(kind: Kind, seen: Seen<'_>, writer: &Writer) -> Result<(), Breach>
             Writes::GrowOnly if !fresh => return Err(Breach::GrowsOnly { key: name() }),
             Writes::FirstChange | Writes::FirstChangeIfAny | Writes::GrowOnly | Writes::Free => {}
         }
-        if operation.action == Action::Delete && place.path[0] == key::TICKS {
+        if operation.action == Action::Delete && place.path()[0] == key::TICKS {
             ticks.extend(map_place(operation));
         }
     }
@@ -346,23 +345,12 @@ fn map_place(operation: &Operation) -> Option<(Object, &str)> {
     }
 }
 
-/// Whether the map that holds the last key of `path` is written only by the change that made it.
-fn is_in_whole_map(kind: Kind, path: &[&str]) -> bool {
-    let map = path.split_last().and_then(|(_, map)| schema::rule(kind, map));
-    matches!(map.map(|entry| entry.shape), Some(Shape::Map(inner)) if inner.whole)
-}
-
 /// Whether everything that only the first change may write is there.
-fn check_beginning(kind: Kind, change: &Change) -> Result<(), Breach> {
+fn check_beginning(kind: Kind, places: &[Ruled<'_>]) -> Result<(), Breach> {
     let Keys::Fixed(entries) = &schema::root(kind).keys else { return Ok(()) };
-    let written: BTreeSet<&str> = change
-        .operations
-        .iter()
-        .filter(|operation| operation.object == Object::Root)
-        .filter_map(|operation| map_place(operation).map(|(_, key)| key))
-        .collect();
-    let missing =
-        entries.iter().find(|(name, entry)| entry.writes == Writes::FirstChange && !written.contains(name));
+    let is_written =
+        |entry| places.iter().any(|ruled| ruled.place.path().len() == 1 && std::ptr::eq(ruled.entry, entry));
+    let missing = entries.iter().find(|(_, entry)| entry.writes == Writes::FirstChange && !is_written(entry));
     match missing {
         Some((key, _)) => Err(Breach::Missing { key }),
         None => Ok(()),

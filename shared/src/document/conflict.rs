@@ -86,6 +86,10 @@ fn differing<'v>(
 ) -> impl Iterator<Item = Conflict> + use<'v> {
     fields.iter().filter_map(move |field| {
         let values = view.root().values(field);
+        // Nearly always: one value is no conflict, whoever wrote it.
+        if values.len() < 2 {
+            return None;
+        }
         let sides: Vec<Side> = values
             .iter()
             .map(|value| side(view, value.operation.actor, value.change, shown(value)))

@@ -137,13 +137,18 @@ pub fn root(kind: Kind) -> &'static MapShape {
 /// What may stand at `path`, from the root through maps, or `None` where this schema has no such
 /// place. The elements of a list have its [`ListShape::element`].
 pub fn rule(kind: Kind, path: &[&str]) -> Option<&'static Entry> {
+    rule_in(kind, path).map(|(_, entry)| entry)
+}
+
+/// As [`rule`], with the map that holds the last key.
+pub fn rule_in(kind: Kind, path: &[&str]) -> Option<(&'static MapShape, &'static Entry)> {
     let (last, maps) = path.split_last()?;
     let mut map = root(kind);
     for key in maps {
         let Shape::Map(inner) = map.entry(key)?.shape else { return None };
         map = inner;
     }
-    map.entry(last)
+    Some((map, map.entry(last)?))
 }
 
 /// The names of keys, so that a misspelt one does not compile.

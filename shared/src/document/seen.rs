@@ -4,7 +4,11 @@
 
 use crate::{
     change::{Action, Change, Key, Object, Operation, OperationId},
-    document::Past,
+    document::{
+        Past,
+        schema::{self, Entry, MapShape},
+    },
+    id::Kind,
 };
 
 /// Maps and lists within one another, more than any schema has.
@@ -20,12 +24,37 @@ pub struct Seen<'a> {
 }
 
 /// Where an operation writes, in names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// Map keys from the root; the last is the key written, or the key of the list written in.
-    pub path: Vec<&'a str>,
-    /// Whether an element of the list at `path` is written rather than `path` itself.
+    /// Map keys, of which the last `depth` count, from the root; few enough to need no memory of their own.
+    keys: [&'a str; DEPTH_MAX],
+    depth: usize,
+    /// Whether an element of the list at the path is written rather than the path itself.
     pub element: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Map keys from the root; the last is the key written, or the key of the list written in.
+    pub fn path(&self) -> &[&'a str] {
+        &self.keys[DEPTH_MAX - self.depth..]
+    }
+
+    /// What may stand there in a document of `kind`, or `None` where its schema has no such place.
+    pub fn ruled(self, kind: Kind) -> Option<Ruled<'a>> {
+        let (map, entry) = schema::rule_in(kind, self.path())?;
+        Some(Ruled { place: self, entry, map })
+    }
+}
+
+/// A place with what the schema says of it. Looked up once for each operation: every judge asks for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ruled<'a> {
+    /// The place.
+    pub place: Place<'a>,
+    /// What may stand there.
+    pub entry: &'static Entry,
+    /// The map that holds the last key of the path.
+    pub map: &'static MapShape,
 }
 
 impl<'a> Seen<'a> {
@@ -51,20 +80,20 @@ impl<'a> Seen<'a> {
 
     /// Where an `operation` of the past, or one before `index`, writes.
     pub fn place_of(&self, operation: &'a Operation, index: usize) -> Option<Place<'a>> {
-        let mut path = Vec::new();
         let element = !matches!(operation.key, Key::Map(_));
+        let mut place = Place { keys: [""; DEPTH_MAX], depth: 0, element };
         let mut at = operation;
         for depth in 0..DEPTH_MAX {
             match &at.key {
-                Key::Map(key) => path.push(key.as_str()),
+                Key::Map(key) => {
+                    place.depth += 1;
+                    place.keys[DEPTH_MAX - place.depth] = key.as_str();
+                }
                 Key::Head | Key::Element(_) if depth == 0 => {}
                 Key::Head | Key::Element(_) => return None,
             }
             match at.object {
-                Object::Root => {
-                    path.reverse();
-                    return Some(Place { path, element });
-                }
+                Object::Root => return Some(place),
                 Object::Made(id) => at = self.operation(id, index)?,
             }
         }

@@ -138,11 +138,12 @@ fn decide(
     check_position(change, &past)?;
     let seen = Seen { change, past: &past };
     let mut inserts = shape::Inserts::new();
+    let mut places = Vec::with_capacity(change.operations.len());
     for index in 0..change.operations.len() {
         references::check(seen, index)?;
-        shape::check(kind, seen, index, &mut inserts)?;
+        places.push(shape::check(kind, seen, index, &mut inserts)?);
     }
-    authority::check(kind, seen, writer, catalogue).map_err(|denial| match denial {
+    authority::check(kind, seen, &places, writer, catalogue).map_err(|denial| match denial {
         Denial::Breach(breach) => Stop::Reject(breach.into()),
         Denial::UnknownCatalogue(version) => Stop::Wait(Wait::Catalogue(version)),
     })

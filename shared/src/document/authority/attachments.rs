@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Breach, shown};
 use crate::{
-    change::{Action, Scalar},
-    document::{attachment, schema::key, seen::Seen},
+    change::{Action, Change, Scalar},
+    document::{attachment, schema::key, seen::Ruled},
     id::ContentHash,
 };
 
@@ -23,8 +23,8 @@ struct Said<'a> {
 ///
 /// # Errors
 /// The key is no content hash, or what a receiver must know before the content comes is missing.
-pub(super) fn check(seen: Seen<'_>) -> Result<(), Breach> {
-    for (key, said) in &said(seen) {
+pub(super) fn check(change: &Change, places: &[Ruled<'_>]) -> Result<(), Breach> {
+    for (key, said) in &said(change, places) {
         // In capitals it would be a second name for one content.
         if key.parse::<ContentHash>().is_err() || key.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(Breach::AttachmentKey { key: shown(key) });
@@ -36,11 +36,10 @@ pub(super) fn check(seen: Seen<'_>) -> Result<(), Breach> {
     Ok(())
 }
 
-fn said(seen: Seen<'_>) -> BTreeMap<&str, Said<'_>> {
+fn said<'a>(change: &'a Change, places: &[Ruled<'a>]) -> BTreeMap<&'a str, Said<'a>> {
     let mut made: BTreeMap<&str, Said<'_>> = BTreeMap::new();
-    for (index, operation) in seen.change.operations.iter().enumerate() {
-        let Some(place) = seen.place(index) else { continue };
-        match (&place.path[..], &operation.action) {
+    for (operation, Ruled { place, .. }) in change.operations.iter().zip(places) {
+        match (place.path(), &operation.action) {
             ([key::ATTACHMENTS, hash], Action::MakeMap) => drop(made.insert(hash, Said::default())),
             ([key::ATTACHMENTS, hash, field], Action::Put(value)) => {
                 let Some(said) = made.get_mut(hash) else { continue };

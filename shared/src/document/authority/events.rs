@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Breach, Catalogue, CatalogueAnswer, Denial, Warning, Writer, map_place, root_text, shown};
 use crate::{
-    change::{Action, Scalar},
-    document::{schema::key, seen::Seen, state::State},
+    change::{Action, Change, Scalar},
+    document::{
+        schema::key,
+        seen::{Ruled, Seen},
+        state::State,
+    },
     id::{ActorId, hex},
 };
 
@@ -25,11 +29,12 @@ struct Event<'a> {
 /// As [`super::check`].
 pub(super) fn check(
     seen: Seen<'_>,
+    places: &[Ruled<'_>],
     writer: &Writer,
     catalogue: Catalogue<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Denial> {
-    let events = events(seen);
+    let events = events(seen.change, places);
     if events.is_empty() {
         return Ok(());
     }
@@ -50,13 +55,11 @@ pub(super) fn check(
 }
 
 /// The events that the change makes, in its order.
-fn events<'a>(seen: Seen<'a>) -> Vec<(&'a str, Event<'a>)> {
+fn events<'a>(change: &'a Change, places: &[Ruled<'a>]) -> Vec<(&'a str, Event<'a>)> {
     let mut events: Vec<(&str, Event<'_>)> = Vec::new();
     let mut positions = BTreeMap::new();
-    for index in 0..seen.change.operations.len() {
-        let Some(place) = seen.place(index) else { continue };
-        let action = &seen.change.operations[index].action;
-        match (&place.path[..], action) {
+    for (operation, Ruled { place, .. }) in change.operations.iter().zip(places) {
+        match (place.path(), &operation.action) {
             ([key::STATUS, name], Action::MakeMap) => {
                 positions.insert(*name, events.len());
                 events.push((name, Event::default()));
@@ -88,10 +91,10 @@ fn states_before(seen: Seen<'_>) -> BTreeSet<State> {
     let mut states = BTreeSet::new();
     for (_, change) in seen.past.iter() {
         for operation in &change.operations {
-            let Action::Put(Scalar::Str(text)) = &operation.action else { continue };
-            let Ok(state) = text.parse() else { continue };
             if map_place(operation).is_some_and(|(_, name)| name == key::STATE)
-                && seen.place_of(operation, 0).is_some_and(|place| place.path[0] == key::STATUS)
+                && let Action::Put(Scalar::Str(text)) = &operation.action
+                && let Ok(state) = text.parse()
+                && seen.place_of(operation, 0).is_some_and(|place| place.path()[0] == key::STATUS)
             {
                 states.insert(state);
             }

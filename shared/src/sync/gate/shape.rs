@@ -6,8 +6,8 @@ use super::refusal::Refusal;
 use crate::{
     change::{Action, Object, Scalar},
     document::{
-        schema::{self, ListShape, Shape},
-        seen::{Place, Seen},
+        schema::{ListShape, Shape},
+        seen::{Place, Ruled, Seen},
     },
     id::Kind,
     time::{TIMESTAMP_MAX, Timestamp},
@@ -16,16 +16,22 @@ use crate::{
 /// Inserted elements by list, in one change.
 pub(super) type Inserts = BTreeMap<Object, usize>;
 
-/// Judges what the operation at `index` writes where.
+/// Judges what the operation at `index` writes where; its place, and what the schema says of it.
 ///
 /// # Errors
 /// The kind has no such key, nothing like that is done there, or the value is not one of its own.
-pub(super) fn check(kind: Kind, seen: Seen<'_>, index: usize, inserts: &mut Inserts) -> Result<(), Refusal> {
+pub(super) fn check<'a>(
+    kind: Kind,
+    seen: Seen<'a>,
+    index: usize,
+    inserts: &mut Inserts,
+) -> Result<Ruled<'a>, Refusal> {
     let place = seen.place(index).ok_or(Refusal::Object { operation: index })?;
     let key = || shown(&place);
-    let Some(entry) = schema::rule(kind, &place.path) else {
+    let Some(ruled) = place.ruled(kind) else {
         return Err(Refusal::SchemaKey { operation: index, key: key() });
     };
+    let entry = ruled.entry;
     let operation = &seen.change.operations[index];
     let shape = match (entry.shape, place.element) {
         (Shape::List(list), true) => {
@@ -38,8 +44,10 @@ pub(super) fn check(kind: Kind, seen: Seen<'_>, index: usize, inserts: &mut Inse
     };
     match (&operation.action, shape) {
         // Whether it may be deleted is a question of authority.
-        (Action::Delete, _) | (Action::MakeMap, Shape::Map(_)) | (Action::MakeList, Shape::List(_)) => Ok(()),
-        (Action::Put(scalar), _) if fits(scalar, shape) => Ok(()),
+        (Action::Delete, _) | (Action::MakeMap, Shape::Map(_)) | (Action::MakeList, Shape::List(_)) => {
+            Ok(ruled)
+        }
+        (Action::Put(scalar), _) if fits(scalar, shape) => Ok(ruled),
         (Action::Put(_), _) => Err(Refusal::SchemaValue { operation: index, key: key() }),
         (Action::MakeMap | Action::MakeList | Action::Increment(_), _) => {
             Err(Refusal::SchemaAction { operation: index, key: key() })
@@ -63,6 +71,6 @@ fn fits(scalar: &Scalar, shape: Shape) -> bool {
 
 /// The path in a form fit to be shown: it comes from another machine.
 fn shown(place: &Place<'_>) -> String {
-    let path = place.path.join(".");
+    let path = place.path().join(".");
     path.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
