@@ -189,6 +189,14 @@ impl DocumentId {
         Self(bytes)
     }
 
+    /// The bounds of the ids of this one's prefix and kind.
+    pub fn alike(&self) -> [Self; 2] {
+        let mut bounds = [*self; 2];
+        bounds[0].0[11..].fill(0);
+        bounds[1].0[11..].fill(u8::MAX);
+        bounds
+    }
+
     /// The kind and the running number as one: what tells apart documents that one actor made.
     pub fn number(&self) -> i64 {
         self.0[10..].iter().fold(0, |number, byte| number << 8 | i64::from(*byte))

@@ -5,10 +5,11 @@
 //! telephone in one writing, [`slip`] the number that the citizen takes home, [`symbols`] are bytes as people type them,
 //! [`blank`] is the number of a printed blank, [`collection`] who takes a product and how it is confirmed, [`survey`] what citizens say of the service; [`change`] is one edit as
 //! operations; [`document`] gives changes meaning; [`registry`] is what the hub alone decides;
-//! [`identity`] says who speaks; [`wire`] is the bytes between machines; [`seal`] states a day's work, [`stamp`] what a slip says;
+//! [`identity`] says who speaks; [`aside`] is work that another thread may do; [`wire`] is the bytes between machines; [`seal`] states a day's work, [`stamp`] what a slip says;
 //! [`store`] keeps everything on disk; [`sync`] brings two machines to the same; [`desk`] is what both
 //! programs do on a person's word.
 
+pub mod aside;
 pub mod blank;
 pub mod born;
 pub mod change;

@@ -13,7 +13,8 @@ const VALUES: [&str; 12] =
 
 /// The other modules of `shared`, each with those that it may know besides the values. A new module takes its
 /// place here or above first.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
+    ("aside", &[]),
     ("change", &[]),
     ("document", &["change"]),
     ("wire", &["change"]),
@@ -21,8 +22,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("registry", &[]),
     ("seal", &["wire", "identity"]),
     ("stamp", &["identity"]),
-    ("store", &["change", "document", "wire", "registry", "seal"]),
-    ("sync", &["change", "document", "wire", "identity", "registry", "seal", "store"]),
+    ("store", &["aside", "change", "document", "wire", "registry", "seal"]),
+    ("sync", &["aside", "change", "document", "wire", "identity", "registry", "seal", "store"]),
     ("desk", &["change", "document", "registry", "stamp", "store", "sync"]),
 ];
 

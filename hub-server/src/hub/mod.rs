@@ -9,6 +9,7 @@ mod doctor;
 mod leases;
 mod quarantine;
 mod seals;
+pub mod spare;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -102,8 +103,9 @@ impl Hub {
         if !path.exists() {
             return Err(nothing_here(home.folder()));
         }
-        let store = Store::open(&path)?;
+        let mut store = Store::open(&path)?;
         store.widen()?;
+        spare::lend(&mut store);
         let mut replica = match Replica::open(store, Box::new(machine::entropy)) {
             Err(ReplicaError::Empty) => return Err(nothing_here(home.folder())),
             opened => opened?,

@@ -209,6 +209,9 @@ pub fn forget_half(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
 /// The store fails.
 pub fn name(tx: Tx<'_>, document: DocumentId, files: &BTreeMap<ContentHash, Attachment>) -> Result<()> {
     tx.prepare_cached("DELETE FROM named WHERE document = ?1")?.execute([document.0])?;
+    if files.is_empty() {
+        return Ok(());
+    }
     let mut insert = tx.prepare_cached(
         "INSERT OR IGNORE INTO named (document, hash, thumbnail, size, kind, removed, author)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Tx, damaged, id, log, memory::Arrivals, next, set_counter_floor};
+use super::{
+    Result, Tx, damaged, id, log,
+    memory::{Arrivals, Body},
+    next, set_counter_floor,
+};
 use crate::{
     change::Change,
     document::History,
@@ -83,7 +87,7 @@ fn indexed(row: &Row<'_>) -> rusqlite::Result<Indexed> {
         log: row.get(5)?,
         entry: row.get(6)?,
         state: State::of_number(row.get(7)?),
-        arrival: row.get(8)?,
+        arrival: u64::try_from(row.get::<_, i64>(8)?).ok(),
         second: row.get(9)?,
         root: row.get(10)?,
         fed: row.get(11)?,
@@ -96,10 +100,7 @@ fn indexed(row: &Row<'_>) -> rusqlite::Result<Indexed> {
 /// # Errors
 /// The store fails.
 pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<bool> {
-    let arrival = match change.state {
-        State::Applied => Some(arrive(tx, change.document)?),
-        State::Waiting | State::Refused => None,
-    };
+    let arrival = number(tx, change.document, change.state)?;
     let inserted = tx.prepare_cached(
         "INSERT INTO change (hash, document, author, epoch, position, log, entry, state, arrival, second, root, fed)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
@@ -127,19 +128,28 @@ pub fn insert(tx: Tx<'_>, change: &Indexed) -> Result<bool> {
 /// # Errors
 /// The store fails.
 pub fn set_state(tx: Tx<'_>, hash: &ChangeHash, document: DocumentId, state: State) -> Result<()> {
-    let arrival = match state {
-        State::Applied => Some(arrive(tx, document)?),
-        State::Waiting | State::Refused => {
-            mark_stale(tx, document);
-            None
-        }
-    };
+    let arrival = number(tx, document, state)?;
+    mark_stale(tx, document);
     tx.prepare_cached("UPDATE change SET state = ?2, arrival = ?3 WHERE hash = ?1")?.execute(params![
         hash.0,
         state.number(),
         arrival
     ])?;
     Ok(())
+}
+
+/// The number under which a change comes to stand: its arrival where it counts, else one below all others.
+fn number(tx: Tx<'_>, document: DocumentId, state: State) -> Result<i64> {
+    match state {
+        State::Applied => Ok(arrive(tx, document)? as i64),
+        State::Waiting | State::Refused => {
+            let lowest: Option<i64> = tx
+                .prepare_cached("SELECT arrival FROM change ORDER BY arrival LIMIT 1")?
+                .query_row([], |row| row.get(0))
+                .optional()?;
+            Ok(lowest.unwrap_or(0).min(0) - 1)
+        }
+    }
 }
 
 fn arrive(tx: Tx<'_>, document: DocumentId) -> Result<u64> {
@@ -214,7 +224,10 @@ pub fn has_written(tx: Tx<'_>, author: DeviceId, document: DocumentId) -> Result
 /// # Errors
 /// The store fails.
 pub fn set_all_fed(tx: Tx<'_>, arrival: u64, own: i64) -> Result<()> {
-    tx.execute("UPDATE change SET fed = 1 WHERE arrival <= ?1 AND log <> ?2", params![arrival, own])?;
+    tx.execute(
+        "UPDATE change SET fed = 1 WHERE arrival BETWEEN 1 AND ?1 AND log <> ?2",
+        params![arrival, own],
+    )?;
     Ok(())
 }
 
@@ -273,11 +286,28 @@ pub fn find(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Indexed>> {
 /// # Errors
 /// The store fails.
 pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Indexed>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM change WHERE document = ?1 ORDER BY arrival IS NULL, arrival, author, position"
-    ))?;
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM change WHERE document = ?1 ORDER BY arrival"))?;
     let rows = statement.query_map([document.0], indexed)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut changes = rows.collect::<Result<Vec<_>, _>>()?;
+    changes.sort_by_key(|change| match change.arrival {
+        Some(arrival) => (false, arrival, 0),
+        None => (true, u64::from(change.origin.device.0), change.origin.index),
+    });
+    Ok(changes)
+}
+
+/// The last document between two of which a change is held.
+///
+/// # Errors
+/// The store fails.
+pub fn last_document(tx: Tx<'_>, [first, last]: [DocumentId; 2]) -> Result<Option<DocumentId>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT document FROM change WHERE document BETWEEN ?1 AND ?2 ORDER BY document DESC LIMIT 1",
+        )?
+        .query_row([first.0, last.0], |row| id(row, 0))
+        .optional()?)
 }
 
 /// The change that made a document.
@@ -298,9 +328,11 @@ pub fn first_of(tx: Tx<'_>, document: DocumentId) -> Result<Option<Indexed>> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn body(tx: Tx<'_>, change: &Indexed) -> Result<Arc<Change>> {
-    let (Entry::Change { change, .. } | Entry::Fed { change, .. }) =
-        log::entry(tx, change.log, change.entry)?
-    else {
+    change_of(log::entry(tx, change.log, change.entry)?)
+}
+
+fn change_of(entry: Entry) -> Result<Arc<Change>> {
+    let (Entry::Change { change, .. } | Entry::Fed { change, .. }) = entry else {
         return Err(damaged("change.entry"));
     };
     Ok(change)
@@ -319,13 +351,44 @@ pub fn history(tx: Tx<'_>, document: DocumentId) -> Result<History> {
 /// # Errors
 /// The store fails or is damaged.
 pub fn history_of(tx: Tx<'_>, changes: &[Indexed]) -> Result<History> {
-    let mut history = History::default();
-    for change in changes.iter().filter(|change| change.state == State::Applied) {
-        if !history.insert(change.hash, body(tx, change)?) {
-            return Err(damaged("change.arrival"));
+    unread_of(tx, changes)?.read()
+}
+
+/// A document's applied changes, to be read on whatever thread.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn unread(tx: Tx<'_>, document: DocumentId) -> Result<Unread> {
+    unread_of(tx, &of_document(tx, document)?)
+}
+
+fn unread_of(tx: Tx<'_>, changes: &[Indexed]) -> Result<Unread> {
+    let applied = changes.iter().filter(|change| change.state == State::Applied);
+    let place = |change: &Indexed| {
+        let (body, position) = log::body_with(tx, change.log, change.entry)?;
+        Ok((change.hash, body, position))
+    };
+    applied.map(place).collect::<Result<_>>().map(Unread)
+}
+
+/// Changes and where their bytes are, parents before children.
+#[derive(Debug)]
+pub struct Unread(Vec<(ChangeHash, Arc<Body>, usize)>);
+
+impl Unread {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// The store is damaged.
+    pub fn read(&self) -> Result<History> {
+        let mut history = History::default();
+        for (hash, body, position) in &self.0 {
+            if !history.insert(*hash, change_of(body.entry(*position)?)?) {
+                return Err(damaged("change.arrival"));
+            }
         }
+        Ok(history)
     }
-    Ok(history)
 }
 
 /// Applied changes that arrived after `seen`, in order, at most `limit`.
@@ -345,9 +408,11 @@ pub fn arrived_after(tx: Tx<'_>, seen: u64, limit: usize) -> Result<Vec<Indexed>
 /// # Errors
 /// The store fails.
 pub fn newest_arrival(tx: Tx<'_>) -> Result<u64> {
-    Ok(tx
-        .prepare_cached("SELECT coalesce(max(arrival), 0) FROM change WHERE arrival IS NOT NULL")?
-        .query_row([], |row| row.get(0))?)
+    let newest: Option<i64> = tx
+        .prepare_cached("SELECT arrival FROM change ORDER BY arrival DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(newest.and_then(|newest| u64::try_from(newest).ok()).unwrap_or(0))
 }
 
 /// Documents in which a change waits.

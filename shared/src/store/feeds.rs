@@ -108,7 +108,7 @@ pub fn fingerprint(tx: Tx<'_>, feed: i64, seen: u64, own: i64, receipted: u64) -
     let mut statement = tx.prepare_cached(
         "SELECT change.hash FROM entered JOIN change USING (document)
          WHERE entered.feed = ?1 AND change.state < 2
-           AND CASE WHEN change.log = ?3 THEN change.entry <= ?4 ELSE change.arrival <= ?2 END",
+           AND CASE WHEN change.log = ?3 THEN change.entry <= ?4 ELSE change.arrival BETWEEN 1 AND ?2 END",
     )?;
     let rows = statement.query_map(params![feed, seen, own, receipted], |row| id::<ChangeHash>(row, 0))?;
     let mut sum = Sum::default();

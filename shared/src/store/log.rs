@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Tx, damaged, id};
+use super::{Result, Tx, damaged, id, memory};
 use crate::{
     change::Change,
     document,
@@ -195,25 +195,23 @@ pub fn next_batch(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<u64>> {
 /// # Errors
 /// The store fails, or the entry is not there.
 pub fn entry(tx: Tx<'_>, row: i64, index: u64) -> Result<Entry> {
-    let first: u64 = tx
-        .prepare_cached("SELECT first FROM batch WHERE log = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1")?
-        .query_row(params![row, index], |row| row.get(0))
-        .optional()?
-        .ok_or(damaged("batch"))?;
-    let kept = tx.memory.borrow().bodies.get(row, first);
-    let rows = match kept {
-        Some(rows) => rows,
-        None => {
-            // The name is not needed to decode a body.
-            let nameless = LogName { author: DeviceId::HUB, epoch: Epoch::default(), reader: None };
-            let log = Log { row, name: nameless, head: Cursor::default() };
-            let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
-            let rows = Arc::new(batch.rows(name_of).map_err(|_| damaged("batch.body"))?);
-            tx.memory.borrow_mut().bodies.keep(row, first, Arc::clone(&rows));
-            rows
-        }
-    };
-    rows.entry((index - first) as usize).map_err(|_| damaged("batch.body"))
+    let (body, position) = body_with(tx, row, index)?;
+    body.entry(position)
+}
+
+/// The stored batch that holds entry `index` of the log in row `row`, and the entry's position in it.
+pub(super) fn body_with(tx: Tx<'_>, row: i64, index: u64) -> Result<(Arc<memory::Body>, usize)> {
+    if let Some(found) = tx.memory.borrow_mut().bodies.with(row, index) {
+        return Ok(found);
+    }
+    // The name is not needed to decode a body.
+    let nameless = LogName { author: DeviceId::HUB, epoch: Epoch::default(), reader: None };
+    let log = Log { row, name: nameless, head: Cursor::default() };
+    let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
+    let position = (index - batch.first) as usize;
+    let body = Arc::new(memory::Body::of(batch));
+    tx.memory.borrow_mut().bodies.keep(row, Arc::clone(&body));
+    Ok((body, position))
 }
 
 /// Whether the batch that holds entry `index` holds a change.
@@ -372,6 +370,7 @@ pub fn keep(tx: Tx<'_>, log: &mut Log, batch: &Batch) -> Result<bool> {
 /// The store fails.
 pub fn prune(tx: Tx<'_>, log: &Log, index: u64) -> Result<()> {
     tx.prepare_cached("DELETE FROM batch WHERE log = ?1 AND last <= ?2")?.execute(params![log.row, index])?;
+    tx.memory.borrow_mut().bodies.forget_log(log.row);
     Ok(())
 }
 

@@ -5,14 +5,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
-use crate::{id::DocumentId, wire::batch::Rows};
+use super::{Result, damaged, log};
+use crate::{
+    id::DocumentId,
+    wire::batch::{Batch, BatchError, Entry, Rows},
+};
 
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
 const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
+/// What a body's bytes are taken for, inflated, before they are.
+const INFLATED_RATIO: usize = 40;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -29,36 +35,76 @@ pub(super) struct Arrivals {
     pub(super) stale: BTreeSet<DocumentId>,
 }
 
-/// Batches inflated lately, by log and first entry, with the order of their use.
+/// A stored batch, inflated once somebody needs an entry of it, on whatever thread.
+#[derive(Debug)]
+pub(super) struct Body {
+    batch: Batch,
+    rows: OnceLock<Result<Rows, BatchError>>,
+}
+
+impl Body {
+    pub(super) fn of(batch: Batch) -> Self {
+        Self { batch, rows: OnceLock::new() }
+    }
+
+    /// The entry at `position` of the batch, from 0.
+    pub(super) fn entry(&self, position: usize) -> Result<Entry> {
+        let rows = self.rows.get_or_init(|| self.batch.rows(log::name_of));
+        let entry = rows.as_ref().map_err(|error| *error).and_then(|rows| rows.entry(position));
+        entry.map_err(|_| damaged("batch.body"))
+    }
+
+    /// Bytes that it holds in memory, about; of what is not inflated yet, that it will hold.
+    fn bytes(&self) -> usize {
+        let rows = match self.rows.get() {
+            Some(rows) => rows.as_ref().map_or(0, Rows::bytes),
+            None => self.batch.body.len() * INFLATED_RATIO,
+        };
+        self.batch.body.len() + rows
+    }
+}
+
+/// Batches used lately, by log and first entry, with the order of their use.
 #[derive(Debug, Default)]
 pub(super) struct Bodies {
-    rows: BTreeMap<(i64, u64), Arc<Rows>>,
+    bodies: BTreeMap<(i64, u64), Arc<Body>>,
     order: VecDeque<(i64, u64)>,
-    /// Bytes of all of them.
-    bytes: usize,
 }
 
 impl Bodies {
-    pub(super) fn get(&self, log: i64, first: u64) -> Option<Arc<Rows>> {
-        self.rows.get(&(log, first)).cloned()
+    /// The batch that holds entry `index` of a log, and the entry's position in it.
+    pub(super) fn with(&mut self, log: i64, index: u64) -> Option<(Arc<Body>, usize)> {
+        let (key, body) = self.bodies.range((log, 0)..=(log, index)).next_back()?;
+        let found = (index <= body.batch.last).then(|| (Arc::clone(body), (index - key.1) as usize))?;
+        let key = *key;
+        if self.order.back() != Some(&key) {
+            self.order.retain(|used| *used != key);
+            self.order.push_back(key);
+        }
+        Some(found)
     }
 
-    pub(super) fn keep(&mut self, log: i64, first: u64, rows: Arc<Rows>) {
-        self.bytes += rows.bytes();
-        match self.rows.insert((log, first), rows) {
-            Some(before) => self.bytes -= before.bytes(),
-            None => self.order.push_back((log, first)),
-        }
-        while self.order.len() > BODIES_MAX || (self.bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
-            let Some((log, first)) = self.order.front().copied() else { return };
-            self.forget(log, first);
+    pub(super) fn keep(&mut self, log: i64, body: Arc<Body>) {
+        let key = (log, body.batch.first);
+        self.forget(log, key.1);
+        self.bodies.insert(key, body);
+        self.order.push_back(key);
+        let mut bytes: usize = self.bodies.values().map(|body| body.bytes()).sum();
+        while self.order.len() > BODIES_MAX || (bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
+            let Some(body) = self.order.pop_front().and_then(|key| self.bodies.remove(&key)) else { return };
+            bytes -= body.bytes();
         }
     }
 
     pub(super) fn forget(&mut self, log: i64, first: u64) {
-        if let Some(rows) = self.rows.remove(&(log, first)) {
-            self.bytes -= rows.bytes();
+        if self.bodies.remove(&(log, first)).is_some() {
+            self.order.retain(|key| *key != (log, first));
         }
-        self.order.retain(|key| *key != (log, first));
+    }
+
+    /// Forgets every batch of a log.
+    pub(super) fn forget_log(&mut self, log: i64) {
+        self.bodies.retain(|key, _| key.0 != log);
+        self.order.retain(|key| key.0 != log);
     }
 }

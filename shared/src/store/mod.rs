@@ -38,10 +38,11 @@ use rusqlite::{
 };
 
 use self::memory::Memory;
+use crate::aside::Aside;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -57,6 +58,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_words.sql"),
     include_str!("migrations/0014_answers.sql"),
     include_str!("migrations/0015_pages.sql"),
+    include_str!("migrations/0016_arrivals.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
@@ -79,6 +81,7 @@ pub struct Store {
     memory: RefCell<Memory>,
     /// Whether something is written that [`Store::pretend`] keeps from the disk.
     pretending: Cell<bool>,
+    aside: Option<Box<dyn Aside>>,
 }
 
 /// Access to the store: within a transaction of [`Store::commit`], or for reading.
@@ -86,6 +89,14 @@ pub struct Store {
 pub struct Tx<'a> {
     connection: &'a Connection,
     memory: &'a RefCell<Memory>,
+    aside: Option<&'a dyn Aside>,
+}
+
+impl<'a> Tx<'a> {
+    /// Who does work that needs no store meanwhile, if anybody.
+    pub(crate) fn aside(&self) -> Option<&'a dyn Aside> {
+        self.aside
+    }
 }
 
 impl std::ops::Deref for Tx<'_> {
@@ -217,6 +228,7 @@ impl Store {
             path: path.to_owned(),
             memory: RefCell::default(),
             pretending: Cell::new(false),
+            aside: None,
         })
     }
 
@@ -229,6 +241,11 @@ impl Store {
         self.connection.pragma_update(None, "wal_autocheckpoint", WIDE_CHECKPOINT_PAGES)?;
         self.connection.pragma_update(None, "cache_size", -WIDE_CACHE_KIBIBYTES)?;
         Ok(())
+    }
+
+    /// Has `aside` do what needs no store while the store is at work.
+    pub fn set_aside(&mut self, aside: Box<dyn Aside>) {
+        self.aside = Some(aside);
     }
 
     /// Runs `work` in one transaction, durable when this returns `Ok`; nothing of it is kept otherwise.
@@ -244,7 +261,7 @@ impl Store {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::from)?;
-        let tx = Tx { connection: &transaction, memory: &self.memory };
+        let tx = Tx { connection: &transaction, memory: &self.memory, aside: self.aside.as_deref() };
         let value = work(tx).and_then(|value| {
             changes::settle(tx)?;
             Ok(value)
@@ -287,7 +304,7 @@ impl Store {
 
     /// Access for reading.
     pub fn reader(&self) -> Tx<'_> {
-        Tx { connection: &self.connection, memory: &self.memory }
+        Tx { connection: &self.connection, memory: &self.memory, aside: self.aside.as_deref() }
     }
 
     /// Where the store is.
@@ -517,6 +534,7 @@ fn wrong(column: usize) -> rusqlite::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{ChangeHash, DocumentId};
 
     fn file() -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().expect("folder");
@@ -539,6 +557,54 @@ mod tests {
         assert_eq!(fact(store.reader(), "a").expect("reads"), Some(b"1".to_vec()));
         let level: i64 = store.reader().query_row("PRAGMA synchronous", [], |r| r.get(0)).expect("asks");
         assert_eq!(level, 2, "FULL");
+    }
+
+    #[test]
+    fn changes_of_an_older_file_are_carried_over_with_their_arrivals() {
+        let (_folder, path) = file();
+        let before = MIGRATIONS.iter().position(|migration| migration.contains("change_in_order"));
+        let before = before.expect("the migration that puts changes in order");
+        let connection = Connection::open(&path).expect("opens");
+        for migration in &MIGRATIONS[..before] {
+            connection.execute_batch(migration).expect("migrates");
+        }
+        connection.pragma_update(None, "user_version", before as u32).expect("sets");
+        // Hash and document are this number, and so is the position; 9 and 5 wait, 8 is refused.
+        for (number, state, arrival) in
+            [(9_u8, 0, None), (1, 1, Some(7)), (5, 0, None), (8, 2, None), (3, 1, Some(2))]
+        {
+            let row = params![[number; 32], [number; 16], [1_u8; 16], number, state, arrival];
+            let insert = "INSERT INTO change VALUES (?1, ?2, 4, ?3, ?4, 6, ?4, ?5, ?6, 11, 1, 0)";
+            connection.execute(insert, row).expect("inserts");
+        }
+        drop(connection);
+        let mut store = Store::open(&path).expect("opens");
+        let number = |change: &changes::Indexed| (change.document.0[0], change.origin.index, change.arrival);
+        let tx = store.reader();
+        let arrived = changes::arrived_after(tx, 0, 9).expect("reads");
+        assert_eq!(arrived.iter().map(number).collect::<Vec<_>>(), [(3, 3, Some(2)), (1, 1, Some(7))]);
+        assert_eq!(changes::newest_arrival(tx).expect("reads"), 7);
+        for (of, state) in
+            [(9, changes::State::Waiting), (5, changes::State::Waiting), (8, changes::State::Refused)]
+        {
+            let held = changes::find(tx, &ChangeHash([of; 32])).expect("reads").expect("it is there");
+            assert_eq!((number(&held), held.state), ((of, of.into(), None), state));
+            assert_eq!(
+                (held.log, held.entry, held.second, held.root, held.fed),
+                (6, of.into(), 11, true, false)
+            );
+        }
+        // What counts after all comes last; what does not any more leaves its place.
+        let (nine, one) = (ChangeHash([9; 32]), ChangeHash([1; 32]));
+        store
+            .commit(|tx| {
+                set_counter_floor(tx, "arrival", 7)?;
+                changes::set_state(tx, &nine, DocumentId([9; 16]), changes::State::Applied)?;
+                changes::set_state(tx, &one, DocumentId([1; 16]), changes::State::Refused)
+            })
+            .expect("commits");
+        let arrived = changes::arrived_after(store.reader(), 0, 9).expect("reads");
+        assert_eq!(arrived.iter().map(number).collect::<Vec<_>>(), [(3, 3, Some(2)), (9, 9, Some(8))]);
     }
 
     #[cfg(unix)]

@@ -4,7 +4,10 @@
 //! reason and stops nothing else; what waits for a parent is looked at again when something of its
 //! document arrives.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map},
+    sync::Arc,
+};
 
 use super::{
     courier,
@@ -96,7 +99,7 @@ impl IntakeError {
 }
 
 /// The entries of a batch: index, entry, and the hash of the change that it holds, if it holds one.
-type Numbered = Vec<(u64, Entry, Option<ChangeHash>)>;
+pub(super) type Numbered = Vec<(u64, Entry, Option<ChangeHash>)>;
 
 /// What came of a batch.
 #[derive(Debug, Default)]
@@ -148,10 +151,14 @@ pub(super) struct Intake<'a> {
     registries: &'a mut Registries,
     now: Now,
     documents: BTreeMap<DocumentId, Held>,
+    /// By the last id like a document's, the last such document that was held before: those behind it are new.
+    last_held: BTreeMap<DocumentId, Option<DocumentId>>,
     /// Whose actors the changes so far were written by.
     actors: BTreeMap<ActorId, Option<DeviceId>>,
     /// Whether any change at all waits, in any document.
     waits: bool,
+    /// The entries of the batch that is taken, where somebody has read them already.
+    pub(super) read_ahead: Option<Numbered>,
     /// How the sender stands, where it may only leave things behind for a person to judge.
     pub(super) shut_out: Option<Standing>,
     pub(super) tally: Tally,
@@ -170,8 +177,10 @@ impl<'a> Intake<'a> {
             registries,
             now,
             documents: BTreeMap::new(),
+            last_held: BTreeMap::new(),
             actors: BTreeMap::new(),
             waits: changes::is_any_waiting(tx)?,
+            read_ahead: None,
             shut_out: None,
             tally: Tally::default(),
         })
@@ -212,6 +221,10 @@ impl<'a> Intake<'a> {
         }
         if batch.first != log.head.index + 1 || batch.before != log.head.chain {
             return Err(IntakeError::Discontinuous);
+        }
+        if let Some(entries) = self.read_ahead.take() {
+            log::store(self.tx, &mut log, batch)?;
+            return self.log_entries(batch, entries, log.row, (key, unit), feed);
         }
         let (batch, entries) = opened(self.tx, batch)?;
         log::store(self.tx, &mut log, &batch)?;
@@ -338,7 +351,7 @@ impl<'a> Intake<'a> {
             }
             (Entry::Leave { document }, _) => {
                 feeds::leave(self.tx, feeds::OWN, document)?;
-                self.documents.remove(&document);
+                self.doubt(document);
                 Ok(self.let_go(document)?)
             }
             (Entry::Refused { origin, document, hash, rule, text }, _) => {
@@ -451,7 +464,7 @@ impl<'a> Intake<'a> {
             fed,
         };
         changes::insert(self.tx, &indexed)?;
-        self.documents.remove(&document);
+        self.doubt(document);
         Ok(())
     }
 
@@ -496,11 +509,27 @@ impl<'a> Intake<'a> {
 
     fn held(&mut self, document: DocumentId) -> Result<&mut Held, StoreError> {
         match self.documents.entry(document) {
-            std::collections::btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                Ok(entry.insert(Held::of(self.tx, document)?))
+            btree_map::Entry::Occupied(entry) => Ok(entry.into_mut()),
+            btree_map::Entry::Vacant(entry) => {
+                let alike = document.alike();
+                let last = match self.last_held.get(&alike[1]) {
+                    Some(last) => *last,
+                    None => {
+                        let last = changes::last_document(self.tx, alike)?;
+                        self.last_held.insert(alike[1], last);
+                        last
+                    }
+                };
+                let is_new = last.is_none_or(|last| last < document);
+                Ok(entry.insert(if is_new { Held::default() } else { Held::of(self.tx, document)? }))
             }
         }
+    }
+
+    /// Has a document read anew when it is asked for next.
+    fn doubt(&mut self, document: DocumentId) {
+        self.documents.remove(&document);
+        self.last_held.clear();
     }
 
     /// Judges again what waits in a document, until nothing moves.
@@ -576,7 +605,7 @@ impl<'a> Intake<'a> {
                 }
             }
         }
-        self.documents.remove(&document);
+        self.doubt(document);
         Ok(())
     }
 
@@ -606,7 +635,7 @@ impl<'a> Intake<'a> {
             changes::set_state(self.tx, hash, change.document, State::Waiting)?;
             self.waits = true;
             self.tx.execute("DELETE FROM quarantine WHERE hash = ?1", [hash.0]).map_err(StoreError::from)?;
-            self.documents.remove(&change.document);
+            self.doubt(change.document);
             self.look_again(change.document)?;
         }
         Ok(())
@@ -718,6 +747,17 @@ fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result
 pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, IntakeError> {
     verify(batch, key, Context::LogHead)?;
     Ok(hashed(batch, log::read(batch))?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
+}
+
+/// The entries of a batch that is sound and names nothing outside itself; of others, which the store must help to read
+/// or which are refused, `None`.
+pub(super) fn read_ahead(batch: &Batch) -> Option<Numbered> {
+    let opened = batch.open().ok()?;
+    if opened.references().ok()?.is_empty() {
+        hashed(batch, log::read_opened(&opened, &Places::default())).ok()
+    } else {
+        None
+    }
 }
 
 /// A batch with the places that it names, as far as they are held here, and its entries as [`hashed`] gives them.

@@ -107,8 +107,10 @@ fn rebuild(tx: Tx<'_>, station: &Station, registries: &mut Registries, now: Now)
 
 fn known(tx: Tx<'_>) -> Result<BTreeMap<ChangeHash, Known>> {
     let mut statement = tx.prepare("SELECT hash, arrival, fed FROM change")?;
-    let rows =
-        statement.query_map([], |row| Ok((id(row, 0)?, Known { arrival: row.get(1)?, fed: row.get(2)? })))?;
+    let rows = statement.query_map([], |row| {
+        let arrival = u64::try_from(row.get::<_, i64>(1)?).ok();
+        Ok((id(row, 0)?, Known { arrival, fed: row.get(2)? }))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

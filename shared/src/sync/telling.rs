@@ -83,7 +83,10 @@ impl Replica {
     /// Does one piece of what is due: what has arrived, then a part of the read model, then feeds, then words.
     pub(super) fn tell(&mut self, now: Now) {
         if self.others_due().is_none_or(|due| due > now.tick) {
-            return self.word(now);
+            if self.telling_due().is_some_and(|due| due <= now.tick) {
+                self.word(now);
+            }
+            return;
         }
         let is_late = |due: Option<Tick>, wait| due.is_some_and(|due| due.after(wait) <= now.tick);
         if !self.arrived.is_empty() {

@@ -1,19 +1,25 @@
 //! Taking in together: what several peers have handed over meanwhile is judged and stored in one transaction, and
 //! only then acknowledged. A batch that cannot be taken stops no other: each is tried by itself then.
 
+use std::collections::VecDeque;
+
 use super::{
     CloseCode, PeerId, Replica, Role, courier,
     exchange::{Fault, fault, protocol},
-    intake::{Intake, IntakeError, Tally},
+    intake::{Intake, IntakeError, Numbered, Tally, read_ahead},
     session::Session,
     station::Station,
 };
 use crate::{
+    aside::{Aside, Promised},
     registry::Registries,
     store::{self, Tx, log},
     time::Now,
     wire::{Frame, batch::Batch},
 };
+
+/// Batches that are read ahead of the one that is taken: each may take some megabytes.
+const AHEAD_MAX: usize = 4;
 
 /// A whole batch that waits to be stored.
 #[derive(Debug)]
@@ -91,11 +97,16 @@ impl Replica {
         }
         let Self { store, station, registries, sessions, .. } = self;
         let outcome = store.commit(|tx| {
-            let take = |arrived: &Arrived| match sessions.get(&arrived.peer) {
-                Some(session) if session.accepts => {
-                    take_in(tx, station, registries, session, arrived).map(Some)
+            let mut ahead =
+                Ahead { aside: tx.aside().filter(|_| all.len() > 1), rest: all, read: VecDeque::new() };
+            let take = |arrived: &Arrived| {
+                let read = ahead.next();
+                match sessions.get(&arrived.peer) {
+                    Some(session) if session.accepts => {
+                        take_in(tx, station, registries, session, arrived, read).map(Some)
+                    }
+                    _ => Ok(None),
                 }
-                _ => Ok(None),
             };
             all.iter().map(take).collect()
         });
@@ -107,12 +118,35 @@ impl Replica {
     }
 }
 
+/// Has the next batches read while one is judged and stored.
+struct Ahead<'a> {
+    aside: Option<&'a dyn Aside>,
+    rest: &'a [Arrived],
+    read: VecDeque<Promised<Option<Numbered>>>,
+}
+
+impl Ahead<'_> {
+    /// The entries of the next batch, where they were read.
+    fn next(&mut self) -> Option<Numbered> {
+        let aside = self.aside?;
+        while self.read.len() < AHEAD_MAX
+            && let Some((next, rest)) = self.rest.split_first()
+        {
+            self.rest = rest;
+            let batch = next.batch.clone();
+            self.read.push_back(Promised::new(Some(aside), move || read_ahead(&batch)));
+        }
+        self.read.pop_front()?.get()
+    }
+}
+
 fn take_in(
     tx: Tx<'_>,
     station: &Station,
     registries: &mut Registries,
     session: &Session,
     Arrived { batch, now, .. }: &Arrived,
+    read: Option<Numbered>,
 ) -> Result<Tally, IntakeError> {
     let (key, epoch) = (&session.key, session.epoch);
     let hub_key = station.place.as_ref().map(|place| place.hub_key);
@@ -121,6 +155,7 @@ fn take_in(
     }
     let mut intake = Intake::new(tx, station, registries, *now)?;
     intake.shut_out = session.shut_out;
+    intake.read_ahead = read;
     match (session.role, batch.log.reader, &session.unit, hub_key) {
         (Role::Parent, None, Some(unit), _) if batch.log.epoch != epoch => {
             intake.returned_batch(batch, key, unit)?;

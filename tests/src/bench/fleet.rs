@@ -9,7 +9,7 @@ mod wire;
 use std::{collections::BTreeMap, fs, io, path::Path, time::Instant};
 
 use anyhow::{Context as _, ensure};
-use hub_server::hub::Hub;
+use hub_server::hub::{Hub, spare};
 use shared::{
     store::{Store, read_model},
     sync::{Channel, Input, Output, PeerId, Replica, Role},
@@ -139,8 +139,9 @@ fn processor_seconds() -> f64 {
 /// Hands what the vans say first to a hub in this process; what that takes from the first batch to the last receipt.
 fn alone(home: &Path, fleet: &Fleet, said: &[Said]) -> anyhow::Result<Taken> {
     copy_home(&fleet.hub_home, home)?;
-    let store = Store::open(&Home::database_in(home))?;
+    let mut store = Store::open(&Home::database_in(home))?;
     store.widen()?;
+    spare::lend(&mut store);
     let mut replica = Bare(Replica::open(store, Box::new(machine::entropy))?);
     let mut table = Table::lay(&mut replica, said)?;
     // No time passes in which the read model would be due.

@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context as _;
 use shared::{
+    aside::{Aside, Work},
     id::DeviceId,
     identity::OwnedEntropy,
     store::Store,
@@ -75,6 +76,16 @@ pub struct Image {
     pub noted: usize,
 }
 
+/// Does what it takes before anybody asks for it, and always at the same point, so that a seed replays.
+#[derive(Debug)]
+struct AtOnce;
+
+impl Aside for AtOnce {
+    fn take(&self, work: Work) {
+        work();
+    }
+}
+
 impl Machine {
     /// A machine with an empty disk.
     ///
@@ -126,10 +137,13 @@ impl Machine {
     /// # Errors
     /// The database does not open.
     pub fn start(&mut self) -> anyhow::Result<()> {
-        let store = Store::open(&self.database())?;
+        let mut store = Store::open(&self.database())?;
         let entropy = self.entropy();
         let replica = match self.kind {
-            Kind::Hub => Replica::open(store, entropy)?,
+            Kind::Hub => {
+                store.set_aside(Box::new(AtOnce));
+                Replica::open(store, entropy)?
+            }
             Kind::Van | Kind::Hostile => Replica::open_laptop(store, entropy)?,
         };
         self.replica = Some(replica);

@@ -8,6 +8,7 @@ mod cases;
 mod collision;
 mod people;
 mod project;
+mod row;
 mod search;
 mod visits;
 

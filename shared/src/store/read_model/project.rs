@@ -3,20 +3,25 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, params};
-use serde_json::json;
 
-use super::{collision, search};
+use super::{
+    collision,
+    row::{CaseRow, PersonRow, Row, VisitRow},
+    search,
+};
 use crate::{
+    aside::Promised,
     blank::BlankKind,
-    document::{Case, Event, History, Person, State, View, Visit, conflict, survey},
+    document::History,
     id::{ChangeHash, DeviceId, DocumentId, Kind, VillageCode},
     registry::{Kind as Registry, Version},
     store::{Result, Tx, attachment, changes, id},
-    survey::Scores,
 };
 
 /// Documents that are brought up to date at one go.
 const DOCUMENTS_MAX: usize = 2_000;
+/// Documents whose rows are made while those of as many before them are written.
+const PART_DOCUMENTS: usize = 250;
 
 /// What a refresh has touched, for what depends on more than one document.
 #[derive(Debug, Default)]
@@ -87,8 +92,13 @@ pub fn refresh_rows_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
     let documents =
         statement.query_map([limit], |row| id(row, 0))?.collect::<Result<Vec<DocumentId>, _>>()?;
     let mut touched = Touched::default();
-    for document in &documents {
-        project(tx, *document, &mut touched)?;
+    let mut made = None;
+    for part in documents.chunks(PART_DOCUMENTS).map(Some).chain([None]) {
+        let next = part.map(|part| rows_of(tx, part)).transpose()?;
+        let ready: Option<Promised<Result<Vec<Made>>>> = std::mem::replace(&mut made, next);
+        for made in ready.map(Promised::get).transpose()?.into_iter().flatten() {
+            put(tx, made, &mut touched)?;
+        }
     }
     collision::mark(tx, &touched)?;
     search::mark(tx, &touched)?;
@@ -99,8 +109,8 @@ pub fn refresh_rows_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
     Ok(documents.len() == limit && are_rows_stale(tx)?)
 }
 
-/// The villages that a document concerns: its own, and those of the cases that name it; `None` is one that
-/// nobody knows.
+/// The villages that a document concerns: its own, and those of the cases that name it, some more than once; `None`
+/// is one that nobody knows.
 ///
 /// # Errors
 /// The store fails.
@@ -109,12 +119,12 @@ pub fn villages_of(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Option<Villag
         Some(Kind::Case) => "SELECT village FROM case_row WHERE document = ?1",
         Some(Kind::Person) => {
             "SELECT village FROM person_row WHERE document = ?1
-             UNION SELECT village FROM case_row WHERE applicant = ?1
-             UNION SELECT village FROM case_row WHERE subject = ?1"
+             UNION ALL SELECT village FROM case_row WHERE applicant = ?1
+             UNION ALL SELECT village FROM case_row WHERE subject = ?1"
         }
         Some(Kind::Visit) => {
             "SELECT village FROM visit_row WHERE document = ?1
-             UNION SELECT village FROM case_row WHERE visit = ?1"
+             UNION ALL SELECT DISTINCT village FROM case_row WHERE visit = ?1"
         }
         None => return Ok(vec![None]),
     };
@@ -124,27 +134,58 @@ pub fn villages_of(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Option<Villag
     villages.collect()
 }
 
-fn project(tx: Tx<'_>, document: DocumentId, touched: &mut Touched) -> Result<()> {
-    let Some(kind) = document.kind() else { return Ok(()) };
-    let history = changes::history(tx, document)?;
-    let view = View::of(&history);
-    let conflict = !conflict::conflicts(kind, &view).is_empty();
+/// A row that was made of its document's changes.
+#[derive(Debug)]
+struct Made {
+    document: DocumentId,
+    kind: Kind,
+    /// `None` where no change counts.
+    row: Option<Row>,
+    /// The changes, where the row alone does not tell whether an agency has accepted.
+    history: Option<History>,
+}
+
+impl Made {
+    fn of(document: DocumentId, kind: Kind, history: History) -> Self {
+        let row = (!history.is_empty()).then(|| Row::of(kind, &history));
+        let may_be_accepted = matches!(&row, Some(Row::Case(row)) if !row.accepting.is_empty());
+        Self { document, kind, row, history: may_be_accepted.then_some(history) }
+    }
+}
+
+/// Has the rows of documents made.
+fn rows_of(tx: Tx<'_>, documents: &[DocumentId]) -> Result<Promised<Result<Vec<Made>>>> {
+    let known = documents.iter().filter_map(|document| Some((*document, document.kind()?)));
+    let unread = known
+        .map(|(document, kind)| Ok((document, kind, changes::unread(tx, document)?)))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(Promised::new(tx.aside(), move || {
+        unread
+            .into_iter()
+            .map(|(document, kind, unread)| Ok(Made::of(document, kind, unread.read()?)))
+            .collect()
+    }))
+}
+
+fn put(tx: Tx<'_>, Made { document, kind, row, history }: Made, touched: &mut Touched) -> Result<()> {
     touch(tx, kind, document, touched)?;
-    match kind {
-        _ if history.is_empty() => forget(tx, kind, document)?,
-        Kind::Case => {
-            let case = Case::read(&view);
-            put_case(tx, document, &case, &history, conflict)?;
-            attachment::name(tx, document, &case.attachments)?;
-            touched.subjects.extend(case.subject);
-            touched.blanks.extend(case.blank);
+    match row {
+        None => forget(tx, kind, document)?,
+        Some(Row::Case(row)) => {
+            let is_accepted = match history {
+                Some(history) => is_accepted(tx, document, &row, &history)?,
+                None => false,
+            };
+            put_case(tx, document, &row, is_accepted)?;
+            attachment::name(tx, document, &row.attachments)?;
+            touched.subjects.extend(row.subject);
+            touched.blanks.extend(row.blank);
         }
-        Kind::Person => {
-            let person = Person::read(&view);
-            put_person(tx, document, &person, conflict)?;
-            touched.subjects.extend(person.same_as);
+        Some(Row::Person(row)) => {
+            put_person(tx, document, &row)?;
+            touched.subjects.extend(row.same_as);
         }
-        Kind::Visit => put_visit(tx, document, &Visit::read(&view), &survey::read(&view))?,
+        Some(Row::Visit(row)) => put_visit(tx, document, &row)?,
     }
     Ok(())
 }
@@ -192,13 +233,7 @@ fn forget(tx: Tx<'_>, kind: Kind, document: DocumentId) -> Result<()> {
     Ok(())
 }
 
-fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, conflict: bool) -> Result<()> {
-    let closed = case
-        .status
-        .status
-        .is_ended()
-        .then(|| case.status.events.iter().filter_map(|event| event.at.map(|at| at.at.0)).max())
-        .flatten();
+fn put_case(tx: Tx<'_>, document: DocumentId, row: &CaseRow, is_accepted: bool) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO case_row (document, slip, service, state, unit, village, applicant, subject, visit, ref,
                                blank, started, closed, accepted, conflict, detail, blank_kind)
@@ -209,30 +244,30 @@ fn put_case(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History, co
     )?
     .execute(params![
         document.0,
-        case.slip.as_deref().unwrap_or(""),
-        case.service.as_deref().unwrap_or(""),
-        case.status.status.as_str(),
-        case.unit.as_ref().map_or("", |unit| unit.as_str()),
-        case.village.as_ref().map(|village| village.as_str()),
-        case.applicant.map(|person| person.0),
-        case.subject.map(|person| person.0),
-        case.visit.map(|visit| visit.0),
-        case.reference,
-        case.blank,
-        case.started.map(|at| at.at.0),
-        closed,
-        is_accepted(tx, document, case, history)?,
-        conflict,
-        case_detail(case),
-        blank_kind(tx, case)?
+        row.slip,
+        row.service.as_deref().unwrap_or(""),
+        row.state.as_str(),
+        row.unit,
+        row.village,
+        row.applicant.map(|person| person.0),
+        row.subject.map(|person| person.0),
+        row.visit.map(|visit| visit.0),
+        row.reference,
+        row.blank,
+        row.started,
+        row.closed,
+        is_accepted,
+        row.conflict,
+        row.detail,
+        blank_kind(tx, row)?
     ])?;
     Ok(())
 }
 
 /// The kind of the numbered blank that a case names, by its service as its catalogue has it.
-fn blank_kind(tx: Tx<'_>, case: &Case) -> Result<Option<String>> {
-    let version = case.catalogue.as_deref().and_then(|version| version.parse::<Version>().ok());
-    let (Some(_), Some(service), Some(version)) = (&case.blank, &case.service, version) else {
+fn blank_kind(tx: Tx<'_>, row: &CaseRow) -> Result<Option<String>> {
+    let version = row.catalogue.as_deref().and_then(|version| version.parse::<Version>().ok());
+    let (Some(_), Some(service), Some(version)) = (&row.blank, &row.service, version) else {
         return Ok(None);
     };
     let stock: Option<Option<String>> = tx
@@ -245,71 +280,16 @@ fn blank_kind(tx: Tx<'_>, case: &Case) -> Result<Option<String>> {
     Ok(kind.map(String::from))
 }
 
-/// What lists show of a case beside the columns that are searched or sorted by.
-fn case_detail(case: &Case) -> String {
-    let events = &case.status.events;
-    let at = |state: State| events.iter().rev().find(move |event| event.state == state);
-    let along = (case.status() == State::WithCollector).then(|| at(State::WithCollector)).flatten();
-    let taken = at(State::HandedOver).or(along);
-    let detail = json!({
-        "started": case.started,
-        "ended": case.ended,
-        "officer": case.officer,
-        "position": case.position,
-        "consent": case.consent,
-        "consent_text": case.consent_text,
-        "confirmed": case.confirmed,
-        "notes": case.notes,
-        "channel": case.channel,
-        "blank": case.blank,
-        "sheet": case.sheet,
-        "priority": case.priority,
-        "companion": case.companion,
-        "witnesses": case.witnesses,
-        "ticks": case.ticks,
-        "encounter": case.encounter,
-        "to_be_confirmed": case.status.to_be_confirmed,
-        "with": taken.and_then(|event| event.with.as_ref()),
-        "collected_by": taken.and_then(|event| event.collected_by),
-        "collected_how": taken.and_then(|event| event.collected_how),
-        "for_unit": Event::unit_named_last(events),
-        "warnings": case.warnings,
-    });
-    detail.to_string()
-}
-
-fn person_detail(person: &Person) -> String {
-    let detail = json!({
-        "sex": person.sex,
-        "born_estimated": person.born_estimated,
-        "mother": person.mother,
-        "father": person.father,
-        "kk": person.kk,
-        "phone": person.phone,
-        "address": person.address,
-        "not_same": person.not_same.keys().collect::<Vec<_>>(),
-        "proposed": person.proposed().collect::<Vec<_>>(),
-    });
-    detail.to_string()
-}
-
 /// Whether an agency's event, written by the hub, has every van-written change among its ancestors.
-fn is_accepted(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History) -> Result<bool> {
-    let mut accepts = case.status.events.iter().filter(|event| {
-        event.agency.is_some()
-            && event.reference.is_some()
-            && event.state >= State::Forwarded
-            && event.state != State::Cancelled
-    });
-    let Some(first) = accepts.next() else { return Ok(false) };
+fn is_accepted(tx: Tx<'_>, document: DocumentId, row: &CaseRow, history: &History) -> Result<bool> {
     let all = changes::of_document(tx, document)?;
     let written_by = |hub: bool| {
         let applied = all.iter().filter(|change| change.arrival.is_some());
         applied.filter(move |change| (change.origin.device == DeviceId::HUB) == hub).map(|change| change.hash)
     };
     let by_hub: Vec<ChangeHash> = written_by(true).collect();
-    for event in std::iter::once(first).chain(accepts).filter(|event| by_hub.contains(&event.change)) {
-        if let Some(past) = history.past(&[event.change])
+    for event in row.accepting.iter().filter(|event| by_hub.contains(event)) {
+        if let Some(past) = history.past(&[*event])
             && written_by(false).all(|hash| past.contains(&hash))
         {
             return Ok(true);
@@ -318,10 +298,7 @@ fn is_accepted(tx: Tx<'_>, document: DocumentId, case: &Case, history: &History)
     Ok(false)
 }
 
-fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool) -> Result<()> {
-    let nik = person.nik.as_ref().map(ToString::to_string);
-    let name = person.name.as_deref().unwrap_or("");
-    let village = person.village.as_ref().map(|village| village.as_str());
+fn put_person(tx: Tx<'_>, document: DocumentId, row: &PersonRow) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO person_row (document, nik, name, born, village, ref, twin, conflict, detail)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
@@ -330,22 +307,19 @@ fn put_person(tx: Tx<'_>, document: DocumentId, person: &Person, conflict: bool)
     )?
     .execute(params![
         document.0,
-        nik,
-        name,
-        person.born.map(|born| born.to_string()),
-        village,
-        person.reference,
-        person.same_as.unwrap_or(document).0,
-        conflict,
-        person_detail(person)
+        row.nik,
+        row.name,
+        row.born,
+        row.village,
+        row.reference,
+        row.same_as.unwrap_or(document).0,
+        row.conflict,
+        row.detail
     ])?;
     Ok(())
 }
 
-fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit, sheets: &[Scores]) -> Result<()> {
-    let mut answers: Vec<String> = sheets.iter().map(Scores::stored).collect();
-    // Their order tells nothing.
-    answers.sort_unstable();
+fn put_visit(tx: Tx<'_>, document: DocumentId, row: &VisitRow) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO visit_row (document, unit, label, day, village, opened, closed, answers)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -354,13 +328,13 @@ fn put_visit(tx: Tx<'_>, document: DocumentId, visit: &Visit, sheets: &[Scores])
     )?
     .execute(params![
         document.0,
-        visit.unit.as_ref().map_or("", |unit| unit.as_str()),
-        visit.label.as_deref().unwrap_or(""),
-        visit.date.as_deref().unwrap_or(""),
-        visit.village.as_ref().map(|village| village.as_str()),
-        visit.opened.map(|at| at.at.0),
-        visit.closed.map(|at| at.at.0),
-        answers.join("\n")
+        row.unit,
+        row.label,
+        row.day,
+        row.village,
+        row.opened,
+        row.closed,
+        row.answers
     ])?;
     Ok(())
 }
