@@ -11,6 +11,7 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
+    document::State,
     id::{DocumentId, UnitId},
     store::{
         attachment::{self, Look},
@@ -37,6 +38,7 @@ use crate::{
     },
     record,
     request::Request,
+    slips,
     start::{Head, Witness},
     visit::OpenVisit,
 };
@@ -260,7 +262,11 @@ impl Agent {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
-        shown.map(|shown| json!(shown)).ok_or_else(|| Failure::new(format!("there is no case {case} here")))
+        let shown = shown.ok_or_else(|| Failure::new(format!("there is no case {case} here")))?;
+        let service = self.replica.registries().service(&shown.row.service);
+        let mut shown = json!(shown);
+        shown["missing"] = json!(slips::missing(&shown, service));
+        Ok(shown)
     }
 
     /// Where every case is, and which cases a wipe would lose.
@@ -289,8 +295,10 @@ impl Agent {
         let counted: Custody = custody::count(tx, device).map_err(said)?;
         let oldest_unsent =
             counted.oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
-        let needs_you =
-            quarantine::count(tx).map_err(said)? + read_model::conflict_count(tx).map_err(said)?;
+        let needs_you = quarantine::count(tx).map_err(said)?
+            + read_model::conflict_count(tx).map_err(said)?
+            + read_model::count_at(tx, State::Returned).map_err(said)?
+            + read_model::count_at(tx, State::Rejected).map_err(said)?;
         let receipt = devices::receipt(tx, own.epoch).map_err(said)?;
         let of = log::find(tx, &own).map_err(said)?.map_or(0, |log| log.head.index);
         let receipt = receipt.map(|receipt| {
@@ -321,7 +329,7 @@ impl Agent {
         }))
     }
 
-    /// What must be decided, and what the hub holds, newest first.
+    /// What must be decided or was given back or refused by its agency, and what the hub holds, newest first.
     fn needs_you(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
@@ -329,9 +337,10 @@ impl Agent {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX >> 1).min(usize::MAX >> 1);
         for row in read_model::undecided(tx, limit).map_err(said)? {
             let conflicts = show::conflicts(tx, &row, offset_minutes).map_err(said)?;
-            let subject = row.subject;
+            let (subject, answer) = (row.subject, show::answer(tx, &row).map_err(said)?);
             let mut value = json!(rows::Row::from(row));
             value["fields"] = json!(conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
+            value["answer"] = json!(answer);
             value["subject"] = json!(subject);
             value["conflicts"] = json!(conflicts);
             count += 1;

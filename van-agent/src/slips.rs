@@ -100,6 +100,7 @@ impl Agent {
             "officer": shown["officer"],
             "status": shown["status"],
             "state": stamp.statement.state,
+            "reference": reference(&shown),
             "missing": missing(&shown, service),
             "warnings": shown["warnings"],
             "custody": shown["custody"],
@@ -205,9 +206,15 @@ fn want_after(writing: &mut Writing<'_>, document: DocumentId) -> Result<(), Sav
     Ok(())
 }
 
+/// The agency's own number, by the last event that names one.
+fn reference(shown: &Value) -> Option<&str> {
+    let events = shown["events"].as_array().into_iter().flatten();
+    events.rev().find_map(|event| event["reference"].as_str())
+}
+
 /// What the citizen has to bring yet.
-fn missing<'a>(shown: &Value, service: Option<&'a Service>) -> Vec<&'a str> {
-    if shown["status"] != "incomplete" {
+pub(crate) fn missing<'a>(shown: &Value, service: Option<&'a Service>) -> Vec<&'a str> {
+    if !["incomplete", "returned"].contains(&shown["status"].as_str().unwrap_or_default()) {
         return Vec::new();
     }
     let there =

@@ -213,9 +213,18 @@ pub fn holder(events: &[Event]) -> Option<Holder> {
     Some(Holder { name: last.with.clone()?, role: last.collected_by })
 }
 
-/// What a shown event says of a product: who took it, how they confirmed it, and the unit; empty of most events.
+/// What a shown event says beside its state: who took a product, how they confirmed it, the unit, the agency with its
+/// own reference, and why; empty of most events.
 pub fn in_words(shown: &serde_json::Value) -> String {
-    let facts = [("with", "with"), ("collected_by", "as"), ("collected_how", "by"), ("for_unit", "unit")];
+    let facts = [
+        ("with", "with"),
+        ("collected_by", "as"),
+        ("collected_how", "by"),
+        ("for_unit", "unit"),
+        ("agency", "agency"),
+        ("reference", "reference"),
+        ("reason", "reason:"),
+    ];
     let told = facts.into_iter().filter_map(|(name, word)| Some(format!("{word} {}", shown[name].as_str()?)));
     told.collect::<Vec<_>>().join(", ")
 }

@@ -4,13 +4,14 @@ use serde::Serialize;
 
 use super::{
     author::{self, Author},
+    edits::{self, ShownEdit},
     files::{self, ShownAttachment},
     people,
     rows::Row,
     warnings,
 };
 use crate::{
-    document::{Case, Conflict, Event, History, Person, View, Visit, conflict},
+    document::{Case, Conflict, Event, History, Life, Person, State, View, Visit, conflict},
     id::{ChangeHash, DeviceId, DocumentId, Kind},
     store::{
         Result, Tx, changes, quarantine,
@@ -40,6 +41,8 @@ pub struct ShownCase {
     pub place: Option<ShownVisit>,
     /// What happened, in order.
     pub events: Vec<ShownEvent>,
+    /// Fields of the case and of its subject that were changed later, in order.
+    pub edits: Vec<ShownEdit>,
     /// Requirements taken away again, with the reason.
     pub removed: std::collections::BTreeMap<String, String>,
     /// Reasons of amendments by field.
@@ -155,11 +158,12 @@ pub fn case(
 ) -> Result<Option<ShownCase>> {
     let Some(row) = read_model::case_of(tx, document)? else { return Ok(None) };
     let history = changes::history(tx, document)?;
-    let view = View::of(&history);
-    let case = Case::read(&view);
+    let case = Case::read(&View::of(&history));
     let conflicts = conflicts_of(tx, &row, &history, offset_minutes)?;
     let mut refused = quarantine::of_document(tx, document)?;
+    let mut edits = edits::of(tx, document, &history, offset_minutes)?;
     if let Some(subject) = case.subject {
+        edits.extend(edits::of(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
     let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
@@ -188,6 +192,9 @@ pub fn case(
             [&applicant, &collector].into_iter().flatten().map(|other| &other.fields).collect();
         let subject = subject.as_ref().map(|subject| &subject.fields);
         warnings.retain(|code, _| warnings::still_holds(code, case.consent, subject, &others));
+        if !conflicts.iter().any(|conflict| conflict.sort == conflict::Sort::SameBlank) {
+            warnings.remove("same_blank");
+        }
     }
     Ok(Some(ShownCase {
         row,
@@ -198,6 +205,7 @@ pub fn case(
         collector,
         place: case.visit.map(|id| visit(tx, id)).transpose()?.flatten(),
         events,
+        edits,
         removed: case.removed,
         reasons: case.reasons,
         conflicts,
@@ -231,6 +239,18 @@ fn conflicts_of(
     Ok(conflicts)
 }
 
+/// The event by which an agency gave a case back or refused it, while the case stands there.
+///
+/// # Errors
+/// The store fails or is damaged.
+pub fn answer(tx: Tx<'_>, row: &CaseRow) -> Result<Option<ShownEvent>> {
+    let Ok(state @ (State::Returned | State::Rejected)) = row.status.parse() else { return Ok(None) };
+    let history = changes::history(tx, row.document)?;
+    let events = Life::read(&View::of(&history)).events;
+    let Some(event) = events.into_iter().rev().find(|event| event.state == state) else { return Ok(None) };
+    Ok(Some(ShownEvent { author: author::of_change(tx, &event.change)?, event }))
+}
+
 /// A person's document, if it is here.
 ///
 /// # Errors
@@ -244,7 +264,8 @@ pub fn person(tx: Tx<'_>, document: DocumentId) -> Result<Option<ShownPerson>> {
     Ok(Some(ShownPerson { person: document, twin, fields: Person::read(&View::of(&history)) }))
 }
 
-fn visit(tx: Tx<'_>, document: DocumentId) -> Result<Option<ShownVisit>> {
+/// A visit's document, if it is here.
+pub(super) fn visit(tx: Tx<'_>, document: DocumentId) -> Result<Option<ShownVisit>> {
     let history = changes::history(tx, document)?;
     let here = !history.is_empty();
     Ok(here.then(|| ShownVisit { visit: document, fields: Visit::read(&View::of(&history)) }))

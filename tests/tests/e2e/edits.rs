@@ -263,3 +263,39 @@ fn a_fee_falls_due_once_and_for_no_cancelled_case() {
     van.run(&["amend", &slips[1], "--set", "notes=fetched on Friday"]);
     assert_eq!(fees(), [json!(0)], "it was asked for yesterday");
 }
+
+#[test]
+fn what_an_agency_gives_back_needs_somebody_with_its_reason_and_what_was_changed_since_is_told() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete", "mother": "Maria", "status": "complete"}));
+    sync(&van);
+    let answer = |state: &str, reason: &str| {
+        let setting = format!("status={state}");
+        stage.hub.run(&["case", "amend", &slip, "--as-agency", "DUK", "--set", &setting, "--reason", reason]);
+        sync(&van);
+    };
+    let needs = || van.run(&["custody"]).number("needs_you");
+    answer("returned", "surat tidak terbaca");
+    assert_eq!(needs(), 1);
+    let needed = van.run(&["case", "list", "--needs-you"]);
+    let told = &needed.lines[0]["answer"];
+    let told = [&told["state"], &told["reason"], &told["agency"]];
+    assert_eq!(told, ["returned", "surat tidak terbaca", "DUK"], "{needed}");
+    let said = van.call(&["case", "show", &slip]).run().done();
+    assert!(said.stdout.contains("agency DUK, reason: surat tidak terbaca"), "{said}");
+
+    let corrected = ["amend", &slip, "--set", "mother=Maria Taek", "--set", "status=complete"];
+    van.run(&[&corrected[..], &["--reason", "akta dibaca ulang"]].concat());
+    assert_eq!(needs(), 0);
+    let edits = of(&van, &slip)["edits"].clone();
+    let told = ["field", "before", "value", "reason", "laptop"].map(|name| edits[0][name].clone());
+    assert_eq!(told, ["mother", "Maria", "Maria Taek", "akta dibaca ulang", "V01A"], "{edits}");
+    assert_eq!(edits.as_array().map(Vec::len), Some(1), "{edits}");
+
+    sync(&van);
+    answer("rejected", "bukan penduduk");
+    assert_eq!(needs(), 1);
+    van.run(&["amend", &slip, "--set", "status=closed", "--reason", "warga diberi tahu"]);
+    assert_eq!(needs(), 0);
+}

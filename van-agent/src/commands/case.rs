@@ -72,7 +72,12 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
         None => {
             let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let fields: Vec<_> = fields.collect();
-            format!("{}  to be decided: {}", field(value, "slip"), fields.join(", "))
+            let answer = &value["answer"];
+            let answer =
+                answer["state"].as_str().map(|state| format!("{state} {}", handover::in_words(answer)));
+            let decide = (!fields.is_empty()).then(|| format!("to be decided: {}", fields.join(", ")));
+            let told: Vec<_> = [answer, decide].into_iter().flatten().collect();
+            format!("{}  {}", field(value, "slip"), told.join("; "))
         }
     })?;
     if answer["needs_you"] == 0 {
@@ -132,6 +137,9 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         let (at, state) = (field(event, "at"), field(event, "state"));
         printer.text(format_args!("  {}", format!("{at}  {state} ({by}) {product}").trim_end()))?;
     }
+    for edit in shown["edits"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  {}", edit_line(edit)))?;
+    }
     for attachment in shown["attachments"].as_array().into_iter().flatten() {
         printer.text(format_args!("  Attachment {}", files::line(attachment)))?;
     }
@@ -160,6 +168,14 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A field that was changed, as one line: when, from what to what, by whom and why.
+fn edit_line(edit: &Value) -> String {
+    let value = |name: &str| edit[name].as_str().unwrap_or("nothing").to_owned();
+    let (at, name, by) = (field(edit, "at"), field(edit, "field"), author::in_words(edit));
+    let reason = edit["reason"].as_str().map_or_else(String::new, |reason| format!(" reason: {reason}"));
+    format!("{at}  {name}: {} -> {} ({by}){reason}", value("before"), value("value"))
+}
+
 /// What is told of a case beside its plain fields: each with its title.
 fn facts(shown: &Value) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
@@ -170,6 +186,11 @@ fn facts(shown: &Value) -> Vec<(&'static str, String)> {
     if let Some(day) = shown["death"].as_str() {
         facts.push(("Death", format!("reported {day}")));
     }
+    for (name, title) in [("mother", "Mother"), ("kk", "KK")] {
+        facts.extend(shown["subject"][name].as_str().map(|text| (title, text.to_owned())));
+    }
+    let missing = shown["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    facts.extend(missing.map(|requirement| ("Missing", requirement.to_owned())));
     for (party, title) in [("applicant", "Applicant"), ("collector", "Collector")] {
         let other = shown[party]["person"] != shown["subject"]["person"];
         facts.extend(shown[party]["name"].as_str().filter(|_| other).map(|name| (title, name.to_owned())));

@@ -25,10 +25,12 @@ use crate::{
     request::Request,
 };
 
-const CASE_FIELDS: [&str; 15] = [
+const CASE_FIELDS: [&str; 17] = [
     "nik",
     "sex",
     "born",
+    "mother",
+    "kk",
     "village",
     "address",
     "phone",
@@ -52,6 +54,9 @@ struct Case {
     death: Option<String>,
     fields: Vec<(String, String)>,
     events: Vec<Happened>,
+    edits: Vec<Edited>,
+    /// Requirements that are still to be brought.
+    missing: Vec<String>,
     /// Each in short, then as it was written in English.
     warnings: Vec<(String, Option<String>)>,
     token: String,
@@ -81,10 +86,36 @@ struct Paper {
     at: String,
 }
 
-struct Happened {
-    state: String,
-    /// Who took the product, how they confirmed it, and the unit.
-    more: String,
+/// An event of a case's life.
+pub(super) struct Happened {
+    pub(super) state: String,
+    /// Why; empty where nobody said.
+    pub(super) reason: String,
+    /// Who took the product, how they confirmed it, the unit, and the agency with its own number.
+    pub(super) more: String,
+    pub(super) at: String,
+    pub(super) writer: String,
+}
+
+impl Happened {
+    pub(super) fn of(words: &Words, event: &Value) -> Self {
+        Self {
+            state: words.part("state", &text(event, "state")),
+            reason: text(event, "reason"),
+            more: beside(words, event),
+            at: text(event, "at"),
+            writer: writer(words, event),
+        }
+    }
+}
+
+/// A field that was changed.
+struct Edited {
+    field: String,
+    /// Empty where nothing stood there, or nothing does now.
+    before: String,
+    value: String,
+    reason: String,
     at: String,
     writer: String,
 }
@@ -94,7 +125,16 @@ pub(super) struct Undecided {
     pub(super) title: String,
     /// The field, where a value of it can be chosen here.
     pub(super) field: Option<String>,
+    /// The number of the blank that several cases name.
+    pub(super) blank: Option<String>,
     pub(super) sides: Vec<Side>,
+}
+
+impl Undecided {
+    /// The cases that collide, in their order.
+    pub(super) fn cases(&self) -> impl Iterator<Item = &str> {
+        self.sides.iter().map(|side| side.case.as_str())
+    }
 }
 
 /// One of the values that somebody must choose from.
@@ -130,24 +170,8 @@ pub(super) async fn page(
         Err(failure) => return failed(words, &failure),
     };
     let each = |name: &str| shown[name].as_array().cloned().unwrap_or_default();
-    let happened = |event: &Value| Happened {
-        state: words.get(&format!("state-{}", text(event, "state"))),
-        more: collected(words, event),
-        at: text(event, "at"),
-        writer: writer(words, event),
-    };
-    let warning = |(code, text): (&String, &Value)| {
-        let text = text.as_str().unwrap_or_default();
-        match words.find(&format!("warning-{code}")) {
-            // Both values, or the other case and the reason, stand in the sentence alone.
-            Some(short) if ["differs", "same_open", "same_blank"].contains(&code.as_str()) => {
-                (short, Some(text.to_owned()))
-            }
-            Some(short) => (short, detail(words, text)),
-            None => (String::new(), Some(text.to_owned())),
-        }
-    };
-    let warnings = shown["warnings"].as_object().into_iter().flatten().map(warning).collect();
+    let warnings = shown["warnings"].as_object().into_iter().flatten();
+    let warnings = warnings.map(|(code, text)| warning(words, code, text)).collect();
     let subject = text(&shown["subject"], "person");
     let page = Case {
         row: Row::of(&shown),
@@ -157,9 +181,14 @@ pub(super) async fn page(
             .filter_map(|name| field(words, &shown, name))
             .chain(said_by_citizen(words, &shown))
             .collect(),
-        events: each("events").iter().map(happened).collect(),
+        events: each("events").iter().map(|event| Happened::of(words, event)).collect(),
+        edits: each("edits").iter().map(|edit| edited(words, edit)).collect(),
+        missing: each("missing").iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
         warnings,
-        conflicts: each("conflicts").iter().map(|found| undecided(words, found, &subject)).collect(),
+        conflicts: each("conflicts")
+            .iter()
+            .map(|found| undecided(words, found, &subject, &shown["blank"]))
+            .collect(),
         token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
@@ -175,8 +204,44 @@ pub(super) async fn page(
     (status, show(page)).into_response()
 }
 
-/// Who took a product, how they confirmed it, and the unit that it is for or aboard of; each after its name.
-fn collected(words: &Words, event: &Value) -> String {
+/// A warning in short, then as it was written in English where it is to be told.
+fn warning(words: &Words, code: &str, text: &Value) -> (String, Option<String>) {
+    let text = text.as_str().unwrap_or_default();
+    match words.find(&format!("warning-{code}")) {
+        // Both values, or the other case and the reason, stand in the sentence alone.
+        Some(short) if ["differs", "same_open", "same_blank"].contains(&code) => {
+            (short, Some(text.to_owned()))
+        }
+        Some(short) => (short, detail(words, text)),
+        None => (String::new(), Some(text.to_owned())),
+    }
+}
+
+/// A changed field, its values as people read them.
+fn edited(words: &Words, edit: &Value) -> Edited {
+    let name = text(edit, "field");
+    let value = |side: &str| match (name.as_str(), text(edit, side)) {
+        ("sex", code) if !code.is_empty() => words.part("sex", &code),
+        ("born", born) => words.born(&born, false),
+        ("started" | "ended", at) => words.moment(&at),
+        ("priority", class) => words.find(&format!("priority-{class}")).unwrap_or(class),
+        ("confirmed", way) => words.find(&format!("confirmed-{way}")).unwrap_or(way),
+        ("consent" | "born_estimated", yes) => words.find(&format!("is-{yes}")).unwrap_or(yes),
+        (_, other) => other,
+    };
+    Edited {
+        field: words.part("field", &name),
+        before: value("before"),
+        value: value("value"),
+        reason: text(edit, "reason"),
+        at: text(edit, "at"),
+        writer: writer(words, edit),
+    }
+}
+
+/// Who took a product, how they confirmed it, the unit that it is for or aboard of, and the agency with its own number:
+/// each after its name.
+fn beside(words: &Words, event: &Value) -> String {
     let word = |kind: &str, name: &str| event[name].as_str().map(|value| words.part(kind, value));
     let who = [event["with"].as_str().map(str::to_owned), word("collector", "collected_by")];
     let who: Vec<_> = who.into_iter().flatten().collect();
@@ -184,6 +249,8 @@ fn collected(words: &Words, event: &Value) -> String {
         ("event-with", Some(who.join(", ")).filter(|who| !who.is_empty())),
         ("event-how", word("received", "collected_how")),
         ("event-unit", event["for_unit"].as_str().map(str::to_owned)),
+        ("event-agency", event["agency"].as_str().map(str::to_owned)),
+        ("event-reference", event["reference"].as_str().map(str::to_owned)),
     ];
     let told = facts.into_iter().filter_map(|(name, fact)| Some(format!("{}: {}", words.get(name), fact?)));
     told.collect::<Vec<_>>().join(" · ")
@@ -285,8 +352,8 @@ fn said_by_citizen(words: &Words, shown: &Value) -> Vec<(String, String)> {
     said.into_iter().map(|(name, text)| (words.part("field", name), text)).collect()
 }
 
-/// What somebody must decide of a case of `subject`.
-pub(super) fn undecided(words: &Words, found: &Value, subject: &str) -> Undecided {
+/// What somebody must decide of a case of `subject` that may name a `blank`.
+pub(super) fn undecided(words: &Words, found: &Value, subject: &str, blank: &Value) -> Undecided {
     let name = text(found, "field");
     let value = |value: String| match name.as_str() {
         "status" => words.find(&format!("state-{value}")).unwrap_or(value),
@@ -305,7 +372,9 @@ pub(super) fn undecided(words: &Words, found: &Value, subject: &str) -> Undecide
     let sides = found["sides"].as_array().into_iter().flatten().map(side).collect();
     let is_own = is_alarm || text(found, "document") == subject && name.parse::<Field>().is_ok();
     let field = is_own.then(|| name.clone());
-    Undecided { title: conflict_title(words, &name, &text(found, "sort")), field, sides }
+    let sort = text(found, "sort");
+    let blank = blank.as_str().filter(|_| sort == "same_blank").map(str::to_owned);
+    Undecided { title: conflict_title(words, &name, &sort), field, blank, sides }
 }
 
 /// Who wrote an event or a side: the laptop as on slips, or the hub, and the officer.

@@ -1,5 +1,5 @@
-//! The page of what needs a person: conflicts with both values, who wrote them and when, and what the hub refused with
-//! its reason; each is decided, corrected, withdrawn or asked about there.
+//! The page of what needs a person: conflicts with both values, who wrote them and when, what an agency gave back or
+//! refused, and what the hub refused, with the reason; each is decided, corrected, withdrawn or asked about there.
 
 use askama::Template;
 use axum::{
@@ -17,7 +17,7 @@ use shared::{
 use super::{
     Site,
     acts::see,
-    case::{Undecided, shown, undecided, writer},
+    case::{Happened, Undecided, shown, undecided, writer},
     pages::{Row, ask, detail, failed, refusal, show, text, why, words},
     posted::Posted,
 };
@@ -37,6 +37,7 @@ struct NeedsYou {
     words: &'static Words,
     token: String,
     decide: Vec<(Row, Vec<Undecided>)>,
+    answered: Vec<Answered>,
     held: Vec<Held>,
     /// How many of each are shown at most.
     at_most: u64,
@@ -60,6 +61,14 @@ impl NeedsYou {
     fn typed(&self, case: &str) -> &str {
         self.wrong.as_ref().filter(|wrong| wrong.case == case).map_or("", |wrong| &wrong.typed)
     }
+}
+
+/// A case that an agency gave back or refused.
+struct Answered {
+    row: Row,
+    event: Happened,
+    /// What a button does that ends it, and the name of its words.
+    end: (&'static str, &'static str),
 }
 
 /// Something that the hub holds.
@@ -95,7 +104,7 @@ pub(super) async fn begin(
     page(&site, words(&headers), show, None).await
 }
 
-/// Asks the hub about a case, by a note that travels with it, or withdraws it.
+/// Asks the hub about a case, by a note that travels with it, withdraws it, or ends what an agency answered.
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let (case, said) = (posted.text("case"), posted.text("text").trim());
@@ -107,6 +116,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     }
     let setting = match posted.text("do") {
         "withdraw" => Ok(Setting::status(CaseState::Cancelled)),
+        "again" => Ok(Setting::status(CaseState::Complete)),
+        "told" => Ok(Setting::status(CaseState::Closed)),
         _ => shown(&site, case).await.and_then(|(shown, _)| {
             let before = text(&shown, "notes");
             let gap = if before.is_empty() { "" } else { "\n" };
@@ -154,20 +165,39 @@ async fn page(site: &Site, words: &'static Words, wanted: Option<u64>, wrong: Op
         Err(failure) => return failed(words, &failure),
     };
     let cut = words.shown_of(found.len() as u64, of).map(|cut| (cut, at_most * 2));
-    let (mut decide, mut held) = (Vec::new(), Vec::new());
+    let (mut decide, mut answered, mut held) = (Vec::new(), Vec::new(), Vec::new());
     for value in &found {
         if value["reason"].is_string() {
             held.push(refused(words, value));
-        } else {
-            let subject = text(value, "subject");
-            let conflicts = value["conflicts"].as_array().into_iter().flatten();
-            let conflicts = conflicts.map(|found| undecided(words, found, &subject)).collect();
+            continue;
+        }
+        let answer = &value["answer"];
+        if let Some(state) = answer["state"].as_str() {
+            let end = match state {
+                "rejected" => ("told", "answer-told"),
+                _ => ("again", "answer-again"),
+            };
+            answered.push(Answered { row: Row::of(value), event: Happened::of(words, answer), end });
+        }
+        let subject = text(value, "subject");
+        let conflicts = value["conflicts"].as_array().into_iter().flatten();
+        let conflicts = conflicts.map(|found| undecided(words, found, &subject, &value["blank"]));
+        // A blank of several cases is one alarm, which shows all of them.
+        let is_told = |conflict: &Undecided| {
+            let told = decide.iter().flat_map(|(_, told): &(Row, Vec<Undecided>)| told);
+            conflict.blank.is_some()
+                && told
+                    .into_iter()
+                    .any(|told| told.blank == conflict.blank && told.cases().eq(conflict.cases()))
+        };
+        let conflicts: Vec<_> = conflicts.filter(|conflict| !is_told(conflict)).collect();
+        if !conflicts.is_empty() {
             decide.push((Row::of(value), conflicts));
         }
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    (status, show(NeedsYou { words, token, decide, held, at_most, cut, wrong })).into_response()
+    (status, show(NeedsYou { words, token, decide, answered, held, at_most, cut, wrong })).into_response()
 }
 
 fn refused(words: &Words, value: &Value) -> Held {

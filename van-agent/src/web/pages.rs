@@ -204,9 +204,18 @@ pub(super) fn name_codes(agent: &Agent, words: &Words, value: &mut Value) {
     if let Some(service) = value["service"].as_str().and_then(|code| registries.service(code)) {
         value["service"] = in_language(words, service).into();
     }
-    let code = value["village"].as_str().and_then(|code| code.parse().ok());
-    if let Some(village) = code.and_then(|code| registries.village(&code)) {
-        value["village"] = format!("{}, {}", village.name, village.district).into();
+    let village = |value: &mut Value| {
+        let code = value.as_str().and_then(|code| code.parse().ok());
+        if let Some(village) = code.and_then(|code| registries.village(&code)) {
+            *value = format!("{}, {}", village.name, village.district).into();
+        }
+    };
+    village(&mut value["village"]);
+    for edit in value["edits"].as_array_mut().into_iter().flatten() {
+        if ["village", "domicile"].contains(&edit["field"].as_str().unwrap_or_default()) {
+            village(&mut edit["before"]);
+            village(&mut edit["value"]);
+        }
     }
 }
 

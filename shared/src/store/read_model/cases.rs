@@ -77,10 +77,11 @@ const SITTING: &str = "WHERE case_row.applicant = (SELECT applicant FROM case_ro
      ORDER BY case_row.slip";
 /// Those that have stood at a state for longest, by their sittings.
 const OLDEST: &str = "WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2";
-/// Cases in which, or in whose subject, a person must decide something.
+/// Cases in which, or in whose subject, a person must decide something, and those that an agency gave back or refused.
 const UNDECIDED: &str = "SELECT document FROM case_row WHERE conflict OR same_service OR same_blank
      UNION SELECT other.document FROM person_row AS person CROSS JOIN case_row AS other
-           ON other.subject = person.document WHERE person.conflict";
+           ON other.subject = person.document WHERE person.conflict
+     UNION SELECT document FROM case_row WHERE state IN ('returned', 'rejected')";
 
 /// That a case has not ended.
 pub(super) const OPEN: &str = "case_row.state NOT IN ('handed_over', 'closed', 'cancelled', 'rejected')";
@@ -254,7 +255,8 @@ pub fn conflict_count(tx: Tx<'_>) -> Result<u64> {
     )?)
 }
 
-/// Cases in which, or in whose subject, a person must decide something; newest first, at most `limit`.
+/// Cases in which, or in whose subject, a person must decide something, and those that an agency gave back or refused;
+/// newest first, at most `limit`.
 ///
 /// # Errors
 /// The store fails.
@@ -267,7 +269,8 @@ pub fn undecided(tx: Tx<'_>, limit: usize) -> Result<Vec<CaseRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many cases there are in which, or in whose subject, a person must decide something.
+/// How many cases there are in which, or in whose subject, a person must decide something, or that an agency gave back
+/// or refused.
 ///
 /// # Errors
 /// The store fails.
