@@ -713,3 +713,5 @@ answered = Returned or rejected by an agency
 answered-why = Correct and send again, cancel, or ask. It stays here until it is dealt with.
 answer-again = Corrected, send again
 answer-told = The citizen has been told
+lease-slip = slip numbers of
+lease-used-up = used up: ask the hub for more

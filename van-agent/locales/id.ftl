@@ -637,3 +637,5 @@ answered = Dikembalikan atau ditolak instansi
 answered-why = Perbaiki lalu kirim lagi, batalkan, atau tanyakan. Tetap di sini sampai selesai.
 answer-again = Sudah diperbaiki, kirim lagi
 answer-told = Warga sudah diberi tahu
+lease-slip = nomor tanda terima
+lease-used-up = habis terpakai: minta tambahan ke pusat

@@ -226,6 +226,7 @@ pub(crate) fn running_out(lent: &Lent) -> String {
     let Lent { lease, numbers, gone, .. } = lent;
     let what = format!("{} {}", lease.kind, lease.range);
     match lease.until.filter(|_| lent.over) {
+        _ if gone == numbers => format!("all {numbers} of {what} are used; ask the hub for more"),
         Some(until) => format!("the lease of {what} ended on {until}; ask the hub for another"),
         None => format!("{} of {numbers} are left of {what}; ask the hub for more", numbers - gone),
     }

@@ -205,8 +205,14 @@ fn an_agency_that_numbers_centrally_has_its_numbers_taken_offline_and_none_twice
     assert_eq!(first["number"], "5302-0001");
     let shown = van.run(&["case", "show", first["slip"].as_str().expect("a slip")]);
     assert!(shown.json().to_string().contains("5302-0001"), "{shown}");
+    assert_eq!(
+        van.run(&["slip", "show", first["slip"].as_str().expect("a slip")]).json()["reference"],
+        "5302-0001"
+    );
     assert_eq!(numbered(&van, json!({"name": "Dua"}))["number"], "5302-0002");
     let third = numbered(&van, json!({"name": "Tiga"}));
+    let asked = van.run(&["today"]);
+    assert!(asked.json()["attention"].to_string().contains("all 2 of slip:DUK"), "{asked}");
     assert!(third["number"].is_null() && third["warnings"].to_string().contains("are used"), "{third}");
     // Another agency's service, and another laptop, take none.
     assert!(numbered(&van, json!({"name": "Empat", "service": "PBB-BAYAR"}))["number"].is_null());

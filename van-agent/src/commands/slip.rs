@@ -55,6 +55,7 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
 /// A slip in words.
 fn said(paper: &Value) -> String {
     let marks = [
+        paper["reference"].as_str().map(|number| format!(", agency's number {number}")),
         paper["replaces"].as_u64().map(|earlier| format!(", PENGGANTI {earlier}")),
         paper["copies"]
             .as_u64()
@@ -67,7 +68,11 @@ fn said(paper: &Value) -> String {
         field(paper, "service"),
         field(paper, "name"),
         field(paper, "recorded"),
-        if paper["state"] == "registered" { "TERDAFTAR" } else { "TERCATAT, belum TERDAFTAR" },
+        match (paper["status"].as_str(), paper["state"].as_str()) {
+            (Some("cancelled"), _) => "DIBATALKAN",
+            (_, Some("registered")) => "TERDAFTAR",
+            _ => "TERCATAT, belum TERDAFTAR",
+        },
         paper["revision"],
         marks.into_iter().flatten().collect::<String>(),
         field(paper, "stamp"),

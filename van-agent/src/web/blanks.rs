@@ -121,8 +121,8 @@ async fn page(
     let of = |name: &'static str| rows.iter().map(move |row| &row[name]).filter(|row| row.is_object());
     let leases: Vec<Lease> = of("lease").map(|row| lease(words, row)).collect();
     let stocks: Vec<Stock> = of("stock").map(|row| stock(words, row)).collect();
-    let lent = leases.iter().map(|lease| &lease.kind).filter(|kind| !kind.contains(':'));
-    let mut kinds: Vec<String> = stocks.iter().map(|stock| &stock.kind).chain(lent).cloned().collect();
+    let lent = of("lease").map(|row| text(row, "kind")).filter(|kind| !kind.contains(':'));
+    let mut kinds: Vec<String> = stocks.iter().map(|stock| stock.kind.clone()).chain(lent).collect();
     kinds.sort();
     kinds.dedup();
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -150,13 +150,19 @@ fn stock(words: &Words, row: &Value) -> Stock {
 
 fn lease(words: &Words, row: &Value) -> Lease {
     let open = match (row["over"] == true, row["low"] == true) {
+        _ if row["gone"] == row["numbers"] => Some(words.get("lease-used-up")),
         (true, _) => Some(words.get("lease-over")),
         (false, true) => Some(words.get("lease-low")),
         (false, false) => None,
     };
+    let kind = text(row, "kind");
+    let kind = match kind.strip_prefix("slip:") {
+        Some(agency) => format!("{} {agency}", words.get("lease-slip")),
+        None => kind,
+    };
     Lease {
         name: text(row, "lease"),
-        kind: text(row, "kind"),
+        kind,
         range: ends(&row["range"]),
         gone: row["gone"].as_u64().unwrap_or(0),
         numbers: row["numbers"].as_u64().unwrap_or(0),

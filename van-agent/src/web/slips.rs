@@ -62,6 +62,8 @@ struct Slip {
     number: String,
     service: String,
     agency: String,
+    /// The agency's own number; empty where it has none yet.
+    reference: String,
     /// What it costs, in words.
     tariff: String,
     at: String,
@@ -76,6 +78,8 @@ struct Slip {
     replaces: Option<String>,
     /// Whether this slip came out on paper before.
     copy: bool,
+    /// Whether the case was withdrawn, and the paper is worth nothing.
+    cancelled: bool,
     /// Whether the agency has the case in its books.
     registered: bool,
     /// Its stamp: modules a side, and the path of the dark ones.
@@ -175,17 +179,19 @@ fn slip(words: &Words, paper: &Value) -> Slip {
         number: text(paper, "slip"),
         service: text(paper, "service"),
         agency: text(paper, "agency"),
+        reference: text(paper, "reference"),
         tariff: if paper["free"] == true { words.get("free") } else { text(paper, "tariff") },
         at: words.moment(&text(paper, "recorded")),
         waits: status == "waiting_for_network",
         missing: missing.map(str::to_owned).collect(),
-        status: words.get(&format!("state-{status}")),
+        status: words.part("state", &status),
         warnings: warnings.map(warning).collect(),
         name: text(paper, "name"),
         unit: text(paper, "unit"),
         officer: text(paper, "officer"),
         replaces: paper["replaces"].as_u64().map(|earlier| words.count("replaces", earlier)),
         copy: paper["copies"].as_u64().is_some_and(|copies| copies > 0),
+        cancelled: status == "cancelled",
         registered: paper["state"] == "registered",
         stamp: qr::outline(&text(paper, "stamp")),
     }
