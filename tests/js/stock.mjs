@@ -174,6 +174,28 @@ async function stock(programs, browser, pictures) {
     await reader.go(`${site}/day`);
     assert.match(await main(), /KTP-EL: 1 terpakai, 1 rusak/);
   });
+  await check("a blank that two cases name is one alarm with its number, and ends where the number is corrected; consent is given later", async () => {
+    const slips = ["Bria", "Seran"].map((name) => programs.ask("van-agent", "van", ["record", "--name", name, "--sex", "L",
+      "--village", VILLAGE, "--service", "DUK-CETAK", "--officer", "Yefta Nabuasa", "--blank", "000007",
+      "--consent", "false"])[0].slip);
+    await reader.go(`${site}/needs-you`);
+    assert.equal((await main()).match(/Nomor blanko yang sama lebih dari sekali: 000007/g).length, 1);
+    const alarm = page.locator("main section", { hasText: "000007" });
+    for (const slip of slips) assert.ok((await alarm.innerText()).includes(slip), slip);
+    await reader.audit("needs-you-blank-id", "id");
+    const second = alarm.locator("li", { hasText: slips[1] });
+    await second.getByLabel("Nomor blanko").fill("00 0008");
+    await second.getByLabel("Alasan").fill("salah baca");
+    await load(() => second.getByRole("button", { name: "Perbaiki nomor blanko ini" }).press("Enter"));
+    assert.doesNotMatch(await main(), /000007/);
+    const show = () => programs.ask("van-agent", "van", ["case", "show", slips[1]])[0];
+    assert.deepEqual([show().blank, show().warnings.consent === undefined], ["000008", false]);
+    await reader.go(`${site}/correct/${show().case}`);
+    await page.locator("#consent").selectOption("true");
+    await page.locator("#reason").fill("setuju di depan saksi");
+    await load(() => page.keyboard.press("Alt+s"));
+    assert.deepEqual([show().consent, show().blank, show().warnings.consent], [true, "000008", undefined]);
+  });
   await check("the pages are there in English", async () => {
     for (const [path, title] of [["survey", "Survey"], ["survey/paper", "Paper form"], ["blanks", "Blanks"]]) {
       await reader.go(`${site}/language/en`);

@@ -715,3 +715,4 @@ answer-again = Corrected, send again
 answer-told = The citizen has been told
 lease-slip = slip numbers of
 lease-used-up = used up: ask the hub for more
+blank-correct = Correct the number of this blank

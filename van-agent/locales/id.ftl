@@ -639,3 +639,4 @@ answer-again = Sudah diperbaiki, kirim lagi
 answer-told = Warga sudah diberi tahu
 lease-slip = nomor tanda terima
 lease-used-up = habis terpakai: minta tambahan ke pusat
+blank-correct = Perbaiki nomor blanko ini

@@ -10,6 +10,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
+    blank::Serial,
     desk::{
         amend::{Amendment, ParseSettingError, Setting},
         because::Because,
@@ -43,7 +44,7 @@ const PERSON: [Field; 9] = [
     Field::Address,
 ];
 /// What can be corrected of the case itself.
-const CASE: [Field; 3] = [Field::Village, Field::Companion, Field::Notes];
+const CASE: [Field; 5] = [Field::Village, Field::Companion, Field::Notes, Field::Consent, Field::Blank];
 /// Where an officer may say that a case stands, before the agency goes on with it.
 const STATES: [CaseState; 4] =
     [CaseState::Received, CaseState::Complete, CaseState::Incomplete, CaseState::WaitingForNetwork];
@@ -65,6 +66,8 @@ struct Correct {
     person: Vec<(&'static str, String, String)>,
     fields: Vec<(&'static str, String, String)>,
     status: String,
+    /// The state that is chosen as the page opens, or was when it was refused.
+    chosen: String,
     states: [CaseState; 4],
     /// Requirements, and whether each is there.
     ticks: Vec<(String, bool)>,
@@ -112,6 +115,7 @@ async fn page(
         None => (field.as_str(), stored.clone(), stored),
     };
     let there: Vec<_> = ticks(&shown).collect();
+    let status = text(&shown, "status");
     let requirements = service.as_ref().map_or_else(Vec::new, |service| service.requirements.clone());
     let page = Correct {
         token: site.sign_in.token(),
@@ -122,9 +126,15 @@ async fn page(
         service: service
             .as_ref()
             .map_or_else(|| text(&shown, "service"), |service| in_language(words, service)),
-        person: PERSON.map(|field| typed(field, text(&shown["subject"], field.as_str()))).to_vec(),
-        fields: CASE.map(|field| typed(field, text(&shown, field.as_str()))).to_vec(),
-        status: text(&shown, "status"),
+        person: PERSON.map(|field| typed(field, stored(&shown, field))).to_vec(),
+        fields: CASE.map(|field| typed(field, stored(&shown, field))).to_vec(),
+        chosen: match posted.map(|posted| posted.text("status")) {
+            Some(typed) if !typed.is_empty() => typed.to_owned(),
+            // What an agency gave back is corrected to be sent again.
+            _ if status == CaseState::Returned.as_str() => CaseState::Complete.as_str().to_owned(),
+            _ => status.clone(),
+        },
+        status,
         states: STATES,
         ticks: requirements
             .into_iter()
@@ -185,10 +195,7 @@ pub(super) async fn act(
 /// Refuses where a field that is to be written over is no longer as the page showed it.
 async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> Result<(), Reason> {
     let (shown, _) = shown(site, case).await.map_err(|failure| why(words, &failure))?;
-    let stored = |field: Field| match PERSON.contains(&field) {
-        true => text(&shown["subject"], field.as_str()),
-        false => text(&shown, field.as_str()),
-    };
+    let stored = |field: Field| stored(&shown, field);
     for field in PERSON.into_iter().chain(CASE).chain([Field::Status]) {
         let was = format!("was-{field}");
         let is_posted = posted.0.iter().any(|(name, _)| *name == was);
@@ -199,6 +206,13 @@ async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> R
         }
     }
     Ok(())
+}
+
+/// What stands in a field of a case or of its subject, as it is posted.
+fn stored(shown: &Value, field: Field) -> String {
+    let name = field.as_str();
+    let value = if PERSON.contains(&field) { &shown["subject"][name] } else { &shown[name] };
+    value.as_bool().map_or_else(|| value.as_str().unwrap_or_default().to_owned(), |is| is.to_string())
 }
 
 async fn amend(
@@ -223,7 +237,7 @@ fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
     }
     match posted.text("do") {
         "cancel" => return Ok(vec![Setting::status(CaseState::Cancelled)]),
-        "decide" => return Ok(vec![format!("{}={}", posted.text("field"), posted.text("value")).parse()?]),
+        "decide" => return Ok(vec![setting(posted.text("field"), posted.text("value"))?]),
         _ => {}
     }
     let mut settings = Vec::new();
@@ -231,7 +245,7 @@ fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
     for name in names {
         let (typed, was) = (posted.text(name), posted.text(&format!("was-{name}")));
         if typed != was {
-            settings.push(format!("{name}={typed}").parse()?);
+            settings.push(setting(name, typed)?);
         }
     }
     let all = |name: &str| -> Vec<&str> {
@@ -245,6 +259,14 @@ fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
         settings.push(format!("untick={tick}").parse()?);
     }
     Ok(settings)
+}
+
+/// A field with its value; the number of a blank as the book of blanks writes it.
+fn setting(name: &str, value: &str) -> Result<Setting, ParseSettingError> {
+    match value.parse::<Serial>() {
+        Ok(serial) if name == Field::Blank.as_str() => format!("{name}={serial}").parse(),
+        Ok(_) | Err(_) => format!("{name}={value}").parse(),
+    }
 }
 
 #[cfg(test)]
@@ -277,5 +299,10 @@ mod tests {
         assert_eq!(set(&[("do", "cancel"), ("name", "y"), ("was-name", "x")]), ["status=cancelled"]);
         assert_eq!(set(&[("to", "abc"), ("name", "y"), ("was-name", "x")]), ["subject=abc"]);
         assert_eq!(set(&[("do", "decide"), ("field", "name"), ("value", "O'a")]), ["name=O'a"]);
+        assert_eq!(set(&[("do", "decide"), ("field", "blank"), ("value", "a 00 12")]), ["blank=A0012"]);
+        assert_eq!(
+            set(&[("consent", "true"), ("was-consent", ""), ("blank", ""), ("was-blank", "7")]),
+            ["consent=true", "blank="]
+        );
     }
 }
