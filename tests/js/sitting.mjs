@@ -223,7 +223,7 @@ async function day(programs, browser, pictures) {
     await english(`${site()}/handover`, "handover");
     for (const box of await page.locator("tbody input").all()) await box.press("Space");
     await page.getByRole("button", { name: "Muat ke unit" }).press("Enter");
-    await page.waitForURL("**/handover");
+    await page.waitForURL("**/handover?done=*");
     assert.deepEqual(finished.map(({ slip }) => state(slip)), ["loaded", "loaded", "loaded"]);
 
     await officer.fill("q", finished[0].slip);
@@ -276,17 +276,23 @@ async function day(programs, browser, pictures) {
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["with_collector", "with_collector"]);
     await reader.audit("handover-list-id", "id");
+    await page.emulateMedia({ media: "print" });
+    const paper = await page.locator("main").innerText();
+    assert.match(paper, /Unit V01 ·[^]*Tanda tangan penerima titipan: Pak Sae/);
+    assert.ok(await page.locator(".thumb").first().isVisible() && !(await page.locator("tbody input").first().isVisible()));
+    await page.emulateMedia({ media: "screen" });
     await english(page.url(), "handover-list");
     await page.locator("tbody input").first().press("Space");
     await page.getByRole("button", { name: /Daftar kembali/ }).press("Enter");
-    await page.waitForURL("**/handover");
+    await page.waitForURL("**/handover?done=*");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)).sort(), ["handed_over", "with_collector"]);
     const left = [1, 2].find((at) => state(finished[at].slip) === "with_collector");
     await reader.go(`${site()}/handover?q=${encodeURIComponent(finished[left].slip)}`);
     await officer.fill("reason", "tidak ditemukan");
     // Enter in the reason is about the reason, never about handing over.
     await page.locator("#reason").press("Enter");
-    await page.waitForURL("**/handover");
+    await page.waitForURL("**/handover?done=*");
+    assert.match(await officer.text(), /Kembali ke stok/);
     assert.equal(state(finished[left].slip), "ready");
   });
   await check("the queue: numbers on paper, priority first, and the same numbers after a crash", async () => {

@@ -1,5 +1,7 @@
 //! The page of products: aboard, into whose hands, or back to stock.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -50,9 +52,47 @@ struct HandOver {
     named: bool,
     wrong: Option<Reason>,
     refused: Vec<Refused>,
+    /// What was done before the browser came here, a sentence each.
+    done: Vec<String>,
+    /// What stands above a list that is printed.
+    head: Head,
+}
+
+/// The head of a printed list: the day, the unit, and the villages of those whose products are on it.
+#[derive(Default)]
+struct Head {
+    day: String,
+    unit: String,
+    villages: String,
+}
+
+impl Head {
+    fn of(agent: &Agent, now: Now, words: &Words, rows: &[CaseRow]) -> Self {
+        let registries = agent.replica().registries();
+        let codes: BTreeSet<_> = rows.iter().filter_map(|row| row.village.as_deref()).collect();
+        let name = |code: &str| match code.parse().ok().and_then(|code| registries.village(&code)) {
+            Some(village) => format!("{}, {}", village.name, village.district),
+            None => code.to_owned(),
+        };
+        Self {
+            day: words.day(&now.wall.day(agent.offset_minutes()).to_string()),
+            unit: agent.unit(),
+            villages: codes.into_iter().map(name).collect::<Vec<_>>().join("; "),
+        }
+    }
 }
 
 impl HandOver {
+    /// Whether something was not done.
+    fn has_refused(&self) -> bool {
+        self.wrong.is_some() || !self.refused.is_empty()
+    }
+
+    /// Whether the focus is at what was not done. Among products to choose from it stays where the next one is scanned.
+    fn begins_with_why(&self) -> bool {
+        self.has_refused() && (self.one.is_some() || !self.typed.holder.is_empty())
+    }
+
     fn collectors(&self) -> [Collector; 4] {
         Collector::ALL
     }
@@ -173,15 +213,36 @@ pub(super) struct Wanted {
     q: String,
     #[serde(default)]
     holder: String,
+    /// Ids of cases with which something was just done, between commas.
+    #[serde(default)]
+    done: String,
 }
 
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(Wanted { q, holder }): Query<Wanted>,
+    Query(Wanted { q, holder, done }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
     let typed = Typed { q: q.trim().to_owned(), holder: holder.trim().to_owned(), ..Typed::default() };
-    page(&site, words(&headers), typed, Told::default()).await
+    let done = done.split(',').filter(|case| !case.is_empty()).take(PRODUCTS_MAX).map(str::to_owned);
+    page(&site, words(&headers), typed, Told { done: done.collect(), ..Told::default() }).await
+}
+
+/// What became of a product, by where it is now: a page that tells it may be loaded again.
+fn became(agent: &mut Agent, words: &Words, case: &str) -> Result<String, Failure> {
+    let shown = agent.show(case)?;
+    let (slip, name, with) = (text(&shown, "slip"), text(&shown, "name"), text(&shown, "with"));
+    let is_alarm = |conflict: &Value| conflict["sort"] == "wrong_hands";
+    let state = match shown["conflicts"].as_array().is_some_and(|found| found.iter().any(is_alarm)) {
+        true => "wrong_hands".to_owned(),
+        false => text(&shown, "status"),
+    };
+    let who = if with.is_empty() { name } else { with };
+    let did = words.find(&format!("became-{state}")).unwrap_or_else(|| words.part("state", &state));
+    Ok(match state.as_str() {
+        "handed_over" | "with_collector" => format!("{did} {who} ({slip})"),
+        _ => format!("{did}: {who} ({slip})"),
+    })
 }
 
 /// What a page says of what was just done.
@@ -207,25 +268,28 @@ impl Told {
 
 async fn page(site: &Site, words: &'static Words, typed: Typed, told: Told) -> Response {
     let (text, holder, chosen) = (typed.q.clone(), typed.holder.clone(), typed.cases.clone());
+    let Told { wrong, refused, done, named } = told;
+    let has_failed = wrong.is_some() || (!refused.is_empty() && done.is_empty());
     let is_one = !text.is_empty();
     let found = site.run(move |agent, now| {
         let Found { rows, of } = agent.products(&text, &holder, PRODUCTS_MAX)?;
         let rows = chosen_first(agent, rows, if is_one { &[] } else { &chosen })?;
         let of = of.max(rows.len() as u64);
-        Ok((products(agent, now, words, rows)?, of))
+        let head = if holder.is_empty() { Head::default() } else { Head::of(agent, now, words, &rows) };
+        // A case that somebody wrote into the address and that is not here is nothing to tell.
+        let done = done.iter().filter_map(|case| became(agent, words, case).ok()).collect();
+        Ok((products(agent, now, words, rows)?, of, done, head))
     });
-    let (mut products, of) = match found.await {
+    let (mut products, of, done, head) = match found.await {
         Ok(found) => found,
         Err(failure) => return failed(words, &failure),
     };
     let one = if is_one && products.len() == 1 { products.pop() } else { None };
     let shown = products.len() as u64;
     let cut = if one.is_none() { words.shown_of(shown, of) } else { None };
-    let Told { wrong, refused, done, named } = told;
-    let has_failed = wrong.is_some() || (!refused.is_empty() && done.is_empty());
     let status = if has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    let page = HandOver { words, token, one, products, cut, typed, named, wrong, refused };
+    let page = HandOver { words, token, one, products, cut, typed, named, wrong, refused, done, head };
     (status, show(page)).into_response()
 }
 
@@ -289,12 +353,13 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         typed.cases.retain(|case| !told.done.contains(case));
         return page(&site, words, typed, told).await;
     }
+    let done = told.done.join(",");
     match button {
         "entrust" => {
             let holder = utf8_percent_encode(&typed.with, NON_ALPHANUMERIC);
-            see(&format!("/handover?holder={holder}"))
+            see(&format!("/handover?holder={holder}&done={done}"))
         }
-        _ => see("/handover"),
+        _ => see(&format!("/handover?done={done}")),
     }
 }
 
