@@ -124,7 +124,11 @@ async function day(programs, browser, pictures) {
     assert.match(await main(), /Maria Taek/);
     assert.equal(await page.locator("form[action='/day']").count(), 0, "nothing is left to seal");
     await reader.audit("day-id", "id");
+    await page.emulateMedia({ media: "print" });
+    assert.match(await main(), /Yang ditutup segel ini[^]*Dinas[^]*Seluruh biaya/, "the counts stay, on paper too");
+    await page.emulateMedia({ media: "screen" });
     const day = shown();
+    assert.equal(day.seal.services.reduce((sum, { cases }) => sum + cases, 0), 4);
     assert.deepEqual([day.seal.seal, day.seal.leader, day.changes], [seal, "Maria Taek", 0]);
     const [again] = programs.ask("van-agent", "van", ["day", "close"]);
     assert.deepEqual([again.seal, again.again], [seal, true]);

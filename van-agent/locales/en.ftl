@@ -722,3 +722,4 @@ became-ready = Back in stock
 became-loaded = Loaded
 became-wrong_hands = Wrong hands noted
 list-signed = Signature of who took these along
+day-in-seal = What this seal closes

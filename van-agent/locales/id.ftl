@@ -646,3 +646,4 @@ became-ready = Kembali ke stok
 became-loaded = Dimuat di unit
 became-wrong_hands = Salah serah dicatat
 list-signed = Tanda tangan penerima titipan
+day-in-seal = Yang ditutup segel ini

@@ -1,5 +1,7 @@
 //! Closing the day: what was written since the last seal, what must be decided before, and the seal.
 
+use std::ops::RangeInclusive;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -52,8 +54,9 @@ impl Agent {
         let custody = self.custody_counts()?;
         let (drafts, forms) = self.undecided(now)?;
         let unsealed = self.unsealed()?;
-        let services = self.written(&unsealed)?;
-        let blanks = self.blanks_written(&unsealed)?;
+        let entries = unsealed.first..=unsealed.last;
+        let services = self.written(&entries)?;
+        let blanks = self.blanks_written(&entries)?;
         let leases = self.leases_to_ask_for(now)?;
         let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
         let visits = self.open_visits()?;
@@ -61,7 +64,7 @@ impl Agent {
             .iter()
             .map(|visit| json!({"visit": visit.document, "label": visit.label, "date": visit.date}))
             .collect();
-        let last = self.last_seal()?.map(|kept| self.shown(&kept));
+        let last = self.last_seal()?.map(|kept| self.shown(&kept)).transpose()?;
         Ok(json!({
             "date": now.wall.day(self.offset_minutes()).to_string(),
             "first": unsealed.first,
@@ -97,7 +100,7 @@ impl Agent {
                 .next("record a case first"));
         };
         let postponed = self.postpone_queue(now)?;
-        let mut shown = self.shown(&kept);
+        let mut shown = self.shown(&kept)?;
         shown["again"] = json!(again);
         shown["postponed"] = json!(postponed);
         Ok(shown)
@@ -226,11 +229,14 @@ impl Agent {
         seals::newest(self.read()?, own.author, own.epoch).map_err(said)
     }
 
-    fn shown(&self, kept: &Kept) -> Value {
+    /// A seal, with what was written of the entries that it closes.
+    fn shown(&mut self, kept: &Kept) -> Result<Value, Failure> {
         let stated = &kept.seal.statement;
+        let entries = stated.first.into()..=stated.last.into();
+        let (services, blanks) = (self.written(&entries)?, self.blanks_written(&entries)?);
         let place = self.replica().station().place.as_ref();
         let unit = place.and_then(|place| place.unit.as_ref().map(|unit| format!("{unit}{}", place.letter)));
-        json!({
+        Ok(json!({
             "seal": kept.seal.to_string(),
             "laptop": unit,
             "first": stated.first,
@@ -240,15 +246,17 @@ impl Agent {
             "leader": kept.leader,
             "at": kept.at.to_rfc3339(self.offset_minutes()),
             "groups": kept.seal.in_groups(),
-        })
+            "services": services,
+            "blanks": blanks,
+        }))
     }
 
-    /// Services with the cases of which something was written since the last seal, by state, and the fees that fall due
-    /// in rupiah for those that began since, where the tariff is one sum; by agency, then code.
-    fn written(&mut self, unsealed: &Unsealed) -> Result<Vec<Value>, Failure> {
+    /// Services with the cases of which something was written in some entries of this laptop's log, by state, and the fees
+    /// that fall due in rupiah for those that began in them, where the tariff is one sum; by agency, then code.
+    fn written(&mut self, entries: &RangeInclusive<u64>) -> Result<Vec<Value>, Failure> {
         let own = self.replica().station().log();
-        let counts = seals::written(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
-        let begun = seals::begun(self.read()?, own.author, own.epoch, unsealed.first - 1).map_err(said)?;
+        let counts = seals::written(self.read()?, own.author, own.epoch, entries).map_err(said)?;
+        let begun = seals::begun(self.read()?, own.author, own.epoch, entries).map_err(said)?;
         let registries = self.replica().registries();
         let mut services: Vec<(String, String, Map<String, Value>)> = Vec::new();
         for count in counts {
@@ -278,12 +286,12 @@ impl Agent {
         Ok(services.into_iter().map(row).collect())
     }
 
-    /// Blanks that were used and spoilt since the last seal, by agency and kind.
-    fn blanks_written(&mut self, unsealed: &Unsealed) -> Result<Vec<Written>, Failure> {
+    /// Blanks that were used and spoilt in some entries of this laptop's log, by agency and kind.
+    fn blanks_written(&mut self, entries: &RangeInclusive<u64>) -> Result<Vec<Written>, Failure> {
         self.read()?;
         let own = self.replica().station().log();
         let (tx, registries) = (self.replica().store().reader(), self.replica().registries());
-        blanks::written(tx, registries, (own.author, own.epoch), unsealed.first - 1).map_err(said)
+        blanks::written(tx, registries, (own.author, own.epoch), entries).map_err(said)
     }
 
     fn open_drafts(&mut self) -> Result<Vec<Value>, Failure> {

@@ -1,6 +1,6 @@
 //! Numbered blanks: what came aboard a unit, what is left, what is wrong; and what is left of what the hub has lent.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use serde::Serialize;
 use time::Date;
@@ -299,7 +299,7 @@ pub struct Written {
     pub spoilt: u64,
 }
 
-/// What a laptop wrote of blanks behind entry `after` of its log, by agency and kind.
+/// What a laptop wrote of blanks in some entries of its log, by agency and kind.
 ///
 /// # Errors
 /// The store fails or is damaged.
@@ -307,15 +307,16 @@ pub fn written(
     tx: Tx<'_>,
     registries: &Registries,
     (author, epoch): (DeviceId, Epoch),
-    after: u64,
+    entries: &RangeInclusive<u64>,
 ) -> Result<Vec<Written>> {
     let is_new = |change: &ChangeHash| -> Result<bool> {
         let origin = changes::find(tx, change)?.map(|found| found.origin);
-        Ok(origin
-            .is_some_and(|origin| origin.device == author && origin.epoch == epoch && origin.index > after))
+        Ok(origin.is_some_and(|origin| {
+            origin.device == author && origin.epoch == epoch && entries.contains(&origin.index)
+        }))
     };
     let mut counts: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    for case in read_model::cases_with_blanks_since(tx, author, epoch, after)? {
+    for case in read_model::cases_with_blanks_since(tx, author, epoch, entries.start().saturating_sub(1))? {
         let history = changes::history(tx, case.document)?;
         let view = View::of(&history);
         let Some(value) = view.root().get(key::BLANK) else { continue };

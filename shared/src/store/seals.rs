@@ -1,6 +1,6 @@
 //! Seals that were made here or came here, and what was written since the newest.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -115,34 +115,47 @@ pub fn all(tx: Tx<'_>) -> Result<Vec<Kept>> {
     rows.into_iter().map(|kept| kept.ok_or(damaged("seal"))).collect()
 }
 
-/// Cases that a laptop has made behind entry `after` of its log, by service; drafts, and what was cancelled or rejected,
+/// Cases that a laptop has made in some entries of its log, by service; drafts, and what was cancelled or rejected,
 /// count for nothing.
 ///
 /// # Errors
 /// The store fails.
-pub fn begun(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64) -> Result<BTreeMap<String, u64>> {
+pub fn begun(
+    tx: Tx<'_>,
+    author: DeviceId,
+    epoch: Epoch,
+    entries: &RangeInclusive<u64>,
+) -> Result<BTreeMap<String, u64>> {
     let mut statement = tx.prepare_cached(
         "SELECT service, count(*) FROM case_row
          WHERE state NOT IN ('draft', 'cancelled', 'rejected') AND document IN (
-             SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3 AND root = 1)
+             SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position BETWEEN ?3 AND ?4
+               AND root = 1)
          GROUP BY service",
     )?;
-    let rows =
-        statement.query_map(params![author.0, epoch.0, after], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let entries = params![author.0, epoch.0, entries.start(), entries.end()];
+    let rows = statement.query_map(entries, |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Cases of which a laptop has written something behind entry `after` of its log, by service and state.
+/// Cases of which a laptop has written something in some entries of its log, by service and state.
 ///
 /// # Errors
 /// The store fails.
-pub fn written(tx: Tx<'_>, author: DeviceId, epoch: Epoch, after: u64) -> Result<Vec<Count>> {
+pub fn written(
+    tx: Tx<'_>,
+    author: DeviceId,
+    epoch: Epoch,
+    entries: &RangeInclusive<u64>,
+) -> Result<Vec<Count>> {
     let mut statement = tx.prepare_cached(
         "SELECT service, state, count(*) FROM case_row
-         WHERE document IN (SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position > ?3)
+         WHERE document IN (
+             SELECT document FROM change WHERE author = ?1 AND epoch = ?2 AND position BETWEEN ?3 AND ?4)
          GROUP BY service, state ORDER BY service, state",
     )?;
-    let rows = statement.query_map(params![author.0, epoch.0, after], |row| {
+    let entries = params![author.0, epoch.0, entries.start(), entries.end()];
+    let rows = statement.query_map(entries, |row| {
         Ok(Count { service: row.get(0)?, state: row.get(1)?, cases: row.get(2)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

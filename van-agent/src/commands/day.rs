@@ -5,7 +5,12 @@ use std::io::{self, IsTerminal};
 use serde_json::Value;
 
 use super::{Desk, field};
-use crate::{cli::Day, day::Decision, host::qr, request::Request};
+use crate::{
+    cli::Day,
+    day::Decision,
+    host::{output::Printer, qr},
+    request::Request,
+};
 
 pub(super) fn day(desk: &mut Desk, options: Day) -> anyhow::Result<()> {
     match options {
@@ -26,19 +31,7 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
         day["changes"],
         day["cases"]
     ))?;
-    for row in list("services") {
-        printer.text(format_args!(
-            "  {:<5} {:<12} {}: {}; {}",
-            field(&row, "agency"),
-            field(&row, "service"),
-            row["cases"],
-            states(&row),
-            fees(&row)
-        ))?;
-    }
-    for row in list("blanks") {
-        printer.text(blanks(&row))?;
-    }
+    counts(printer, &day)?;
     for lease in list("leases") {
         printer.text(format_args!("Warning: {}", field(&lease, "says")))?;
     }
@@ -78,8 +71,27 @@ fn show(desk: &mut Desk) -> anyhow::Result<()> {
         Some(_) => {
             let seal = &day["seal"];
             printer.text(format_args!("Last seal: {}\n{}", sentence(seal), lines(field(seal, "groups"))))?;
+            counts(printer, seal)?;
         }
         None => printer.text("No seal was made yet: `van-agent day close`")?,
+    }
+    Ok(())
+}
+
+/// What was written of each service and of each kind of blanks, a line each: since the last seal, or in one.
+fn counts(printer: &mut Printer, of: &Value) -> anyhow::Result<()> {
+    for row in of["services"].as_array().into_iter().flatten() {
+        printer.text(format_args!(
+            "  {:<5} {:<12} {}: {}; {}",
+            field(row, "agency"),
+            field(row, "service"),
+            row["cases"],
+            states(row),
+            fees(row)
+        ))?;
+    }
+    for row in of["blanks"].as_array().into_iter().flatten() {
+        printer.text(blanks(row))?;
     }
     Ok(())
 }

@@ -163,7 +163,8 @@ async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<St
             format!("{}, {}", words.count("found", count("cases")), words.count("day-changes", changes))
         }
     };
-    let services = each(&day["services"]).iter().map(|row| service(words, row)).collect();
+    // What was sealed stays on the page, and on paper, until something new is written.
+    let told = if written.is_empty() && day["seal"].is_object() { &day["seal"] } else { &day };
     let draft = |draft: &Value| {
         (
             text(draft, "case"),
@@ -190,9 +191,9 @@ async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<St
         token: site.sign_in.token(),
         date: words.day(&text(&day, "date")),
         written,
-        services,
-        fees: words.rupiah(each(&day["services"]).iter().filter_map(|row| row["fees"].as_u64()).sum()),
-        blanks: each(&day["blanks"]).iter().map(|row| blanks(words, row)).collect(),
+        services: each(&told["services"]).iter().map(|row| service(words, row)).collect(),
+        fees: words.rupiah(each(&told["services"]).iter().filter_map(|row| row["fees"].as_u64()).sum()),
+        blanks: each(&told["blanks"]).iter().map(|row| blanks(words, row)).collect(),
         leases: each(&day["leases"]).iter().map(|row| running_out(words, &row["lease"])).collect(),
         drafts: each(&day["drafts"]).iter().map(draft).collect(),
         forms: each(&day["forms"]).iter().map(form).collect(),
@@ -211,8 +212,8 @@ async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<St
 /// The day with the names of its services.
 async fn named(site: &Site, words: &'static Words, mut day: Value) -> Result<Value, Failure> {
     let asked = site.run(move |agent, _| {
-        for list in ["services", "drafts"] {
-            for row in day[list].as_array_mut().into_iter().flatten() {
+        for list in ["/services", "/drafts", "/seal/services"] {
+            for row in day.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
                 super::pages::name_codes(agent, words, row);
             }
         }
