@@ -723,3 +723,4 @@ became-loaded = Loaded
 became-wrong_hands = Wrong hands noted
 list-signed = Signature of who took these along
 day-in-seal = What this seal closes
+slip-cancelled = CANCELLED

@@ -647,3 +647,4 @@ became-loaded = Dimuat di unit
 became-wrong_hands = Salah serah dicatat
 list-signed = Tanda tangan penerima titipan
 day-in-seal = Yang ditutup segel ini
+slip-cancelled = DIBATALKAN

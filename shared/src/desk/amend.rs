@@ -345,6 +345,15 @@ fn set_of_case(
     let visit = (field == Field::Visit).then(|| visit(writing, &setting.value)).transpose()?;
     let value = visit.as_ref().unwrap_or(&setting.value);
     field::set(edit, field, value, amendment.reason.as_deref())?;
+    if field == Field::Subject {
+        // Who came on their own behalf is the wrong person in each of these places.
+        let is_named = |other| amendment.settings.iter().any(|setting| setting.item == Item::Field(other));
+        for (other, party) in [(Field::Applicant, case.applicant), (Field::Collector, case.collector)] {
+            if party.is_some() && party == case.subject && !is_named(other) {
+                field::set(edit, other, value, amendment.reason.as_deref())?;
+            }
+        }
+    }
     if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
         warnings.push((Code::Consent, "the citizen does not consent".to_owned()));
     }

@@ -299,3 +299,20 @@ fn what_an_agency_gives_back_needs_somebody_with_its_reason_and_what_was_changed
     van.run(&["amend", &slip, "--set", "status=closed", "--reason", "warga diberi tahu"]);
     assert_eq!(needs(), 0);
 }
+
+#[test]
+fn a_case_of_the_wrong_person_leaves_nobody_behind_and_a_withdrawn_one_says_so_on_its_slip() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let (slip, other) = (case(&van, json!({"name": "Bete"})), case(&van, json!({"name": "Seran"})));
+    let person = of(&van, &other)["person"].clone();
+    let setting = format!("subject={}", person.as_str().expect("an id"));
+    van.run(&["amend", &slip, "--set", &setting, "--reason", "tertukar"]);
+    let shown = of(&van, &slip);
+    assert_eq!([&shown["subject"]["person"], &shown["applicant"]["person"]], [&person; 2], "{shown}");
+    let told = ["field", "before", "value", "reason"].map(|name| shown["edits"][1][name].clone());
+    assert_eq!(told, ["subject", "Bete", "Seran", "tertukar"], "{shown}");
+    van.run(&["amend", &slip, "--set", "status=cancelled", "--reason", "tidak jadi"]);
+    let said = van.call(&["slip", "show", &slip]).run().done();
+    assert!(said.stdout.contains("DIBATALKAN") && !said.stdout.contains("TERCATAT"), "{said}");
+}
