@@ -112,6 +112,7 @@ async function day(programs, browser, pictures) {
   });
   await check("closing the day gives a seal of 154 characters, in groups and as a picture", async () => {
     await reader.go(`${site}/day`);
+    assert.ok(await page.locator("#print").isVisible(), "the counts are printed before they are sealed, too");
     await page.locator("#leader").fill("Maria Taek");
     await press("Enter", "**/day");
     await page.locator(".seal").waitFor();

@@ -248,6 +248,9 @@ async function desk(programs, browser, pictures) {
     const [{ case: id }] = ask(programs, "case", "show", slip);
     await reader.go(`${site}/correct/${id}`);
     await reader.audit("correct-en", "en");
+    await reader.go(`${site}/case/${id}`);
+    assert.match(await page.locator("main").innerText(), /Changed fields[^]*Wrong hands[^]*emptied · Reason: sudah kembali ke pemiliknya/);
+    await reader.audit("case-en", "en");
     await reader.go(`${site}/language/id`);
   });
   await reader.context.close();

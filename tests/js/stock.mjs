@@ -26,6 +26,8 @@ async function prepare(programs) {
   programs.ask("van-agent", "van", ["enroll", ticket]);
   programs.ask("hub-server", "hub", ["lease", "grant", "--unit", "V01", "--kind", "KTP-EL",
     "--from", "000001", "--to", "000010"]);
+  programs.ask("hub-server", "hub", ["lease", "grant", "--unit", "V01", "--laptop", "A", "--kind", "slip:DUK",
+    "--from", "500", "--to", "501"]);
   programs.ask("van-agent", "van", ["sync"]);
   await hub.stop();
 }
@@ -80,6 +82,9 @@ async function stock(programs, browser, pictures) {
     await page.locator("#officer").fill("Yefta Nabuasa");
     await load(() => page.keyboard.press("Alt+s"));
     assert.match(page.url(), /\/saved\//);
+    assert.match(await main(), /Nomor instansi: 500/, "the agency's number, on the slip");
+    await reader.go(page.url().replace("/saved/", "/case/"));
+    assert.match(await main(), /Nomor instansi: 500/);
   });
   await check("a family card brings up who is known and who was announced, and another member takes the address over", async () => {
     await reader.go(`${site}/record`);
@@ -173,6 +178,14 @@ async function stock(programs, browser, pictures) {
     await reader.audit("blanks-id", "id");
     await reader.go(`${site}/day`);
     assert.match(await main(), /KTP-EL: 1 terpakai, 1 rusak/);
+  });
+  await check("an agency's numbers are lent in words, and told when they are used up", async () => {
+    for (const path of ["/blanks", "/", "/day"]) {
+      await reader.go(site + path);
+      const told = await main();
+      assert.match(told, /nomor tanda terima DUK[^]*500–501[^]*habis terpakai/, path);
+      assert.doesNotMatch(told, /slip:DUK/, path);
+    }
   });
   await check("a blank that two cases name is one alarm with its number, and ends where the number is corrected; consent is given later", async () => {
     const slips = ["Bria", "Seran"].map((name) => programs.ask("van-agent", "van", ["record", "--name", name, "--sex", "L",
