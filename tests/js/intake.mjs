@@ -114,7 +114,7 @@ async function journey(programs, browser, pictures) {
     assert.match(await officer.text(), /recorded again: kartu yang lama rusak/);
   });
   await check("a numbered blank that was used is told before it is saved", async () => {
-    for (const name of ["Anak Satu", "Anak Dua"]) {
+    for (const name of ["Anak Satu", "Rosalia Kase"]) {
       await begin({ name, sex: "L", born: "2020-02-03", village: VILLAGE, add: "DUK-KIA" });
       await officer.fill("blank-DUK-KIA", "KIA 000123");
       if (name === "Anak Satu") {
