@@ -101,20 +101,20 @@ impl FromStr for Born {
     }
 }
 
-/// Months by the first three letters of their names, in Indonesian and in English.
+/// Months by their names in Indonesian and in English, written whole or by their first three letters.
 const MONTHS: [(&[&str], Month); 12] = [
-    (&["jan"], Month::January),
-    (&["feb", "peb"], Month::February),
-    (&["mar"], Month::March),
-    (&["apr"], Month::April),
+    (&["januari", "january"], Month::January),
+    (&["februari", "february", "pebruari"], Month::February),
+    (&["maret", "march"], Month::March),
+    (&["april"], Month::April),
     (&["mei", "may"], Month::May),
-    (&["jun"], Month::June),
-    (&["jul"], Month::July),
-    (&["agu", "ags", "agt", "aug"], Month::August),
-    (&["sep"], Month::September),
-    (&["okt", "oct"], Month::October),
-    (&["nov", "nop"], Month::November),
-    (&["des", "dec"], Month::December),
+    (&["juni", "june"], Month::June),
+    (&["juli", "july"], Month::July),
+    (&["agustus", "august", "agt"], Month::August),
+    (&["september"], Month::September),
+    (&["oktober", "october"], Month::October),
+    (&["november", "nopember"], Month::November),
+    (&["desember", "december"], Month::December),
 ];
 
 fn parse(text: &str) -> Option<Born> {
@@ -145,10 +145,11 @@ fn month(text: &str) -> Option<Month> {
     if let Some(number) = digits(text).filter(|_| text.len() <= 2) {
         return Month::try_from(u8::try_from(number).ok()?).ok();
     }
-    let (name, rest) = text.split_at_checked(3)?;
-    let is_name = rest.bytes().all(|letter| letter.is_ascii_alphabetic());
-    let known = |(names, _): &&(&[&str], Month)| names.contains(&name.to_lowercase().as_str());
-    MONTHS.iter().find(known).map(|(_, month)| *month).filter(|_| is_name)
+    let typed = text.to_lowercase();
+    let is_named = |(names, _): &&(&[&str], Month)| {
+        names.iter().any(|name| *name == typed || name.get(..3) == Some(&*typed))
+    };
+    MONTHS.iter().find(is_named).map(|(_, month)| *month)
 }
 
 fn digits(text: &str) -> Option<u16> {
@@ -201,7 +202,8 @@ mod tests {
             "1948/07/021",
             "31-04-1990",
             "13/1948",
-            "18 Novembar1 1990",
+            "18 Nope 1990",
+            "18 No 1990",
             "Foo 1990",
             "1990 November 18 1",
             "210719480",

@@ -421,7 +421,7 @@ mod tests {
             (Field::Confirmed, "thumb", "fingerprint"),
             (Field::Nik, "5302011708909001", "0000000000000000"),
             (Field::Sex, "P", "X"),
-            (Field::Born, "1948-07", "1948-7"),
+            (Field::Born, "1948-07", "1948-13"),
             (Field::Kk, "5302011708909001", "5302"),
             (Field::Name, "O'a Mate", "O\0a"),
             (Field::Notes, "one\ntwo", "\u{1b}[2J"),
