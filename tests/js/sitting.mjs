@@ -155,6 +155,27 @@ async function day(programs, browser, pictures) {
     const rows = cases(programs).filter(({ name }) => /^[JY]ohanis Nope$/.test(name));
     assert.equal(new Set(rows.map((row) => row.person)).size, 2);
   });
+  await check("twins of one name are told apart by the order of their births", async () => {
+    const sitting = async (order) => {
+      await reader.go(`${site()}/record`);
+      await officer.fill("name", "Bayi Fallo");
+      await page.locator("#sex").selectOption("P");
+      await officer.fill("born", "18/11/2026");
+      await officer.fill("mother", MOTHER.name);
+      await officer.fill("birth_order", order);
+      await officer.fill("village", VILLAGE);
+      await officer.fill("add", "DUK-KIA");
+    };
+    await sitting("1");
+    await officer.go("Alt+s", "**/saved/*");
+    await sitting("");
+    await officer.go("Alt+s", "**/record?form=*");
+    assert.match(await officer.text(), /Kembar ke-: 1/);
+    await officer.fill("birth_order", "2");
+    await officer.go("Alt+s", "**/saved/*");
+    const rows = cases(programs).filter(({ name }) => name === "Bayi Fallo");
+    assert.equal(new Set(rows.map((row) => row.person)).size, 2);
+  });
   await check("a case of the wrong person goes to the right one, with a reason, and its slip replaces the earlier", async () => {
     const [row] = cases(programs).filter(({ name }) => name === "Yohanis Nope");
     await reader.go(`${site()}/case/${row.case}`);

@@ -109,6 +109,7 @@ impl Log {
             sex: Some(case.sex.parse()?),
             born: case.born.as_deref().map(str::parse).transpose()?,
             born_estimated: case.born_estimated,
+            birth_order: None,
             mother: None,
             father: None,
             kk: case.kk.as_deref(),

@@ -37,6 +37,7 @@ failed = It did not work
 field-nik = NIK
 field-sex = Sex
 field-born = Born
+field-birth_order = Twin, order of birth
 field-village = Village
 field-address = Address
 field-phone = Phone

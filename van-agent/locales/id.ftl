@@ -37,6 +37,7 @@ failed = Tidak berhasil
 field-nik = NIK
 field-sex = Jenis kelamin
 field-born = Lahir
+field-birth_order = Kembar ke-
 field-village = Desa
 field-address = Alamat
 field-phone = Telepon

@@ -15,6 +15,7 @@ why-required = It cannot be empty.
 why-characters = It holds a character that is no text: type it again.
 why-boolean = Choose yes or no.
 why-digits = It has 16 digits.
+why-order = It is 1 for the first of twins, 2 for the second; 9 at most.
 why-other-document = No such person or visit is here.
 why-position = A position is written latitude,longitude, such as -9.86,124.28.
 why-confirmation = Choose a signature, a thumb print, or witnesses.

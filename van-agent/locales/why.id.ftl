@@ -15,6 +15,7 @@ why-required = Tidak boleh kosong.
 why-characters = Ada tanda yang bukan tulisan: ketik ulang.
 why-boolean = Pilih ya atau tidak.
 why-digits = Harus 16 angka.
+why-order = 1 untuk kembar yang lahir pertama, 2 untuk yang kedua; paling besar 9.
 why-other-document = Bukan orang atau kunjungan yang ada di sini.
 why-position = Posisi ditulis lintang,bujur, misalnya -9.86,124.28.
 why-confirmation = Pilih tanda tangan, cap jempol, atau saksi.

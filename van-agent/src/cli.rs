@@ -227,6 +227,9 @@ pub struct Record {
     /// Number of the family card.
     #[arg(long)]
     pub kk: Option<String>,
+    /// Which of twins it is, by the order of their births: 1, 2.
+    #[arg(long, value_name = "NUMBER")]
+    pub birth_order: Option<String>,
     /// Name of the mother.
     #[arg(long)]
     pub mother: Option<String>,

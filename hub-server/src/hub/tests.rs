@@ -138,6 +138,7 @@ impl District {
             sex: None,
             born: Some(born.parse().unwrap()),
             born_estimated: None,
+            birth_order: None,
             mother: None,
             father: None,
             kk: None,

@@ -18,7 +18,7 @@ pub struct Because {
 }
 
 /// Every code, in the order in which they are looked for.
-pub const CODES: [&str; 36] = [
+pub const CODES: [&str; 37] = [
     "full",
     "damaged",
     "nothing",
@@ -35,6 +35,7 @@ pub const CODES: [&str; 36] = [
     "characters",
     "boolean",
     "digits",
+    "order",
     "other-document",
     "position",
     "confirmation",
@@ -109,6 +110,7 @@ impl Explained for SetError {
             Self::Control { field } | Self::Direction { field } => ("characters", Some(field)),
             Self::Boolean { field } => ("boolean", Some(field)),
             Self::Digits { field } => ("digits", Some(field)),
+            Self::Order { field } => ("order", Some(field)),
             Self::Document { field, .. } => ("other-document", Some(field)),
             Self::Event => ("place", None),
             Self::Position | Self::OutOfRange(_) => ("position", None),

@@ -60,7 +60,9 @@ pub enum PeopleError {
 pub fn candidates(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Candidate>> {
     let Some(own) = read_model::person_of(tx, document)? else { return Ok(Vec::new()) };
     let found = like(tx, own.nik.as_deref(), &own.name, born_of(&own))?;
-    let known = |other: &PersonRow| other.twin == own.twin || are_different(&own, other);
+    let known = |other: &PersonRow| {
+        other.twin == own.twin || are_different(&own, other) || are_siblings(birth_order(&own), other)
+    };
     let open = found.into_iter().filter(|other| !known(other));
     Ok(open
         .map(|person| Candidate { same_nik: own.nik.is_some() && person.nik == own.nik, person })
@@ -116,6 +118,16 @@ pub fn death(tx: Tx<'_>, person: DocumentId) -> Result<Option<Timestamp>> {
         }
     }
     Ok(None)
+}
+
+/// Which of twins somebody is, where that is known.
+pub fn birth_order(row: &PersonRow) -> Option<&str> {
+    row.detail.get("birth_order").and_then(|order| order.as_str())
+}
+
+/// Whether somebody who was born at this place among children born together is another one than `other`.
+pub fn are_siblings(order: Option<&str>, other: &PersonRow) -> bool {
+    order.zip(birth_order(other)).is_some_and(|(one, other)| one != other)
 }
 
 fn born_of(row: &PersonRow) -> Option<Born> {

@@ -63,7 +63,8 @@ pub struct Side {
     pub seen: Vec<ChangeHash>,
 }
 
-const IDENTITY: [&str; 6] = [key::NIK, key::NAME, key::BORN, key::SEX, key::MOTHER, key::FATHER];
+const IDENTITY: [&str; 7] =
+    [key::NIK, key::NAME, key::BORN, key::BIRTH_ORDER, key::SEX, key::MOTHER, key::FATHER];
 const PARTIES: [&str; 2] = [key::APPLICANT, key::SUBJECT];
 
 /// The conflicts of a document that a person must decide.

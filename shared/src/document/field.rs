@@ -104,6 +104,8 @@ fields! {
     Born = "born", Person, key::BORN, Born;
     /// Whether the birth date is a guess.
     BornEstimated = "born_estimated", Person, key::BORN_ESTIMATED, Boolean;
+    /// Which of twins it is, by the order of their births: `1` to `9`.
+    BirthOrder = "birth_order", Person, key::BIRTH_ORDER, Order;
     /// Name of the mother.
     Mother = "mother", Person, key::MOTHER, Text;
     /// Name of the father.
@@ -137,6 +139,7 @@ enum Form {
     Sex,
     Born,
     Digits,
+    Order,
     Phone,
 }
 
@@ -202,6 +205,12 @@ pub enum SetError {
     /// Not 16 digits.
     #[error("{field} has 16 digits")]
     Digits {
+        /// The field.
+        field: Field,
+    },
+    /// Not the place among children born together.
+    #[error("{field} is 1 for the first of twins, 2 for the second; 9 at most")]
+    Order {
         /// The field.
         field: Field,
     },
@@ -296,6 +305,7 @@ fn empty(edit: &mut Edit, field: Field) -> Result<(), SetError> {
         | Form::Sex
         | Form::Born
         | Form::Digits
+        | Form::Order
         | Form::Phone => edit.delete(&[field.key()])?,
     }
     Ok(())
@@ -361,6 +371,8 @@ fn scalars(field: Field, value: &str) -> Result<Checked, SetError> {
         Form::Born => text(&trimmed.parse::<Born>()?.to_string()),
         Form::Digits if trimmed.len() == 16 && trimmed.bytes().all(|b| b.is_ascii_digit()) => text(trimmed),
         Form::Digits => Err(SetError::Digits { field }),
+        Form::Order if matches!(trimmed.as_bytes(), [b'1'..=b'9']) => text(trimmed),
+        Form::Order => Err(SetError::Order { field }),
         Form::Phone => text(&phone::normalise(trimmed).0),
     }
 }
@@ -423,6 +435,7 @@ mod tests {
             (Field::Sex, "P", "X"),
             (Field::Born, "1948-07", "1948-13"),
             (Field::Kk, "5302011708909001", "5302"),
+            (Field::BirthOrder, "2", "0"),
             (Field::Name, "O'a Mate", "O\0a"),
             (Field::Notes, "one\ntwo", "\u{1b}[2J"),
             (Field::Officer, "Ibu Tefa", "Ibu\nTefa"),

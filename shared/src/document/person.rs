@@ -32,6 +32,8 @@ pub struct Person {
     pub born: Option<Born>,
     /// Whether the birth date is a guess.
     pub born_estimated: bool,
+    /// Which of twins it is, by the order of their births: `1` to `9`.
+    pub birth_order: Option<String>,
     /// Name of the mother.
     pub mother: Option<String>,
     /// Name of the father.
@@ -67,6 +69,7 @@ impl Person {
             sex: parsed(root, key::SEX),
             born: parsed(root, key::BORN),
             born_estimated: root.boolean(key::BORN_ESTIMATED).unwrap_or(false),
+            birth_order: text(key::BIRTH_ORDER),
             mother: text(key::MOTHER),
             father: text(key::FATHER),
             kk: text(key::KK),
@@ -108,6 +111,8 @@ pub struct New<'a> {
     pub born: Option<Born>,
     /// Whether the birth date is a guess.
     pub born_estimated: Option<bool>,
+    /// Which of twins it is, by the order of their births: `1` to `9`.
+    pub birth_order: Option<&'a str>,
     /// Name of the mother.
     pub mother: Option<&'a str>,
     /// Name of the father.
@@ -137,6 +142,7 @@ impl New<'_> {
             (key::NAME, Some(self.name)),
             (key::SEX, self.sex.map(Sex::as_str)),
             (key::BORN, born.as_deref()),
+            (key::BIRTH_ORDER, self.birth_order),
             (key::MOTHER, self.mother),
             (key::FATHER, self.father),
             (key::KK, self.kk),
@@ -218,6 +224,7 @@ pub(super) mod tests {
             sex: Some(Sex::P),
             born: Some("1990".parse().expect("a year")),
             born_estimated: Some(true),
+            birth_order: None,
             mother: Some("Nahak"),
             father: None,
             kk: None,

@@ -157,7 +157,7 @@ pub mod key {
     macro_rules! keys { ($($name:ident = $text:literal),* $(,)?) => { $(pub const $name: &str = $text;)* } }
     keys! {
         ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", APPLICANT = "applicant", AT = "at",
-        ATTACHMENTS = "attachments", BLANK = "blank", BLANKS = "blanks", BORN = "born", BORN_ESTIMATED = "born_estimated",
+        ATTACHMENTS = "attachments", BLANK = "blank", BIRTH_ORDER = "birth_order", BLANKS = "blanks", BORN = "born", BORN_ESTIMATED = "born_estimated",
         CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTED_BY = "collected_by",
         COLLECTED_HOW = "collected_how", COLLECTOR = "collector",
         COMPANION = "companion", CONFIRM = "confirm", CONFIRMED = "confirmed", CONSENT = "consent",
@@ -248,6 +248,7 @@ static PERSON: MapShape = MapShape {
         (key::SEX, free(CODE)),
         (key::BORN, free(CODE)),
         (key::BORN_ESTIMATED, free(Shape::Boolean)),
+        (key::BIRTH_ORDER, free(CODE)),
         (key::MOTHER, free(NAME)),
         (key::FATHER, free(NAME)),
         (key::KK, free(CODE)),

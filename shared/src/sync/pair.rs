@@ -160,6 +160,7 @@ pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) 
                 sex: None,
                 born: None,
                 born_estimated: None,
+                birth_order: None,
                 mother: None,
                 father: None,
                 kk: None,

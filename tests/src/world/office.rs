@@ -214,6 +214,7 @@ fn new_person(desk: &mut Desk<'_, '_>) -> anyhow::Result<DocumentId> {
         sex: None,
         born: Some("1990".parse()?),
         born_estimated: Some(true),
+        birth_order: None,
         mother: Some(&mother),
         father: None,
         kk: None,

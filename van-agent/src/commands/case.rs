@@ -186,7 +186,7 @@ fn facts(shown: &Value) -> Vec<(&'static str, String)> {
     if let Some(day) = shown["death"].as_str() {
         facts.push(("Death", format!("reported {day}")));
     }
-    for (name, title) in [("mother", "Mother"), ("kk", "KK")] {
+    for (name, title) in [("birth_order", "Birth order"), ("mother", "Mother"), ("kk", "KK")] {
         facts.extend(shown["subject"][name].as_str().map(|text| (title, text.to_owned())));
     }
     let missing = shown["missing"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -266,6 +266,7 @@ fn line_of(options: cli::Record) -> Result<Value, Failure> {
         ("phone", options.phone),
         ("address", options.address),
         ("kk", options.kk),
+        ("birth_order", options.birth_order),
         ("mother", options.mother),
         ("father", options.father),
         ("person_ref", options.person_ref),

@@ -33,6 +33,7 @@ fn completed(identity: &Identity, listed: &Listed) -> Identity {
         sex: identity.sex.or(Some(listed.sex)),
         born: identity.born.or(listed.born),
         born_estimated: identity.born_estimated,
+        birth_order: identity.birth_order.clone(),
         phone: text(&identity.phone, &listed.phone),
         address: text(&identity.address, &listed.address),
         village: identity.village.clone().or_else(|| Some(listed.village.clone())),

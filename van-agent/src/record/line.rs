@@ -99,6 +99,8 @@ pub struct Identity {
     pub village: Option<VillageCode>,
     /// Family card.
     pub kk: Option<String>,
+    /// Which of twins.
+    pub birth_order: Option<String>,
     /// Mother's name.
     pub mother: Option<String>,
     /// Father's name.
@@ -262,6 +264,7 @@ fn identity(fields: &mut Fields) -> Result<Identity, LineError> {
         address: fields.checked("address", Field::Address)?,
         village: fields.text("domicile")?.map(|text| parsed(&text, "domicile")).transpose()?,
         kk: fields.checked("kk", Field::Kk)?,
+        birth_order: fields.checked("birth_order", Field::BirthOrder)?,
         mother: fields.checked("mother", Field::Mother)?,
         father: fields.checked("father", Field::Father)?,
     })

@@ -54,6 +54,7 @@ impl Group<'_> {
             sex: identity.sex.or_else(|| identity.nik.as_ref().map(Nik::sex)),
             born: identity.born,
             born_estimated: identity.born_estimated,
+            birth_order: identity.birth_order.as_deref(),
             mother: identity.mother.as_deref(),
             father: identity.father.as_deref(),
             kk: identity.kk.as_deref(),
@@ -201,7 +202,7 @@ fn read(writing: &mut Writing<'_>, document: DocumentId) -> Result<Person, Refus
 }
 
 /// Everything but the name that a line may say of a known person: as typed, and as stored.
-fn fields(identity: &Identity, stored: &Person) -> [(Field, Option<String>, Option<String>); 10] {
+fn fields(identity: &Identity, stored: &Person) -> [(Field, Option<String>, Option<String>); 11] {
     fn text(value: Option<impl ToString>) -> Option<String> {
         value.map(|value| value.to_string())
     }
@@ -216,6 +217,7 @@ fn fields(identity: &Identity, stored: &Person) -> [(Field, Option<String>, Opti
             guessed(stored.born.is_none(), identity.born_estimated == Some(true)),
             guessed(true, stored.born_estimated),
         ),
+        (Field::BirthOrder, identity.birth_order.clone(), stored.birth_order.clone()),
         (Field::Mother, identity.mother.clone(), stored.mother.clone()),
         (Field::Father, identity.father.clone(), stored.father.clone()),
         (

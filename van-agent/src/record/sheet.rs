@@ -19,8 +19,8 @@ use shared::{
 use crate::request::RawLine;
 
 /// Fields that one text fills. Those of a person are called as in a line.
-pub const PERSON: [&str; 10] =
-    ["nik", "name", "sex", "born", "mother", "father", "kk", "phone", "address", "domicile"];
+pub const PERSON: [&str; 11] =
+    ["nik", "name", "sex", "born", "birth_order", "mother", "father", "kk", "phone", "address", "domicile"];
 /// What a sitting has beside its person and its services.
 const SITTING: [&str; 21] = [
     "person",

@@ -183,7 +183,9 @@ impl Agent {
         let found = people::like(self.read()?, Some(nik.as_str()).filter(|nik| !nik.is_empty()), typed, born);
         // One card for those documents that are known to be of one person.
         let mut seen = BTreeSet::new();
-        Ok(found.map_err(said)?.into_iter().filter(|person| seen.insert(person.twin)).collect())
+        let order = Some(sheet.text("birth_order")).filter(|order| !order.is_empty());
+        let found = found.map_err(said)?.into_iter().filter(|person| !people::are_siblings(order, person));
+        Ok(found.filter(|person| seen.insert(person.twin)).collect())
     }
 
     /// The person of a document.

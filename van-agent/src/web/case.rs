@@ -25,10 +25,11 @@ use crate::{
     request::Request,
 };
 
-const CASE_FIELDS: [&str; 17] = [
+const CASE_FIELDS: [&str; 18] = [
     "nik",
     "sex",
     "born",
+    "birth_order",
     "mother",
     "kk",
     "village",

@@ -32,11 +32,12 @@ use crate::{
 };
 
 /// What can be corrected of the subject.
-const PERSON: [Field; 9] = [
+const PERSON: [Field; 10] = [
     Field::Nik,
     Field::Name,
     Field::Sex,
     Field::Born,
+    Field::BirthOrder,
     Field::Mother,
     Field::Father,
     Field::Kk,

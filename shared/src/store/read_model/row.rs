@@ -227,6 +227,8 @@ impl<'a> CaseDetail<'a> {
 struct PersonDetail<'a> {
     sex: Option<Sex>,
     born_estimated: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    birth_order: Option<&'a str>,
     mother: &'a Option<String>,
     father: &'a Option<String>,
     kk: &'a Option<String>,
@@ -241,6 +243,7 @@ impl<'a> PersonDetail<'a> {
         Self {
             sex: person.sex,
             born_estimated: person.born_estimated,
+            birth_order: person.birth_order.as_deref(),
             mother: &person.mother,
             father: &person.father,
             kk: &person.kk,

@@ -262,6 +262,7 @@ pub(super) fn day(records: u64) -> Vec<Entry> {
             sex: Some(nik.sex()),
             born: None,
             born_estimated: None,
+            birth_order: None,
             mother: None,
             father: None,
             kk: None,

@@ -134,6 +134,7 @@ fn a_persons_changes_are_let_in() {
             sex: None,
             born: Some("1948".parse().expect("a year")),
             born_estimated: Some(true),
+            birth_order: None,
             mother: Some("Nahak"),
             father: None,
             kk: None,
