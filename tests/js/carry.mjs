@@ -90,10 +90,15 @@ async function carry(programs, browser, pictures) {
   });
   await check("stopped, it stays stopped until somebody starts it", async () => {
     await reader.go(`${site}/sync`);
+    // The page tells it by itself before the browser has come back from the button.
+    const back = page.waitForEvent("load");
     await page.keyboard.press("Alt+x");
+    await back;
     await page.getByText("Pertukaran dihentikan").waitFor();
     await page.locator("#budget").selectOption("200000");
+    const begun = page.waitForEvent("load");
     await page.keyboard.press("Alt+s");
+    await begun;
     await page.getByText("Pertukaran terakhir selesai").waitFor();
     await hub.stop();
   });
