@@ -86,11 +86,12 @@ pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Re
             && born.zip(born_of(other)).is_none_or(|(one, other)| one.overlaps(other))
             && is_open(other)
     }));
-    if let Some(Born::Day(_)) = born {
+    if let Some(day @ Born::Day(_)) = born {
+        let day = day.to_string();
         for word in name::writings(name) {
-            found.extend(read_model::people(tx, &word, LIKE_MAX)?.into_iter().filter(|other| {
-                born_of(other) == born && name::share_a_word(name, &other.name) && is_open(other)
-            }));
+            let born_then = read_model::people_born(tx, &word, &day, LIKE_MAX)?;
+            let may_be = |other: &PersonRow| name::share_a_word(name, &other.name) && is_open(other);
+            found.extend(born_then.into_iter().filter(may_be));
         }
     }
     let mut seen = BTreeSet::new();

@@ -29,7 +29,7 @@ pub use self::{
     collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
-    search::{find, people, refresh_part as refresh_words_part},
+    search::{find, people, people_born, refresh_part as refresh_words_part},
     visits::{Surveyed, VisitRow, open_visits, surveyed, visit_of, visits},
 };
 

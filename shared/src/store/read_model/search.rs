@@ -276,6 +276,11 @@ pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<CaseRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// That the full text of a person matches a question.
+const MATCHING: &str = "document IN (
+     SELECT document FROM person_text WHERE text IN (
+         SELECT rowid FROM person_index WHERE person_index MATCH ?1))";
+
 /// People whose names, numbers or places match every word of `text`; all of an empty text. At most `limit`.
 ///
 /// # Errors
@@ -287,13 +292,22 @@ pub fn people(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<PersonRow>> {
         return Ok(rows.collect::<Result<_, _>>()?);
     }
     let Some(query) = query(text) else { return Ok(Vec::new()) };
-    let mut statement = tx.prepare_cached(&format!(
-        "{PERSON} WHERE document IN (
-             SELECT document FROM person_text WHERE text IN (
-                 SELECT rowid FROM person_index WHERE person_index MATCH ?1))
-         ORDER BY name, document LIMIT ?2"
-    ))?;
+    let mut statement =
+        tx.prepare_cached(&format!("{PERSON} WHERE {MATCHING} ORDER BY name, document LIMIT ?2"))?;
     let rows = statement.query_map(params![query, limit], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// As [`people`] of a text that is not empty, of those alone whose birth is written so.
+///
+/// # Errors
+/// The store fails.
+pub fn people_born(tx: Tx<'_>, text: &str, born: &str, limit: usize) -> Result<Vec<PersonRow>> {
+    let Some(query) = query(text) else { return Ok(Vec::new()) };
+    let mut statement = tx.prepare_cached(&format!(
+        "{PERSON} WHERE born = ?3 AND {MATCHING} ORDER BY name, document LIMIT ?2"
+    ))?;
+    let rows = statement.query_map(params![query, limit, born], person)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use super::{Pair, record};
 use crate::{
     desk::{author, people, show},
-    document::conflict::Sort,
-    id::{DeviceId, DocumentId},
+    document::{conflict::Sort, person},
+    id::{DeviceId, DocumentId, Kind},
     store::{StoreError, Tx, devices::Standing, read_model},
-    sync::{Channel, CloseCode, Input, Output, PeerId, Replica, Role, custody, station::Station},
+    sync::{
+        Channel, CloseCode, Input, Output, PeerId, Replica, Role, custody, station::Station,
+        writing::SaveError,
+    },
     time::Tick,
     wire::{Frame, frame::FrameReader},
 };
@@ -274,4 +277,49 @@ fn what_was_handed_over_whole_is_stored_though_its_laptop_hangs_up() {
     pair.hub.handle(now, Input::Disconnected { peer: PeerId(100) });
     let tx = pair.hub.read().expect("reads");
     assert_eq!(read_model::case_count(tx).expect("counts"), 1);
+}
+
+#[test]
+fn somebody_is_found_by_the_birth_among_hundreds_who_share_a_name() {
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let (replica, now) = (&mut pair.vans[van], pair.now);
+    let write = |replica: &mut Replica, name: &str, born: &str| {
+        let saved = replica.write(now, |writing| {
+            let (person, mut edit) = writing.create(Kind::Person);
+            let district = writing.station.place.as_ref().expect("enrolled").district.clone();
+            let new = person::New {
+                district: &district,
+                nik: None,
+                name,
+                sex: None,
+                born: Some(born.parse().expect("a birth")),
+                born_estimated: None,
+                birth_order: None,
+                mother: None,
+                father: None,
+                kk: None,
+                phone: None,
+                address: None,
+                village: None,
+                reference: None,
+            };
+            new.write(&mut edit).expect("fits the schema");
+            writing.save(person, edit)?;
+            Ok::<_, SaveError>(person)
+        });
+        saved.expect("saves")
+    };
+    for number in 0..201 {
+        write(replica, &format!("Adonis Yohanis {number}"), "1970-01-01");
+    }
+    let meant = write(replica, "Yohanis Nope", "1990-05-04");
+    let mut like = |name: &str, born: &str| -> Vec<_> {
+        let born = born.parse().expect("a birth");
+        let tx = replica.read().expect("reads");
+        let found = people::like(tx, None, name, Some(born)).expect("reads");
+        found.into_iter().map(|row| row.document).collect()
+    };
+    assert_eq!(like("Johanis Nahak", "1990-05-04"), [meant]);
+    assert!(like("Johanis Nahak", "1990-05-05").is_empty());
 }
