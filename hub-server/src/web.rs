@@ -5,12 +5,12 @@ mod products;
 
 use askama::Template;
 use axum::{
-    Router,
-    extract::{Query, State},
+    Form, Router,
+    extract::State,
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{Html, IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -43,6 +43,7 @@ pub async fn serve(listener: TcpListener, hub: Handle<Hub>, sign_in: SignIn) {
         .route_layer(middleware::from_fn_with_state(sign_in.clone(), SignIn::require));
     let pages = Router::new()
         .route("/", get(status))
+        .route(web::LANGUAGE, post(choose))
         .merge(web::assets())
         .merge(signed_in)
         .layer(middleware::from_fn(web::guard))
@@ -54,18 +55,33 @@ pub async fn serve(listener: TcpListener, hub: Handle<Hub>, sign_in: SignIn) {
 
 #[derive(Deserialize)]
 struct Choice {
-    lang: Option<String>,
+    csrf: String,
+    language: String,
+}
+
+/// Keeps the language that was chosen.
+async fn choose(State(site): State<Site>, headers: HeaderMap, Form(choice): Form<Choice>) -> Response {
+    if !site.sign_in.is_token(&choice.csrf) {
+        return foreign(&words_of(&headers));
+    }
+    web::choose_language(&choice.language, &headers)
+}
+
+/// Answers a form without the token of our own pages.
+fn foreign(words: &Words) -> Response {
+    (StatusCode::FORBIDDEN, words.get("load-again")).into_response()
 }
 
 #[derive(Template)]
 #[template(path = "status.html")]
 struct Page {
     words: Words,
+    token: String,
     status: Status,
 }
 
-async fn status(State(site): State<Site>, Query(choice): Query<Choice>, headers: HeaderMap) -> Response {
-    let words = words_of(choice.lang.as_deref(), &headers);
+async fn status(State(site): State<Site>, headers: HeaderMap) -> Response {
+    let words = words_of(&headers);
     let status = match site.hub.run(|hub, _| hub.status()).await {
         Ok(Ok(status)) => status,
         Ok(Err(error)) => {
@@ -74,7 +90,7 @@ async fn status(State(site): State<Site>, Query(choice): Query<Choice>, headers:
         }
         Err(error) => return (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response(),
     };
-    page(&Page { words, status })
+    page(&Page { words, token: site.sign_in.token(), status })
 }
 
 /// Writes a page.
@@ -89,15 +105,15 @@ fn page(page: &impl Template) -> Response {
 }
 
 /// The words of the language that was chosen, or that the browser asks for.
-fn words_of(chosen: Option<&str>, headers: &HeaderMap) -> Words {
-    Words::new(language(chosen, headers), INDONESIAN, ENGLISH)
+fn words_of(headers: &HeaderMap) -> Words {
+    Words::new(language(headers), INDONESIAN, ENGLISH)
 }
 
 /// The language that was chosen, or else the one that the browser asks for first.
-fn language(chosen: Option<&str>, headers: &HeaderMap) -> Language {
+fn language(headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let first = accepted.and_then(|accepted| accepted.trim().get(..2));
-    Language::of(chosen.or(first))
+    Language::of(web::chosen_language(headers).as_deref().or(first))
 }
 
 #[cfg(test)]
@@ -129,9 +145,10 @@ mod tests {
     #[test]
     fn the_first_language_is_indonesian() {
         let mut headers = HeaderMap::new();
-        assert_eq!(language(None, &headers), Language::Indonesian);
+        assert_eq!(language(&headers), Language::Indonesian);
         headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en-GB,en;q=0.9,id;q=0.8"));
-        assert_eq!(language(None, &headers), Language::English);
-        assert_eq!(language(Some("id"), &headers), Language::Indonesian);
+        assert_eq!(language(&headers), Language::English);
+        headers.insert(header::COOKIE, HeaderValue::from_static("keliling-language=id"));
+        assert_eq!(language(&headers), Language::Indonesian);
     }
 }

@@ -324,7 +324,7 @@ async function journey(programs, browser, pictures) {
     await context.close();
   });
   await check("the pages are whole in English", async () => {
-    await reader.go(`${site}/language/en`);
+    await reader.speak("en");
     await begin({ nik: MOTHER.nik });
     await officer.fill("village", VILLAGE);
     await officer.fill("add", "DUK-KK");
@@ -336,7 +336,7 @@ async function journey(programs, browser, pictures) {
     await reader.audit("aloud-en", "en");
     await officer.go("Escape", "**/record?form=*");
     await press("Discard what is typed", "**/record");
-    await reader.go(`${site}/language/id`);
+    await reader.speak("id");
   });
   await reader.context.close();
 }

@@ -278,7 +278,7 @@ async function visit_hub(browser, web, pictures) {
     await reader.audit("hub-id", "id");
     await reader.tabTo(".language");
     await page.keyboard.press("Enter");
-    await page.waitForURL("**/?lang=en");
+    await page.locator("html[lang=en]").waitFor();
     assert.equal((await reader.terms())["Cases"], "4");
     await reader.audit("hub-en", "en");
     await page.locator(".language").click();

@@ -87,6 +87,13 @@ export class Reader {
     assert.fail(`the keyboard does not reach ${selector} on ${this.page.url()}`);
   }
 
+  /** Has the pages of this browser speak `language`, by the button of the page that is open. */
+  async speak(language) {
+    if ((await this.page.locator("html").getAttribute("lang")) === language) return;
+    await this.page.locator(".language").click();
+    await this.page.locator(`html[lang=${language}]`).waitFor();
+  }
+
   /** The values of the page's lists of terms, by term. */
   terms() {
     return this.page.evaluate(() => {

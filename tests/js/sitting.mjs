@@ -37,10 +37,10 @@ async function day(programs, browser, pictures) {
   const site = () => new URL(van.ready.url).origin;
   /** Holds a page to its promises in English, and comes back to it in Indonesian. */
   const english = async (url, name) => {
-    await reader.go(`${site()}/language/en`);
+    await reader.speak("en");
     await reader.go(url);
     await reader.audit(`${name}-en`, "en");
-    await reader.go(`${site()}/language/id`);
+    await reader.speak("id");
     await reader.go(url);
   };
   /** The program is killed, and started again. */

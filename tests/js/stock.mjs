@@ -62,10 +62,10 @@ async function stock(programs, browser, pictures) {
     assert.deepEqual([await value("label"), await value("village")], ["Kantor desa", "Atlantis"]);
     // A refused form is not an error of the page.
     reader.complaints.length = 0;
-    await reader.go(`${site}/language/en`);
+    await reader.speak("en");
     await reader.go(`${site}/visits`);
     await reader.audit("visits-en", "en");
-    await reader.go(`${site}/language/id`);
+    await reader.speak("id");
     await reader.go(`${site}/visits`);
     await load(() => page.getByRole("link", { name: "Layani Ala'ang Nope" }).press("Enter"));
     assert.equal(await value("name"), "Ala'ang Nope");
@@ -211,7 +211,7 @@ async function stock(programs, browser, pictures) {
   });
   await check("the pages are there in English", async () => {
     for (const [path, title] of [["survey", "Survey"], ["survey/paper", "Paper form"], ["blanks", "Blanks"]]) {
-      await reader.go(`${site}/language/en`);
+      await reader.speak("en");
       await reader.go(`${site}/${path}`);
       assert.match(await page.title(), new RegExp(title));
       await reader.audit(`${path.replace("/", "-")}-en`, "en");

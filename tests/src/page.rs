@@ -24,6 +24,20 @@ pub fn get(at: SocketAddr, host: &str, path: &str, cookie: Option<&str>) -> Stri
     ask(at, &format!("GET {path} HTTP/1.1\r\nHost: {host}{cookie}"))
 }
 
+/// Posts a form from a page of its own, its fields encoded as a form's are, with a cookie where there is one.
+///
+/// # Panics
+/// Nobody listens there.
+pub fn post(at: SocketAddr, path: &str, cookie: Option<&str>, fields: &str) -> String {
+    let cookie = cookie.map_or_else(String::new, |cookie| format!("\r\nCookie: {cookie}"));
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {at}\r\nOrigin: http://{at}{cookie}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}",
+        fields.len()
+    );
+    send(at, &head, fields)
+}
+
 fn send(at: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(at).expect("the page listens");
     write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").expect("writes");
@@ -67,14 +81,7 @@ impl Reader {
     /// # Panics
     /// The page is gone.
     pub fn post(&self, path: &str, token: &str, fields: &str) -> String {
-        let Self { at, cookie } = self;
-        let body = format!("csrf={token}&{fields}");
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {at}\r\nOrigin: http://{at}\r\nCookie: {cookie}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}",
-            body.len()
-        );
-        send(*at, &head, &body)
+        post(self.at, path, Some(&self.cookie), &format!("csrf={token}&{fields}"))
     }
 }
 

@@ -25,7 +25,7 @@ use shared::{
 };
 use van_agent::host::web::{Language, Words};
 
-use super::{PRODUCTS, Site, page, words_of};
+use super::{PRODUCTS, Site, foreign, page, words_of};
 use crate::{hub::Hub, request::Request};
 
 /// Answers that are kept.
@@ -43,8 +43,6 @@ struct Products {
     /// Code and name of each agency of the catalogue.
     agencies: Vec<(String, String)>,
     units: BTreeSet<String>,
-    /// Which of the answers that are kept this is.
-    told: Option<u64>,
     /// Numbers of what was marked, each with the unit that it is ready for.
     done: Vec<(String, String)>,
     refused: Vec<Refused>,
@@ -80,7 +78,6 @@ struct Row {
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
-    lang: Option<String>,
     #[serde(default)]
     unit: String,
     /// Which of the answers that are kept.
@@ -91,7 +88,6 @@ pub(super) struct Asked {
 #[derive(Deserialize)]
 pub(super) struct Posted {
     csrf: String,
-    lang: Option<String>,
     #[serde(default)]
     slips: String,
     #[serde(default)]
@@ -140,13 +136,13 @@ impl Marked {
 
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(Asked { lang, unit, told }): Query<Asked>,
+    Query(Asked { unit, told }): Query<Asked>,
     headers: HeaderMap,
 ) -> Response {
-    let words = words_of(lang.as_deref(), &headers);
+    let words = words_of(&headers);
     let told = told.and_then(|number| site.marked.find(number)).unwrap_or_default();
     let agency = told.agency.clone();
-    let posted = Posted { csrf: String::new(), lang, slips: String::new(), agency, unit };
+    let posted = Posted { csrf: String::new(), slips: String::new(), agency, unit };
     show(&site, words, posted, told).await
 }
 
@@ -156,9 +152,9 @@ pub(super) async fn act(
     headers: HeaderMap,
     Form(posted): Form<Posted>,
 ) -> Response {
-    let words = words_of(posted.lang.as_deref(), &headers);
+    let words = words_of(&headers);
     if !site.sign_in.is_token(&posted.csrf) {
-        return (StatusCode::FORBIDDEN, words.get("products-again")).into_response();
+        return foreign(&words);
     }
     let told = match order(&posted) {
         Ok((order, cases)) => {
@@ -182,7 +178,7 @@ pub(super) async fn act(
     }
     // A unit's name needs no escaping, and an order with any other did nothing.
     let unit = posted.unit.trim();
-    let place = format!("{PRODUCTS}?lang={}&unit={unit}&told={}", words.code(), site.marked.keep(told));
+    let place = format!("{PRODUCTS}?unit={unit}&told={}", site.marked.keep(told));
     (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
@@ -227,9 +223,9 @@ async fn show(site: &Site, words: Words, posted: Posted, told: Told) -> Response
     let token = site.sign_in.token();
     let Posted { agency, unit, .. } = posted;
     let unit = unit.trim().to_owned();
-    let Told { number: told, wrong, .. } = told;
+    let wrong = told.wrong;
     let shown =
-        Products { words, token, slips, agency, unit, agencies, units, told, done, refused, wrong, manifest };
+        Products { words, token, slips, agency, unit, agencies, units, done, refused, wrong, manifest };
     (status, page(&shown)).into_response()
 }
 

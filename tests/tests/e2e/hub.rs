@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tests::{
-    page::get,
+    page::{get, hidden, post},
     process::{Hub, Output, Running, Van},
 };
 
@@ -121,7 +121,16 @@ fn a_running_hub_serves_commands_and_its_page_and_leaves_in_order() {
     let web = running.addr("web");
     let shown = get(web, &web.to_string(), "/", None);
     assert!(shown.contains("Kabupaten Timor Tengah Selatan") && shown.contains("Perlu keputusan"), "{shown}");
-    assert!(get(web, &web.to_string(), "/?lang=en", None).contains("To be decided"));
+    let token = hidden(&shown, "csrf").expect("a token");
+    let chosen = post(web, "/language", None, &format!("csrf={token}&language=en"));
+    assert!(chosen.contains("keliling-language=en") && chosen.contains("location: /\r\n"), "{chosen}");
+    let english = Some("keliling-language=en");
+    assert!(get(web, &web.to_string(), "/", english).contains("To be decided"));
+    assert!(
+        !get(web, &web.to_string(), "/?lang=en", None).contains("To be decided"),
+        "a link changes nothing"
+    );
+    assert!(post(web, "/language", None, "csrf=00&language=en").starts_with("HTTP/1.1 403"));
     assert!(get(web, "evil.example", "/", None).starts_with("HTTP/1.1 421"));
 
     let units = folder.path().join("units.csv");

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 use tests::{
-    page::get,
+    page::{get, hidden, post},
     people::{self, Order, Region},
     process::{Hub, Output, Running, Van},
 };
@@ -266,6 +266,11 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let cookie = cookie.split(';').next().expect("a pair").to_owned();
     let today = get(at, &own, "/", Some(&cookie));
     assert!(today.contains("<html lang=\"id\">") && today.contains("While It Runs"), "{today}");
+    let by_link = get(at, &own, "/language/en", Some(&cookie));
+    assert!(by_link.starts_with("HTTP/1.1 404") && !by_link.contains("set-cookie"), "{by_link}");
+    let choose = |token: &str| post(at, "/language", Some(&cookie), &format!("csrf={token}&language=en"));
+    assert!(choose("00").starts_with("HTTP/1.1 403"));
+    assert!(choose(hidden(&today, "csrf").expect("a token")).contains("set-cookie: keliling-language=en"));
     let found = get(at, &own, "/find?q=while", Some(&cookie));
     assert!(found.contains("While It Runs") && found.contains("diterima"), "{found}");
     assert!(today.contains("Pertukaran terakhir selesai pukul"), "{today}");

@@ -36,6 +36,8 @@ struct Header {
     language: String,
     /// Slips that are not on paper yet.
     unprinted: u64,
+    /// The token of our own pages.
+    token: String,
 }
 
 impl Values for Header {
@@ -43,6 +45,7 @@ impl Values for Header {
         match key {
             "officer" => Some(&self.officer),
             "unprinted" => Some(&self.unprinted),
+            "token" => Some(&self.token),
             _ => None,
         }
     }
@@ -50,12 +53,14 @@ impl Values for Header {
 
 fn of(agent: &mut Agent) -> Result<Header, Failure> {
     let unprinted = slips::open_count(agent.read()?).map_err(said)?;
-    Ok(Header { officer: agent.officer()?, language: agent.setting(Setting::Language)?, unprinted })
+    let (officer, language) = (agent.officer()?, agent.setting(Setting::Language)?);
+    Ok(Header { officer, language, unprinted, ..Header::default() })
 }
 
 /// Reads the header, and answers with it at hand.
 pub(super) async fn read(State(site): State<Site>, request: Request, next: Next) -> Response {
-    let header = site.run(|agent, _| of(agent)).await.unwrap_or_default();
+    let read = site.run(|agent, _| of(agent)).await.unwrap_or_default();
+    let header = Header { token: site.sign_in.token(), ..read };
     HEADER.scope(header, next.run(request)).await
 }
 

@@ -47,7 +47,7 @@ use crate::{
     host::{
         output::Failure,
         owner::Handle,
-        web::{SignIn, assets, guard},
+        web::{LANGUAGE, SignIn, assets, guard},
     },
     link::{Progress, Report},
 };
@@ -146,7 +146,7 @@ pub async fn serve(
         .route("/case/{case}/file/{attachment}", get(papers::file))
         .route("/case/{case}/small/{attachment}", get(papers::small))
         .route("/needs-you", get(needs::begin).post(needs::act))
-        .route("/language/{code}", get(pages::language))
+        .route(LANGUAGE, post(pages::language))
         .fallback(pages::nowhere)
         .layer(from_fn_with_state(site.clone(), header::read))
         .layer(from_fn_with_state(sign_in, SignIn::require));

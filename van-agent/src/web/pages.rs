@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use askama::Template;
 use axum::{
-    extract::{Path, Query, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -13,18 +13,16 @@ use serde_json::{Value, json};
 use shared::{registry::row::Service, sync::custody};
 
 pub(super) use super::header::show;
-use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop};
+use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop, posted::Posted};
 use crate::{
     agent::{Agent, said},
     host::{
         cases::FOUND_MAX,
         output::Failure,
-        web::{Language, Words, came_from, cookie},
+        web::{Language, Words, choose_language, chosen_language},
     },
     request::Request,
 };
-
-const LANGUAGE_COOKIE: &str = "keliling-language";
 
 /// A sentence, and in English what it leaves out.
 pub(super) type Reason = (String, Option<String>);
@@ -154,15 +152,8 @@ pub(super) async fn nowhere(headers: HeaderMap) -> Response {
     (StatusCode::NOT_FOUND, show(Failed { words, sentence, detail: None })).into_response()
 }
 
-pub(super) async fn language(Path(code): Path<String>, headers: HeaderMap) -> Response {
-    let headers = [(header::SET_COOKIE, language_cookie(&code)), (header::LOCATION, came_from(&headers))];
-    (StatusCode::SEE_OTHER, headers).into_response()
-}
-
-/// Keeps the choice of a language in the browser.
-pub(super) fn language_cookie(code: &str) -> String {
-    let code = Language::of(Some(code)).code();
-    format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000")
+pub(super) async fn language(headers: HeaderMap, posted: Posted) -> Response {
+    choose_language(posted.text("language"), &headers)
 }
 
 /// The words of the language that the reader chose, or else of this laptop's.
@@ -171,7 +162,7 @@ pub(super) fn words(headers: &HeaderMap) -> &'static Words {
         LazyLock::new(|| Words::new(Language::Indonesian, INDONESIAN, ENGLISH));
     static ENGLISH_WORDS: LazyLock<Words> =
         LazyLock::new(|| Words::new(Language::English, INDONESIAN, ENGLISH));
-    let chosen = cookie(headers, LANGUAGE_COOKIE).or_else(language_of_laptop);
+    let chosen = chosen_language(headers).or_else(language_of_laptop);
     match Language::of(chosen.as_deref()) {
         Language::Indonesian => &INDONESIAN_WORDS,
         Language::English => &ENGLISH_WORDS,

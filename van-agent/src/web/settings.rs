@@ -11,11 +11,14 @@ use serde_json::Value;
 use super::{
     Site,
     acts::see,
-    pages::{Reason, ask, failed, language_cookie, show, why, words},
+    pages::{Reason, ask, failed, show, why, words},
     posted::Posted,
 };
 use crate::{
-    host::{output::Failure, web::Words},
+    host::{
+        output::Failure,
+        web::{Words, language_cookie},
+    },
     request::Request,
     settings::Setting,
 };

@@ -27,6 +27,11 @@ use crate::host::machine;
 /// The field of a form that holds the token.
 pub const CSRF_FIELD: &str = "csrf";
 
+/// Where the choice of a language is posted to, in the field of the same name.
+pub const LANGUAGE: &str = "/language";
+
+const LANGUAGE_COOKIE: &str = "keliling-language";
+
 const STYLE: &str = include_str!("../../../templates/style.css");
 const ICON: &str = include_str!("../../../templates/icon.svg");
 
@@ -197,7 +202,7 @@ fn port_of(headers: &HeaderMap) -> String {
     port.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// The page of ours from which a link was followed, as path and query; the first page where none is named.
+/// The page of ours from which a form was sent, as path and query; the first page where none is named.
 pub fn came_from(headers: &HeaderMap) -> String {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let place = text(header::REFERER)
@@ -208,8 +213,25 @@ pub fn came_from(headers: &HeaderMap) -> String {
     place.unwrap_or("/").to_owned()
 }
 
+/// The code of the language that the reader chose in this browser, where one was.
+pub fn chosen_language(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, LANGUAGE_COOKIE)
+}
+
+/// What keeps the choice of a language in the browser.
+pub fn language_cookie(code: &str) -> String {
+    let code = Language::of(Some(code)).code();
+    format!("{LANGUAGE_COOKIE}={code}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000")
+}
+
+/// Keeps the choice of a language, and goes back to the page from which it was made.
+pub fn choose_language(code: &str, headers: &HeaderMap) -> Response {
+    let headers = [(header::SET_COOKIE, language_cookie(code)), (header::LOCATION, came_from(headers))];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
 /// A cookie by its name.
-pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
@@ -256,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_back_to_our_own_pages_only() {
+    fn a_choice_leads_back_to_our_own_pages_only() {
         let place = |referer: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:4470"));
