@@ -16,13 +16,20 @@ use crate::{
 const TWINS: &str = "SELECT document FROM person_row
      WHERE twin = coalesce((SELECT twin FROM person_row WHERE document = ?1), ?1) UNION SELECT ?1";
 
+/// Whether there are others than `?1` alone.
+const HAS_TWINS: &str = "SELECT 1 FROM person_row
+     WHERE twin = coalesce((SELECT twin FROM person_row WHERE document = ?1), ?1) AND document <> ?1";
+
 /// Marks the cases of `touched` people and blanks anew.
 pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
-    let mut known = tx.prepare_cached(&format!(
-        "SELECT document, service, {OPEN}, same_service FROM case_row WHERE subject IN ({TWINS})"
-    ))?;
+    let known =
+        |whose| format!("SELECT document, service, {OPEN}, same_service FROM case_row WHERE subject {whose}");
+    let mut of_one = tx.prepare_cached(&known("= ?1".to_owned()))?;
+    let mut of_twins = tx.prepare_cached(&known(format!("IN ({TWINS})")))?;
+    let mut has_twins = tx.prepare_cached(HAS_TWINS)?;
     let mut set = tx.prepare_cached("UPDATE case_row SET same_service = ?2 WHERE document = ?1")?;
     for subject in &touched.subjects {
+        let known = if has_twins.exists([subject.0])? { &mut of_twins } else { &mut of_one };
         let cases = known
             .query_map([subject.0], |row| {
                 Ok((id::<DocumentId>(row, 0)?, row.get::<_, String>(1)?, row.get(2)?, row.get::<_, bool>(3)?))
@@ -54,7 +61,7 @@ pub(super) fn mark(tx: Tx<'_>, touched: &Touched) -> Result<()> {
     let mut lost = tx.prepare_cached(
         "UPDATE case_row SET same_blank = 0 WHERE document = ?1 AND same_blank AND blank IS NULL",
     )?;
-    for case in &touched.cases {
+    for case in &touched.with_blanks {
         lost.execute([case.0])?;
     }
     Ok(())

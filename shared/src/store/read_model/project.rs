@@ -32,6 +32,8 @@ pub(super) struct Touched {
     pub people: BTreeSet<DocumentId>,
     /// Persons whose cases, or whose twins, may differ.
     pub subjects: BTreeSet<DocumentId>,
+    /// Cases that had a blank.
+    pub with_blanks: Vec<DocumentId>,
     /// Blanks that cases have or had.
     pub blanks: BTreeSet<String>,
 }
@@ -102,9 +104,8 @@ pub fn refresh_rows_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
     }
     collision::mark(tx, &touched)?;
     search::mark(tx, &touched)?;
-    let mut done = tx.prepare_cached("DELETE FROM stale WHERE document = ?1")?;
-    for document in &documents {
-        done.execute([document.0])?;
+    if let Some(last) = documents.last() {
+        tx.prepare_cached("DELETE FROM stale WHERE document <= ?1")?.execute([last.0])?;
     }
     Ok(documents.len() == limit && are_rows_stale(tx)?)
 }
@@ -201,6 +202,7 @@ fn touch(tx: Tx<'_>, kind: Kind, document: DocumentId, touched: &mut Touched) ->
                 .optional()?;
             let (subject, blank) = row.unwrap_or_default();
             touched.subjects.extend(subject.map(DocumentId));
+            touched.with_blanks.extend(blank.is_some().then_some(document));
             touched.blanks.extend(blank);
         }
         Kind::Person => {
