@@ -198,14 +198,14 @@ async function day(programs, browser, pictures) {
     await reader.go(`${site}/verify?slip=${old.stamp}`);
     assert.match(await main(), /DIGANTI/);
     await reader.audit("verify-replaced-id", "id");
-    await page.getByRole("link", { name: "English" }).press("Enter");
+    await reader.speak("en");
     await page.waitForLoadState();
     await reader.go(`${site}/slips`);
     await reader.audit("slips-en", "en");
     await page.locator("input[name=case]").press("Space");
     await press("Alt+s", "**/slips");
     assert.deepEqual(unprinted(), []);
-    await page.getByRole("link", { name: "Bahasa Indonesia" }).press("Enter");
+    await reader.speak("id");
     await page.waitForLoadState();
   });
   await check("a slip with a wrong character is none", async () => {
