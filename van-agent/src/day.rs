@@ -54,25 +54,24 @@ impl Agent {
         let custody = self.custody_counts()?;
         let (drafts, forms) = self.undecided(now)?;
         let unsealed = self.unsealed()?;
-        let entries = unsealed.first..=unsealed.last;
-        let services = self.written(&entries)?;
-        let blanks = self.blanks_written(&entries)?;
+        let counts = self.counts(&(unsealed.first..=unsealed.last))?;
         let leases = self.leases_to_ask_for(now)?;
-        let cases: u64 = services.iter().filter_map(|row| row["cases"].as_u64()).sum();
+        let services = counts["services"].as_array();
+        let cases: u64 = services.into_iter().flatten().filter_map(|row| row["cases"].as_u64()).sum();
         let visits = self.open_visits()?;
         let visits: Vec<_> = visits
             .iter()
             .map(|visit| json!({"visit": visit.document, "label": visit.label, "date": visit.date}))
             .collect();
-        let last = self.last_seal()?.map(|kept| self.shown(&kept)).transpose()?;
+        let last = self.last_seal()?.map(|kept| self.shown(kept)).transpose()?;
         Ok(json!({
             "date": now.wall.day(self.offset_minutes()).to_string(),
             "first": unsealed.first,
             "last": unsealed.last,
             "changes": unsealed.changes,
             "cases": cases,
-            "services": services,
-            "blanks": blanks,
+            "services": counts["services"],
+            "blanks": counts["blanks"],
             "leases": leases,
             "drafts": drafts,
             "forms": forms,
@@ -90,9 +89,10 @@ impl Agent {
             return Err(undecided(&drafts, &forms));
         }
         // Settles who this laptop is before anything is signed.
-        self.unsealed()?;
+        let unsealed = self.unsealed()?;
+        let counts = self.counts(&(unsealed.first..=unsealed.last))?;
         let date = now.wall.day(self.offset_minutes());
-        let sealed = self.replica_mut().seal(now, date, leader.trim()).map_err(said)?;
+        let sealed = self.replica_mut().seal(now, date, leader.trim(), counts).map_err(said)?;
         let again = sealed.is_none();
         let Some(kept) = sealed.map_or_else(|| self.last_seal(), |kept| Ok(Some(kept)))? else {
             return Err(Failure::new("nothing was written on this laptop yet: there is nothing to seal")
@@ -100,7 +100,7 @@ impl Agent {
                 .next("record a case first"));
         };
         let postponed = self.postpone_queue(now)?;
-        let mut shown = self.shown(&kept)?;
+        let mut shown = self.shown(kept)?;
         shown["again"] = json!(again);
         shown["postponed"] = json!(postponed);
         Ok(shown)
@@ -229,11 +229,14 @@ impl Agent {
         seals::newest(self.read()?, own.author, own.epoch).map_err(said)
     }
 
-    /// A seal, with what was written of the entries that it closes.
-    fn shown(&mut self, kept: &Kept) -> Result<Value, Failure> {
+    /// A seal, with what the entries that it closes came to when it was made.
+    fn shown(&mut self, kept: Kept) -> Result<Value, Failure> {
         let stated = &kept.seal.statement;
-        let entries = stated.first.into()..=stated.last.into();
-        let (services, blanks) = (self.written(&entries)?, self.blanks_written(&entries)?);
+        let (changes, counts) = kept.own.map_or((None, None), |own| (Some(own.changes), own.counts));
+        let counts = match counts {
+            Some(counts) => counts,
+            None => self.counts(&(stated.first.into()..=stated.last.into()))?,
+        };
         let place = self.replica().station().place.as_ref();
         let unit = place.and_then(|place| place.unit.as_ref().map(|unit| format!("{unit}{}", place.letter)));
         Ok(json!({
@@ -242,13 +245,19 @@ impl Agent {
             "first": stated.first,
             "last": stated.last,
             "date": stated.date.to_string(),
-            "changes": kept.own.map(|(_, changes)| changes),
+            "changes": changes,
             "leader": kept.leader,
             "at": kept.at.to_rfc3339(self.offset_minutes()),
             "groups": kept.seal.in_groups(),
-            "services": services,
-            "blanks": blanks,
+            "services": counts["services"],
+            "blanks": counts["blanks"],
         }))
+    }
+
+    /// What was written in some entries of this laptop's log: `services` and `blanks`.
+    fn counts(&mut self, entries: &RangeInclusive<u64>) -> Result<Map<String, Value>, Failure> {
+        let (services, blanks) = (self.written(entries)?, self.blanks_written(entries)?);
+        Ok(Map::from_iter([("services".to_owned(), json!(services)), ("blanks".to_owned(), json!(blanks))]))
     }
 
     /// Services with the cases of which something was written in some entries of this laptop's log, by state, and the fees

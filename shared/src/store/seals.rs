@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::{Map, Value};
 
 use super::{Result, Tx, damaged};
 use crate::{
@@ -44,12 +45,23 @@ pub struct Kept {
     pub seal: Seal,
     /// The team leader's name, empty where nobody gave it.
     pub leader: String,
-    /// Of one that was made here: the life whose log it seals, and the changes among its entries.
-    pub own: Option<(Epoch, u64)>,
+    /// Of one that was made here: what else is known of it.
+    pub own: Option<Own>,
     /// How it came first.
     pub came: Came,
     /// When, by this machine's clock.
     pub at: Timestamp,
+}
+
+/// What is known of a seal that was made here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Own {
+    /// The life whose log it seals.
+    pub epoch: Epoch,
+    /// Changes among its entries.
+    pub changes: u64,
+    /// What its entries came to when it was made; `None` where an older program made it.
+    pub counts: Option<Map<String, Value>>,
 }
 
 /// How many cases of a service stand where.
@@ -63,7 +75,7 @@ pub struct Count {
     pub cases: u64,
 }
 
-const COLUMNS: &str = "SELECT seal, leader, epoch, changes, came, at FROM seal";
+const COLUMNS: &str = "SELECT seal, leader, epoch, changes, came, at, counts FROM seal";
 
 /// Keeps a seal; whether it is new. Of one that is kept already, the leader's name is filled in where it lacked.
 ///
@@ -71,20 +83,24 @@ const COLUMNS: &str = "SELECT seal, leader, epoch, changes, came, at FROM seal";
 /// The store fails.
 pub fn put(tx: Tx<'_>, kept: &Kept) -> Result<bool> {
     let bytes = kept.seal.to_bytes();
+    let own = kept.own.as_ref();
+    let counts =
+        own.and_then(|own| own.counts.as_ref()).map(|counts| Value::from(counts.clone()).to_string());
     let new = tx
         .prepare_cached(
-            "INSERT INTO seal (seal, device, last, epoch, changes, leader, came, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            "INSERT INTO seal (seal, device, last, epoch, changes, leader, came, at, counts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             bytes,
             kept.seal.statement.device.0,
             kept.seal.statement.last,
-            kept.own.map(|(epoch, _)| epoch.0),
-            kept.own.map(|(_, changes)| changes),
+            own.map(|own| own.epoch.0),
+            own.map(|own| own.changes),
             kept.leader,
             kept.came.word(),
             kept.at.0,
+            counts,
         ])?;
     if new == 0 {
         tx.prepare_cached("UPDATE seal SET leader = ?2 WHERE seal = ?1 AND leader = ''")?
@@ -168,6 +184,8 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Option<Kept>> {
     let changes: Option<u64> = row.get(3)?;
     let came = Came::of(&row.get::<_, String>(4)?);
     let (leader, at) = (row.get(1)?, Timestamp(row.get(5)?));
-    let own = epoch.map(Epoch).zip(changes);
+    let counts: Option<String> = row.get(6)?;
+    let counts = counts.and_then(|text| serde_json::from_str(&text).ok());
+    let own = epoch.zip(changes).map(|(epoch, changes)| Own { epoch: Epoch(epoch), changes, counts });
     Ok(seal.zip(came).map(|(seal, came)| Kept { seal, leader, own, came, at }))
 }

@@ -4,6 +4,7 @@
 //! A seal is an entry of the laptop's own log, behind all that it states: it travels, is receipted and is given
 //! back after a loss as any other entry, at no cost where there is none. The next seal begins with that entry.
 
+use serde_json::{Map, Value};
 use time::Date;
 
 use super::{Replica, station::Station};
@@ -12,7 +13,7 @@ use crate::{
     seal::{SEAL_BYTES, Seal, Statement},
     store::{
         Result, StoreError, Tx, changes, log,
-        seals::{self, Came, Kept},
+        seals::{self, Came, Kept, Own},
     },
     time::Now,
     wire::batch::{Chain, Entry},
@@ -89,11 +90,18 @@ impl Agreement {
 }
 
 impl Replica {
-    /// Seals everything that was written here since the last seal; `None` where nothing was.
+    /// Seals everything that was written here since the last seal, and keeps with the seal what that came to; `None`
+    /// where nothing was.
     ///
     /// # Errors
     /// The store fails, the log is too long, or the name of the team leader is.
-    pub fn seal(&mut self, now: Now, date: Date, leader: &str) -> Result<Option<Kept>, SealingError> {
+    pub fn seal(
+        &mut self,
+        now: Now,
+        date: Date,
+        leader: &str,
+        counts: Map<String, Value>,
+    ) -> Result<Option<Kept>, SealingError> {
         if leader.len() > LEADER_BYTES_MAX {
             return Err(SealingError::Leader { found: leader.len() });
         }
@@ -111,7 +119,7 @@ impl Replica {
                 chain: found.chain,
             };
             let seal = Seal::sign(statement, &station.key);
-            let own = Some((station.epoch, found.changes));
+            let own = Some(Own { epoch: station.epoch, changes: found.changes, counts: Some(counts) });
             let kept = Kept { seal, leader: leader.to_owned(), own, came: Came::Made, at: now.wall };
             seals::put(tx, &kept)?;
             let bytes = [&seal.to_bytes()[..], leader.as_bytes()].concat();
@@ -192,12 +200,21 @@ mod tests {
     fn a_seal_follows_on_the_one_before_and_travels_with_the_log() {
         let mut pair = Pair::new();
         let van = pair.enrol();
-        assert_eq!(pair.vans[van].seal(pair.now, DAY, "").expect("asks"), None, "nothing is written");
+        assert_eq!(
+            pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("asks"),
+            None,
+            "nothing is written"
+        );
         record(&mut pair.vans[van], pair.now, "Nahak", 1);
-        let first = pair.vans[van].seal(pair.now, DAY, "Maria Taek").expect("seals").expect("written");
-        assert_eq!(pair.vans[van].seal(pair.now, DAY, "").expect("asks"), None, "only a seal is written");
+        let first =
+            pair.vans[van].seal(pair.now, DAY, "Maria Taek", Map::new()).expect("seals").expect("written");
+        assert_eq!(
+            pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("asks"),
+            None,
+            "only a seal is written"
+        );
         record(&mut pair.vans[van], pair.now, "Fallo", 2);
-        let second = pair.vans[van].seal(pair.now, DAY, "").expect("seals").expect("written");
+        let second = pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("seals").expect("written");
         assert_eq!(first.seal.statement.first, 1);
         assert_eq!(second.seal.statement.first, first.seal.statement.last + 1);
 
@@ -222,7 +239,7 @@ mod tests {
         let mut pair = Pair::new();
         let van = pair.enrol();
         record(&mut pair.vans[van], pair.now, "Nahak", 1);
-        let kept = pair.vans[van].seal(pair.now, DAY, "").expect("seals").expect("written");
+        let kept = pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("seals").expect("written");
         assert!(pair.exchange(van), "settles");
         let statement = Statement { chain: Chain([9; 16]), ..kept.seal.statement };
         let other = Seal::sign(statement, &pair.vans[van].station().key);
@@ -235,9 +252,9 @@ mod tests {
         let mut pair = Pair::new();
         let van = pair.enrol();
         record(&mut pair.vans[van], pair.now, "Nahak", 1);
-        let old = pair.vans[van].seal(pair.now, DAY, "").expect("seals").expect("written");
+        let old = pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("seals").expect("written");
         pair.vans[van].begin_life().expect("begins");
-        let new = pair.vans[van].seal(pair.now, DAY, "").expect("seals").expect("carried over");
+        let new = pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("seals").expect("carried over");
         assert_eq!(new.seal.statement.first, 1);
         assert!(pair.exchange(van), "settles");
         let tx = pair.hub.store().reader();
@@ -252,7 +269,7 @@ mod tests {
         let mut pair = Pair::new();
         let van = pair.enrol();
         record(&mut pair.vans[van], pair.now, "Nahak", 1);
-        let kept = pair.vans[van].seal(pair.now, DAY, "").expect("seals").expect("written");
+        let kept = pair.vans[van].seal(pair.now, DAY, "", Map::new()).expect("seals").expect("written");
         let (now, key) = (pair.now, pair.vans[van].station().key.public());
         let (own, stranger) = (kept.seal.statement.device, DeviceId(77));
         let other_key = crate::identity::Key::from_seed([3; 32]).public();
