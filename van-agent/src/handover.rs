@@ -80,23 +80,23 @@ impl Agent {
                 Ok(json!(outcome))
             }
             HandOverAct::LoadAll => {
-                let ready: Vec<_> =
-                    self.manifest()?.into_iter().filter(|row| row.status == State::Ready.as_str()).collect();
-                let cases: Vec<_> = ready.iter().take(LOADED_MAX).map(|row| row.document).collect();
-                let outcome = self.carry_out(now, Order::of(Act::Load), &cases, None)?;
+                let ready = self.manifest(State::Ready, "")?;
+                let cases = &ready[..ready.len().min(LOADED_MAX)];
+                let outcome = self.carry_out(now, Order::of(Act::Load), cases, None)?;
                 let mut answer = json!(outcome);
                 answer["of"] = json!(ready.len());
                 answer["left"] = json!(ready.len() - outcome.done.len());
                 Ok(answer)
             }
             HandOverAct::Manifest => {
-                let rows = self.manifest()?;
-                let aboard = rows.iter().filter(|row| row.status == State::Loaded.as_str()).count();
-                let missing = rows.len() - aboard;
-                for row in rows {
-                    each(self.told_product(&row));
+                let (missing, aboard) = (self.manifest(State::Ready, "")?, self.manifest(State::Loaded, "")?);
+                for case in missing.iter().chain(&aboard) {
+                    let row = read_model::case_of(self.read()?, *case).map_err(said)?;
+                    if let Some(row) = row {
+                        each(self.told_product(&row));
+                    }
                 }
-                Ok(json!({"unit": self.unit(), "aboard": aboard, "missing": missing}))
+                Ok(json!({"unit": self.unit(), "aboard": aboard.len(), "missing": missing.len()}))
             }
             HandOverAct::List { text, holder, limit } => {
                 let Found { rows, of } = self.products(&text, &holder, limit)?;
@@ -110,12 +110,11 @@ impl Agent {
     }
 
     /// The products of words, or of somebody who took them along; all where neither is named, of each state so many
-    /// at most. With words, what was handed over is found as well: it may have gone into wrong hands.
+    /// at most. With words, what was handed over lately is found behind them: it may have gone into wrong hands.
     pub(crate) fn products(&mut self, text: &str, holder: &str, limit: usize) -> Result<Found, Failure> {
         let tx = self.read()?;
         if !holder.is_empty() {
-            let all = read_model::cases_at(tx, State::WithCollector, usize::MAX >> 1).map_err(said)?;
-            let rows: Vec<_> = all.into_iter().filter(|row| taken_by(row) == holder).collect();
+            let rows = read_model::held_by(tx, holder).map_err(said)?;
             return Ok(Found { of: rows.len() as u64, rows });
         }
         if text.is_empty() {
@@ -126,19 +125,24 @@ impl Agent {
             }
             return Ok(Found { rows, of });
         }
-        let found = rows::find(tx, text, limit).map_err(said)?;
-        let states = STATES.into_iter().chain([State::HandedOver]);
-        let is_wanted = |row: &rows::Row| states.clone().any(|state| state.as_str() == row.status);
-        let wanted = found.into_iter().filter(is_wanted);
-        let known = wanted.map(|row| read_model::case_of(tx, row.case).map_err(said));
-        let rows: Vec<_> = known.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-        Ok(Found { of: rows.len() as u64, rows })
+        let text = rows::sought(text);
+        let found = read_model::products_found(tx, &text).map_err(said)?;
+        let waiting = found.iter().take(limit).map(|case| read_model::case_of(tx, *case).map_err(said));
+        let mut rows: Vec<_> = waiting.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let given = read_model::find(tx, &text, limit).map_err(said)?.into_iter();
+        let given: Vec<_> = given.filter(|row| row.status == State::HandedOver.as_str()).collect();
+        let of = (found.len() + given.len()) as u64;
+        rows.extend(given);
+        rows.truncate(limit);
+        Ok(Found { rows, of })
     }
 
-    /// What is ready for this unit or aboard of it.
-    pub(crate) fn manifest(&mut self) -> Result<Vec<CaseRow>, Failure> {
+    /// What is ready for this unit, or aboard of it by `state`, and has the words of `text`; all of it where there is
+    /// none.
+    pub(crate) fn manifest(&mut self, state: State, text: &str) -> Result<Vec<DocumentId>, Failure> {
         let unit = self.own_unit().ok_or_else(not_enrolled)?.clone();
-        read_model::manifest(self.read()?, unit.as_str()).map_err(said)
+        let text = rows::sought(text);
+        read_model::manifest(self.read()?, unit.as_str(), state, &text).map_err(said)
     }
 
     /// The cases that an order names.

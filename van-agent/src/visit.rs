@@ -16,7 +16,6 @@ use shared::{
 
 use crate::{
     agent::{Agent, not_enrolled, said},
-    handover,
     host::output::Failure,
 };
 
@@ -120,6 +119,7 @@ impl Agent {
             let mut value = json!(visit);
             value["opened"] = json!(told(visit.opened));
             value["closed"] = json!(told(visit.closed));
+            value["cases"] = json!(read_model::cases_of_visit(tx, visit.document).map_err(said)?);
             let history = changes::history(tx, visit.document).map_err(said)?;
             let Visit { agencies, point, lead, .. } = Visit::read(&View::of(&history));
             let aboard = agencies.into_iter().filter_map(|(code, aboard)| aboard.then_some(code));
@@ -137,7 +137,7 @@ impl Agent {
         Ok(visits.into_iter().filter(|visit| visit.unit == unit).collect())
     }
 
-    /// The open visits of this unit, newest first, at most [`OPEN_MAX`]; their cases are not counted.
+    /// The open visits of this unit, newest first, at most [`OPEN_MAX`].
     pub(crate) fn open_visits(&mut self) -> Result<Vec<VisitRow>, Failure> {
         let unit = self.unit();
         read_model::open_visits(self.read()?, &unit, OPEN_MAX).map_err(said)
@@ -184,15 +184,13 @@ impl Agent {
         let of = self.count_expected(visit)?;
         let village = visit.village.as_deref().unwrap_or_default();
         let listed: Vec<Listed> = self.announced_in(village).take(EXPECTED_MAX).cloned().collect();
-        let (mut people, mut products) = (Vec::new(), Vec::new());
+        let mut people = Vec::new();
         for row in listed {
             let known = self.is_known(&row)?;
             people.push((row, known));
         }
-        for state in handover::STATES {
-            let found = read_model::cases_in(self.read()?, state, village, EXPECTED_MAX).map_err(said)?;
-            products.extend(found.into_iter().map(rows::Row::from));
-        }
+        let products = read_model::waiting(self.read()?, village, EXPECTED_MAX).map_err(said)?;
+        let products = products.into_iter().map(rows::Row::from).collect();
         Ok(Expected { people, products, of })
     }
 
@@ -200,10 +198,7 @@ impl Agent {
     fn count_expected(&mut self, visit: &VisitRow) -> Result<(u64, u64), Failure> {
         let Some(village) = &visit.village else { return Ok((0, 0)) };
         let people = self.announced_in(village).count() as u64;
-        let mut products = 0;
-        for state in handover::STATES {
-            products += read_model::count_in(self.read()?, state, village).map_err(said)?;
-        }
+        let products = read_model::waiting_count(self.read()?, village).map_err(said)?;
         Ok((people, products))
     }
 

@@ -76,12 +76,16 @@ impl Hub {
         unit: &UnitId,
         tell: &mut dyn FnMut(Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let rows = read_model::manifest(self.replica.read()?, unit.as_str())?;
-        let aboard = rows.iter().filter(|row| row.status == State::Loaded.as_str()).count();
-        let missing = rows.len() - aboard;
-        for row in rows {
-            tell(json!(rows::Row::from(row)));
+        let tx = self.replica.read()?;
+        let [missing, aboard] =
+            [State::Ready, State::Loaded].map(|state| read_model::manifest(tx, unit.as_str(), state, ""));
+        let (missing, aboard) = (missing?, aboard?);
+        for case in missing.iter().chain(&aboard) {
+            if let Some(row) = read_model::case_of(tx, *case)? {
+                tell(json!(rows::Row::from(row)));
+            }
         }
+        let (missing, aboard) = (missing.len(), aboard.len());
         Ok(json!({ "unit": unit, "aboard": aboard, "missing": missing }))
     }
 

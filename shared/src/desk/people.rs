@@ -104,21 +104,7 @@ pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Re
 /// # Errors
 /// The store fails.
 pub fn death(tx: Tx<'_>, person: DocumentId) -> Result<Option<Timestamp>> {
-    let twin = read_model::person_of(tx, person)?.map_or(person, |row| row.twin);
-    let mut documents: Vec<_> = read_model::twins_of(tx, twin)?.into_iter().map(|row| row.document).collect();
-    documents.push(person);
-    for document in documents {
-        let report = |case: &read_model::CaseRow| {
-            case.service == DEATH
-                && case.subject == Some(document)
-                && !matches!(case.status.as_str(), "cancelled" | "rejected" | "draft")
-        };
-        let cases = read_model::cases_of_person(tx, document)?;
-        if let Some(started) = cases.iter().find(|case| report(case)).and_then(|case| case.started) {
-            return Ok(Some(Timestamp(started)));
-        }
-    }
-    Ok(None)
+    Ok(read_model::reported(tx, person, DEATH)?.map(Timestamp))
 }
 
 /// Which of twins somebody is, where that is known.

@@ -1,5 +1,7 @@
 //! Cases as lists give them: one object each, the same on every machine that holds the same.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -139,8 +141,15 @@ pub fn all(tx: Tx<'_>, limit: Option<u64>, mut each: impl FnMut(Row)) -> Result<
 /// # Errors
 /// The store fails.
 pub fn find(tx: Tx<'_>, text: &str, limit: usize) -> Result<Vec<Row>> {
-    let scanned = text.parse::<Stamp>().ok().map(|stamp| stamp.statement.slip.to_string());
-    Ok(read_model::find(tx, scanned.as_deref().unwrap_or(text), limit)?.into_iter().map(Row::from).collect())
+    Ok(read_model::find(tx, &sought(text), limit)?.into_iter().map(Row::from).collect())
+}
+
+/// What is looked for by a text: the slip number of the QR of a slip, and everything else as it is.
+pub fn sought(text: &str) -> Cow<'_, str> {
+    match text.parse::<Stamp>() {
+        Ok(stamp) => Cow::Owned(stamp.statement.slip.to_string()),
+        Err(_) => Cow::Borrowed(text),
+    }
 }
 
 /// A line of CSV; what a spreadsheet would take for a formula gets an apostrophe before it.

@@ -1,11 +1,11 @@
 //! Custody: which cases have arrived, by stored proof alone.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::{
     id::{DeviceId, DocumentId},
-    store::{self, Result, Tx, attachment, carried, forms},
+    store::{self, Result, Tx, attachment, carried, forms, read_model},
     time::Timestamp,
 };
 
@@ -43,15 +43,16 @@ pub struct Custody {
 }
 
 /// Changes of this laptop that no stored receipt covers and no feed has brought, as `open`, and whether another laptop
-/// has signed that it holds them; as `away` the cases to which they belong, and as `here` those of which nobody else
-/// holds something: life for life, so that what a receipt covers is not even looked at. Receipts and notes are for
-/// this laptop's own log of a life, not for what a clone of it wrote in that life.
+/// has signed that it holds them: life for life, so that what a receipt covers is not even looked at. Receipts and
+/// notes are for this laptop's own log of a life, not for what a clone of it wrote in that life. As `unsent` their
+/// documents, and as `own` the cases among these and those of people among these. The cases of an unsent visit may be
+/// thousands, and are nowhere listed: `case_visit` counts them.
 const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
          SELECT min(epoch) FROM change WHERE author = ?1
          UNION ALL
          SELECT (SELECT min(epoch) FROM change WHERE author = ?1 AND epoch > life.epoch)
          FROM life WHERE life.epoch IS NOT NULL),
-     open (document, second, carried) AS (
+     open (document, second, carried) AS MATERIALIZED (
          SELECT change.document, change.second, EXISTS (
              SELECT 1 FROM custody_note AS note JOIN log ON log.log = change.log AND log.reader = -1
              WHERE note.epoch = change.epoch AND change.position > note.after AND change.position <= note.head)
@@ -63,17 +64,32 @@ const OPEN: &str = "WITH RECURSIVE life (epoch) AS (
          WHERE log.reader <> -1 AND change.author = ?1 AND change.fed = 0
            AND change.position <= coalesce((SELECT head FROM receipt WHERE receipt.epoch = change.epoch), 0)),
      unsent AS MATERIALIZED (SELECT document, min(carried) AS carried FROM open GROUP BY document),
-     touched AS MATERIALIZED (
+     touched AS (
          SELECT case_row.document, carried FROM unsent CROSS JOIN case_row USING (document)
          UNION ALL SELECT case_row.document, carried FROM unsent CROSS JOIN case_row ON applicant = unsent.document
-         UNION ALL SELECT case_row.document, carried FROM unsent CROSS JOIN case_row ON subject = unsent.document
-         UNION ALL SELECT case_row.document, carried FROM unsent CROSS JOIN case_row ON visit = unsent.document),
-     away AS MATERIALIZED (SELECT document, min(carried) AS carried FROM touched GROUP BY document),
-     here AS (SELECT document FROM away WHERE NOT carried)";
+         UNION ALL SELECT case_row.document, carried FROM unsent CROSS JOIN case_row ON subject = unsent.document),
+     own AS MATERIALIZED (SELECT document, min(carried) AS carried FROM touched GROUP BY document)";
+/// How many changes are open, and cases: as `of_visits` those of unsent visits, as `alone` those of `own`, each with what
+/// its visit waits for, which is null where that has arrived.
+const COUNTS: &str = ", of_visits AS MATERIALIZED (
+         SELECT count(*) FILTER (WHERE NOT carried) AS here, count(*) AS away,
+                count(*) FILTER (WHERE accepted) AS accepted
+         FROM unsent CROSS JOIN case_row ON visit = unsent.document),
+     alone AS (
+         SELECT own.carried, accepted, its.carried AS its_visit
+         FROM own CROSS JOIN case_row USING (document) LEFT JOIN unsent AS its ON its.document = case_row.visit),
+     of_own AS MATERIALIZED (
+         SELECT count(*) FILTER (WHERE NOT carried AND its_visit IS NOT 0) AS here,
+                count(*) FILTER (WHERE its_visit IS NULL) AS away,
+                count(*) FILTER (WHERE its_visit IS NULL AND accepted) AS accepted
+         FROM alone)
+     SELECT (SELECT count(*) FROM open WHERE NOT carried), (SELECT count(*) FROM open WHERE carried),
+            (SELECT min(second) FROM open WHERE NOT carried),
+            of_visits.here + of_own.here, of_visits.away + of_own.away, of_visits.accepted + of_own.accepted
+     FROM of_visits CROSS JOIN of_own";
 /// That a case is a draft of this laptop.
 const OWN_DRAFT: &str = "state = 'draft' AND EXISTS (
      SELECT 1 FROM change WHERE change.document = case_row.document AND change.root = 1 AND +change.author = ?1)";
-
 /// What one case waits for; the `+` keeps SQLite from looking at everything that this laptop ever wrote.
 const OF_CASE: &str = "SELECT accepted, (
          SELECT min(log.reader = -1 AND EXISTS (
@@ -90,23 +106,15 @@ const OF_CASE: &str = "SELECT accepted, (
 /// # Errors
 /// The store fails.
 pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
-    let (unsent, under_way, oldest_unsent) = tx
-        .prepare_cached(&format!(
-            "{OPEN} SELECT count(*) FILTER (WHERE NOT carried), count(*) FILTER (WHERE carried),
-                 min(second) FILTER (WHERE NOT carried) FROM open"
-        ))?
-        .query_row([device.0], |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, Option<u64>>(2)?))
+    let number = |row: &Row<'_>, column| row.get::<_, u64>(column);
+    let ([unsent, under_way, on_laptop, away, away_accepted], oldest_unsent) =
+        tx.prepare_cached(&format!("{OPEN} {COUNTS}"))?.query_row([device.0], |row| {
+            let counts =
+                [number(row, 0)?, number(row, 1)?, number(row, 3)?, number(row, 4)?, number(row, 5)?];
+            Ok((counts, row.get::<_, Option<u64>>(2)?))
         })?;
-    let (on_laptop, away, accepted, all) = tx
-        .prepare_cached(&format!(
-            "{OPEN} SELECT (SELECT count(*) FROM here), (SELECT count(*) FROM away),
-                 (SELECT count(*) FROM case_row WHERE accepted AND document NOT IN (SELECT document FROM away)),
-                 (SELECT count(*) FROM case_row)"
-        ))?
-        .query_row([device.0], |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?, row.get::<_, u64>(3)?))
-        })?;
+    let all = read_model::case_count(tx)?;
+    let accepted = read_model::accepted_count(tx)? - away_accepted;
     let drafts = tx
         .prepare_cached(&format!("SELECT count(*) FROM case_row WHERE {OWN_DRAFT}"))?
         .query_row([device.0], |row| row.get::<_, u64>(0))?;
@@ -185,13 +193,7 @@ pub enum Loss {
 /// # Errors
 /// The store fails.
 pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<(DocumentId, Loss)>> {
-    let mut statement = tx.prepare_cached(&format!(
-        "{OPEN} SELECT document, (SELECT carried FROM away WHERE away.document = case_row.document), {OWN_DRAFT}
-         FROM case_row WHERE document IN (SELECT document FROM away UNION SELECT document FROM case_row WHERE {OWN_DRAFT}
-                            UNION SELECT named.document FROM attachment JOIN named USING (hash)
-                                  WHERE own = 1 AND receipt IS NULL AND removed = 0)
-         ORDER BY started, document LIMIT ?2"
-    ))?;
+    let mut statement = tx.prepare_cached(&lost())?;
     let rows = statement.query_map(params![device.0, limit], |row| {
         let loss = match (row.get::<_, Option<bool>>(1)?, row.get(2)?) {
             (Some(false), _) => Loss::Unsent,
@@ -202,6 +204,25 @@ pub fn open_cases(tx: Tx<'_>, device: DeviceId, limit: usize) -> Result<Vec<(Doc
         Ok((store::id(row, 0)?, loss))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Asks for what a wipe would lose, and whether somebody carries it, which is null where all of it has arrived. Of an
+/// unsent visit the oldest cases are candidates, as many as are listed in all.
+fn lost() -> String {
+    format!(
+        "{OPEN}, candidate AS (
+             SELECT document FROM own
+             UNION SELECT oldest.document FROM unsent CROSS JOIN case_row AS oldest ON oldest.document IN (
+                 SELECT document FROM case_row WHERE visit = unsent.document ORDER BY started, document LIMIT ?2)
+             UNION SELECT named.document FROM attachment JOIN named USING (hash)
+                   WHERE attachment.own = 1 AND receipt IS NULL AND removed = 0
+             UNION SELECT document FROM case_row WHERE {OWN_DRAFT})
+         SELECT document, (SELECT min(carried) FROM (
+                    SELECT carried FROM own WHERE own.document = case_row.document
+                    UNION ALL SELECT carried FROM unsent WHERE unsent.document = case_row.visit)), {OWN_DRAFT}
+         FROM case_row WHERE document IN (SELECT document FROM candidate)
+         ORDER BY started, document LIMIT ?2"
+    )
 }
 
 /// Drafts of this laptop, oldest first.
@@ -223,17 +244,156 @@ pub fn moment(seconds: u64) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
-    use crate::store::Store;
+    use crate::store::{Store, StoreError};
+
+    const DEVICE: DeviceId = DeviceId(1);
+    /// People, visits and cases in turn, as a number names them.
+    const DOCUMENTS: u8 = 24;
+
+    fn document(number: u8) -> DocumentId {
+        DocumentId([number; 16])
+    }
+
+    fn epoch(life: bool) -> [u8; 16] {
+        [u8::from(life) + 1; 16]
+    }
+
+    /// A case: its people and its visit by their numbers, when it began, and whether an agency accepted it.
+    type Known = (u8, u8, Option<u8>, i64, bool);
+    /// A change: of which document, by this laptop or another, in which life, from a feed, and whether the hub has it.
+    type Written = (u8, bool, bool, bool, bool);
+
+    /// A laptop's store with such cases and changes, receipts up to an entry of each life, and a note over some entries.
+    fn laid_out(
+        tx: Tx<'_>,
+        cases: &[Known],
+        written: &[Written],
+        receipts: [Option<u64>; 2],
+        note: Option<(bool, u64, u64)>,
+    ) -> Result<()> {
+        for (number, (applicant, subject, visit, started, accepted)) in cases.iter().enumerate() {
+            tx.execute(
+                "INSERT INTO case_row (document, slip, service, state, unit, applicant, subject, visit, started,
+                                       accepted, conflict, detail)
+                 VALUES (?1, '', '', 'received', 'V01', ?2, ?3, ?4, ?5, ?6, 0, '{}')",
+                params![
+                    document(2 * DOCUMENTS + number as u8).0,
+                    document(*applicant).0,
+                    document(*subject).0,
+                    visit.map(|visit| document(DOCUMENTS + visit).0),
+                    started,
+                    accepted
+                ],
+            )?;
+        }
+        for (log, (life, reader)) in [(false, -1), (true, -1), (false, 1)].into_iter().enumerate() {
+            tx.execute(
+                "INSERT INTO log (log, author, epoch, reader, chain) VALUES (?1, ?2, ?3, ?4, x'')",
+                params![log, DEVICE.0, epoch(life), reader],
+            )?;
+        }
+        for (at, (of, own, life, from_feed, fed)) in written.iter().enumerate() {
+            let hash = [at as u8; 32];
+            let (author, log) =
+                (if *own { DEVICE.0 } else { 2 }, if *from_feed { 2 } else { u8::from(*life) });
+            tx.execute(
+                "INSERT INTO change (arrival, hash, document, author, epoch, position, log, entry, state, second,
+                                     root, fed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?1, ?6, 0, 1, ?1, 0, ?7)",
+                params![at + 1, hash, document(*of).0, author, epoch(*life), log, fed],
+            )?;
+        }
+        for (life, head) in [false, true].into_iter().zip(receipts) {
+            if let Some(head) = head {
+                tx.execute(
+                    "INSERT INTO receipt (epoch, head, frame) VALUES (?1, ?2, x'')",
+                    params![epoch(life), head],
+                )?;
+            }
+        }
+        if let Some((life, after, entries)) = note {
+            tx.execute(
+                "INSERT INTO custody_note (epoch, carrier, after, head, at, frame) VALUES (?1, 3, ?2, ?3, 0, x'')",
+                params![epoch(life), after, after + entries],
+            )?;
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn counts_and_lists_tell_of_all_cases_what_each_tells_alone(
+            cases in vec((0..6_u8, 0..6_u8, option::of(0..3_u8), 0..4_i64, any::<bool>()), 1..12),
+            written in vec((0..3 * DOCUMENTS, any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()), 0..40),
+            receipts in [option::of(0..30_u64), option::of(0..30_u64)],
+            note in option::of((any::<bool>(), 0..20_u64, 0..30_u64)),
+        ) {
+            // Most changes of a store are of documents that are there.
+            let shrunk = |(of, own, life, from_feed, fed): Written| {
+                let of = match of / DOCUMENTS {
+                    0 => of % 6,
+                    1 => DOCUMENTS + of % 3,
+                    _ => 2 * DOCUMENTS + of % cases.len() as u8,
+                };
+                (of, own, life, from_feed, fed)
+            };
+            let written: Vec<_> = written.into_iter().map(shrunk).collect();
+            let folder = tempfile::tempdir().expect("there is room");
+            let mut store = Store::open(&folder.path().join("a")).expect("opens");
+            store.commit::<_, StoreError>(|tx| laid_out(tx, &cases, &written, receipts, note)).expect("lays out");
+            let tx = store.reader();
+            let places: Vec<_> = (0..cases.len()).map(|number| {
+                let case = document(2 * DOCUMENTS + number as u8);
+                let place = of_case(tx, DEVICE, case).expect("reads").expect("is there");
+                (cases[number].3, case, place)
+            }).collect();
+            let at = |wanted| places.iter().filter(|(_, _, place)| *place == wanted).count() as u64;
+            let counted = count(tx, DEVICE).expect("counts");
+            prop_assert_eq!(
+                [counted.on_laptop, counted.carried, counted.at_hub, counted.accepted],
+                [Place::OnLaptop, Place::Carried, Place::AtHub, Place::Accepted].map(at)
+            );
+            let mut open: Vec<_> = places.iter().filter_map(|(started, case, place)| match place {
+                Place::OnLaptop => Some((*started, *case, Loss::Unsent)),
+                Place::Carried => Some((*started, *case, Loss::Carried)),
+                Place::AtHub | Place::Accepted => None,
+            }).collect();
+            open.sort_by_key(|(started, case, _)| (*started, *case));
+            let open: Vec<_> = open.into_iter().map(|(_, case, loss)| (case, loss)).collect();
+            for limit in [1, 3, 100] {
+                let listed = open_cases(tx, DEVICE, limit).expect("lists");
+                prop_assert_eq!(&listed[..], &open[..open.len().min(limit)]);
+            }
+        }
+    }
 
     #[test]
-    fn a_case_is_looked_for_by_its_documents() {
+    fn no_count_looks_at_every_case() {
         let folder = tempfile::tempdir().expect("there is room");
         let store = Store::open(&folder.path().join("a")).expect("opens");
-        let tx = store.reader();
-        let mut plan = tx.prepare(&format!("EXPLAIN QUERY PLAN {OF_CASE}")).expect("reads");
-        let steps = plan.query_map(params![1, [0_u8; 16]], |row| row.get::<_, String>(3)).expect("plans");
-        let steps = steps.collect::<Result<Vec<_>, _>>().expect("plans").join("; ");
-        assert!(steps.contains("change_document") && !steps.contains("change_author"), "{steps}");
+        let plan = |query: &str| {
+            let tx = store.reader();
+            let mut plan = tx.prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect("reads");
+            let mut rows = plan.raw_query();
+            let mut steps = Vec::new();
+            while let Some(row) = rows.next().expect("plans") {
+                steps.push(row.get::<_, String>(3).expect("a step"));
+            }
+            steps
+        };
+        let counts = plan(&format!("{OPEN} {COUNTS}"));
+        let by_visit = "SEARCH case_row USING COVERING INDEX case_visit (visit=?)";
+        assert!(counts.iter().any(|step| step == by_visit), "{counts:?}");
+        let lost = plan(&lost());
+        for steps in [&counts, &lost] {
+            assert!(!steps.iter().any(|step| step.starts_with("SCAN case_row")), "{steps:?}");
+        }
+        let one = plan(OF_CASE).join("; ");
+        assert!(one.contains("change_document") && !one.contains("change_author"), "{one}");
     }
 }

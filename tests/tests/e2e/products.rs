@@ -3,9 +3,15 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use tests::process::{Output, Van};
+use tests::{
+    page::{Reader, hidden},
+    process::{Output, Van},
+};
 
-use crate::stage::{Stage, case, sync};
+use crate::stage::{Stage, case, line, sync};
+
+/// More products than are loaded at one go.
+const MANY: usize = 210;
 
 /// A picture of one pixel, as a pad would draw it.
 const MARK: &[u8] =
@@ -163,4 +169,62 @@ fn a_returned_list_closes_all_that_it_can_at_once_and_names_the_rest() {
     assert_eq!(van.run(&["custody"]).number("needs_you"), 1);
     let back = van.call(&["handover", "back", names[0], "--reason", "x", "--json"]).run().exited(1);
     assert_eq!(refused(&back), [(names[0], "it is handed_over")]);
+}
+
+/// Cases that a laptop recorded at one go, and whose products the hub marked ready: their slip numbers.
+fn many_ready(stage: &Stage, van: &Van) -> Vec<String> {
+    let lines = (0..MANY).map(|at| format!("{}\n", line(json!({"name": format!("Nahak {at}")}))));
+    van.record(&lines.collect::<String>());
+    sync(van);
+    let listed = van.run(&["case", "list"]);
+    let slips: Vec<_> =
+        listed.lines.iter().filter_map(|row| Some(row["slip"].as_str()?.to_owned())).collect();
+    assert_eq!(slips.len(), MANY);
+    let hub = &stage.hub;
+    std::thread::scope(|scope| {
+        for part in slips.chunks(MANY / 3) {
+            scope.spawn(move || {
+                for slip in part {
+                    hub.run(&["case", "amend", slip, "--as-agency", "DUK", "--set", "status=issued"]);
+                }
+            });
+        }
+    });
+    let ready = ["case", "ready", "--as-agency", "DUK"].into_iter().chain(slips.iter().map(String::as_str));
+    stage.hub.run(&ready.collect::<Vec<_>>());
+    sync(van);
+    slips
+}
+
+#[test]
+fn of_many_products_pages_show_the_beginning_and_whatever_is_looked_for() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slips = many_ready(&stage, &van);
+    let running = van.start(&[]);
+    let reader = Reader::of(&running);
+    let rows = |page: &str| page.matches("<td class=\"slip\">").count();
+
+    let manifest = reader.get("/manifest");
+    assert!(rows(&manifest) == 50 && manifest.contains("210</dd>"), "{manifest}");
+    let one = reader.get(&format!("/manifest?q={}", slips[7]));
+    assert!(rows(&one) == 1 && one.contains(&slips[7]), "{one}");
+    assert_eq!(rows(&reader.get("/manifest?q=nahak&show=5000")), MANY);
+    assert_eq!(rows(&reader.get("/manifest?q=oematan")), 0);
+
+    let first = reader.get("/handover");
+    assert_eq!(rows(&first), 50);
+    let listed = van.run(&["case", "show", &slips[9]]);
+    let ticked = format!("case={}&show=50&do=more", listed.text("case"));
+    let more = reader.post("/handover", hidden(&first, "csrf").expect("a token"), &ticked);
+    assert!((100..=101).contains(&rows(&more)) && more.matches(" checked").count() == 1, "{more}");
+    let found = reader.get("/handover?q=nahak");
+    assert_eq!(rows(&found), 50);
+
+    let loaded = van.run(&["handover", "load", "--all"]);
+    assert_eq!((done(&loaded).len(), &loaded.json()["left"]), (200, &json!(10)));
+    assert_eq!(rows(&reader.get("/manifest")), 60, "ten that are missing, and the first fifty aboard");
+    assert_eq!(rows(&reader.get("/handover")), 60);
+    assert_eq!(van.run(&["handover", "manifest"]).lines.len(), MANY + 1);
+    running.terminate().done();
 }

@@ -32,8 +32,10 @@ use crate::{
     request::Request,
 };
 
-/// Products of each state on the page.
-const PRODUCTS_MAX: usize = 200;
+/// Products of each state on the page, and how many more of each whoever asks for more gets.
+const SHOWN: usize = 50;
+/// The same at most; and how many a page tells to be done.
+const PRODUCTS_MAX: usize = 1_000;
 /// What stands before the picture of a signature that the pad draws.
 const PICTURE: &str = "data:image/png;base64,";
 
@@ -117,6 +119,8 @@ struct Typed {
     signature: String,
     /// Ids of the chosen cases, in their order.
     cases: Vec<String>,
+    /// How many products of each state are shown.
+    show: usize,
     /// Whether somebody has chosen, were it none.
     posted: bool,
 }
@@ -134,6 +138,7 @@ impl Typed {
             reason: text("reason"),
             signature: text("signature"),
             cases: cases.collect(),
+            show: shown(posted.text("show").parse().ok()),
             posted: true,
         }
     }
@@ -213,6 +218,9 @@ pub(super) struct Wanted {
     q: String,
     #[serde(default)]
     holder: String,
+    /// How many products of each state.
+    #[serde(default)]
+    show: Option<usize>,
     /// Ids of cases with which something was just done, between commas.
     #[serde(default)]
     done: String,
@@ -220,12 +228,18 @@ pub(super) struct Wanted {
 
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(Wanted { q, holder, done }): Query<Wanted>,
+    Query(Wanted { q, holder, show, done }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    let typed = Typed { q: q.trim().to_owned(), holder: holder.trim().to_owned(), ..Typed::default() };
+    let (q, holder) = (q.trim().to_owned(), holder.trim().to_owned());
+    let typed = Typed { q, holder, show: shown(show), ..Typed::default() };
     let done = done.split(',').filter(|case| !case.is_empty()).take(PRODUCTS_MAX).map(str::to_owned);
     page(&site, words(&headers), typed, Told { done: done.collect(), ..Told::default() }).await
+}
+
+/// How many products of each state are shown.
+fn shown(wanted: Option<usize>) -> usize {
+    wanted.unwrap_or(SHOWN).clamp(SHOWN, PRODUCTS_MAX)
 }
 
 /// What became of a product, by where it is now: a page that tells it may be loaded again.
@@ -270,9 +284,9 @@ async fn page(site: &Site, words: &'static Words, typed: Typed, told: Told) -> R
     let (text, holder, chosen) = (typed.q.clone(), typed.holder.clone(), typed.cases.clone());
     let Told { wrong, refused, done, named } = told;
     let has_failed = wrong.is_some() || (!refused.is_empty() && done.is_empty());
-    let is_one = !text.is_empty();
+    let (is_one, show_max) = (!text.is_empty(), typed.show);
     let found = site.run(move |agent, now| {
-        let Found { rows, of } = agent.products(&text, &holder, PRODUCTS_MAX)?;
+        let Found { rows, of } = agent.products(&text, &holder, show_max)?;
         let rows = chosen_first(agent, rows, if is_one { &[] } else { &chosen })?;
         let of = of.max(rows.len() as u64);
         let head = if holder.is_empty() { Head::default() } else { Head::of(agent, now, words, &rows) };
@@ -336,6 +350,10 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let words = words(&headers);
     let mut typed = Typed::of(&posted);
     let button = posted.text("do");
+    if button == "more" {
+        typed.show = shown(Some(typed.show + SHOWN));
+        return page(&site, words, typed, Told::default()).await;
+    }
     if button == "add" {
         // Enter presses the form's first button, wherever the focus is: it adds, and gives nothing into any hands.
         let told = match (posted.text("scan"), posted.text("with")) {
@@ -366,7 +384,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 /// Chooses one more product, that was scanned or typed.
 async fn add(site: &Site, words: &'static Words, typed: &mut Typed, scan: &str) -> Told {
     let wanted = scan.to_owned();
-    let found = site.run(move |agent, _| Ok(agent.products(&wanted, "", PRODUCTS_MAX)?.rows));
+    let found = site.run(move |agent, _| Ok(agent.products(&wanted, "", SHOWN)?.rows));
     match found.await.as_deref() {
         Ok([row]) => {
             let case = row.document.to_string();

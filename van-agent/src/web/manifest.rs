@@ -1,13 +1,19 @@
 //! The page of the manifest: what the hub marked ready for this unit, loaded one by one by scanning or all at once, and
-//! what is missing.
+//! what is missing. Of a long one the beginning is shown until all is asked for, or words of some.
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use shared::desk::handover::{Act, Order};
+use serde::Deserialize;
+use shared::{
+    desk::handover::{Act, Order},
+    document::State as CaseState,
+    store::read_model,
+    time::Now,
+};
 
 use super::{
     Site,
@@ -17,10 +23,16 @@ use super::{
     posted::Posted,
 };
 use crate::{
+    agent::{Agent, said},
     handover::HandOverAct,
     host::{output::Failure, web::Words},
     request::Request,
 };
+
+/// Products of each of the two lists until all are asked for.
+const SHOWN: usize = 50;
+/// The same at most.
+const SHOWN_MAX: usize = 5_000;
 
 #[derive(Template)]
 #[template(path = "manifest.html")]
@@ -28,12 +40,46 @@ struct Manifest {
     words: &'static Words,
     token: String,
     unit: String,
+    /// Words of the products that are shown alone.
+    q: String,
     /// Ready, and not aboard yet.
-    missing: Vec<Product>,
-    aboard: Vec<Product>,
+    missing: List,
+    aboard: List,
     told: Option<String>,
     wrong: Option<String>,
     refused: Vec<Refused>,
+}
+
+/// A part of the manifest.
+struct List {
+    products: Vec<Product>,
+    /// How many there are.
+    of: u64,
+    /// How many of how many are shown, in words, where those are not all.
+    cut: Option<String>,
+}
+
+impl Manifest {
+    /// Whether more can be shown, or printed.
+    fn is_cut(&self) -> bool {
+        self.missing.cut.is_some() || self.aboard.cut.is_some()
+    }
+
+    /// How many of each list are shown where all are asked for.
+    fn shown_max(&self) -> usize {
+        SHOWN_MAX
+    }
+}
+
+/// What of the manifest is asked for.
+#[derive(Deserialize, Default)]
+pub(super) struct Wanted {
+    /// Words; everything where there are none.
+    #[serde(default)]
+    q: String,
+    /// How many of each list.
+    #[serde(default)]
+    show: Option<usize>,
 }
 
 /// What a page says of what was just done.
@@ -45,26 +91,50 @@ struct Told {
     refused: Vec<Refused>,
 }
 
-pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, words(&headers), Told::default()).await
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(wanted): Query<Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, words(&headers), wanted, Told::default()).await
 }
 
-async fn page(site: &Site, words: &'static Words, told: Told) -> Response {
+async fn page(site: &Site, words: &'static Words, wanted: Wanted, told: Told) -> Response {
+    let at_most = wanted.show.unwrap_or(SHOWN).min(SHOWN_MAX);
+    let q = wanted.q.trim().to_owned();
+    let text = q.clone();
     let read = site.run(move |agent, now| {
-        let rows = agent.manifest()?;
-        Ok((agent.unit(), products(agent, now, words, rows)?))
+        let missing = list(agent, now, words, CaseState::Ready, &text, at_most)?;
+        let aboard = list(agent, now, words, CaseState::Loaded, &text, at_most)?;
+        Ok((agent.unit(), missing, aboard))
     });
-    let (unit, all) = match read.await {
+    let (unit, missing, aboard) = match read.await {
         Ok(read) => read,
         Err(failure) => return failed(words, &failure),
     };
-    let (missing, aboard) = all.into_iter().partition(|product| product.is("ready"));
     let Told { done, wrong, refused } = told;
     let has_failed = wrong.is_some() || !refused.is_empty();
     let status = if has_failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    let page = Manifest { words, token, unit, missing, aboard, told: done, wrong, refused };
+    let page = Manifest { words, token, unit, q, missing, aboard, told: done, wrong, refused };
     (status, show(page)).into_response()
+}
+
+fn list(
+    agent: &mut Agent,
+    now: Now,
+    words: &Words,
+    state: CaseState,
+    text: &str,
+    at_most: usize,
+) -> Result<List, Failure> {
+    let found = agent.manifest(state, text)?;
+    let mut rows = Vec::with_capacity(found.len().min(at_most));
+    for case in found.iter().take(at_most) {
+        rows.extend(read_model::case_of(agent.read()?, *case).map_err(said)?);
+    }
+    let (shown, of) = (rows.len() as u64, found.len() as u64);
+    Ok(List { products: products(agent, now, words, rows)?, of, cut: words.shown_of(shown, of) })
 }
 
 /// Loads the product that was scanned, or everything that is ready.
@@ -76,7 +146,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     };
     match told {
         Ok(Told { done: None, wrong: None, .. }) => see("/manifest"),
-        Ok(told) => page(&site, words, told).await,
+        Ok(told) => page(&site, words, Wanted::default(), told).await,
         Err(failure) => failed(words, &failure),
     }
 }
@@ -101,13 +171,12 @@ async fn load(site: &Site, words: &'static Words, scan: &str) -> Result<Told, Fa
     }
     let wanted = scan.to_owned();
     let found = site.run(move |agent, _| {
-        let on_it = agent.manifest()?;
-        let found = agent.products(&wanted, "", on_it.len() + 1)?.rows;
-        let is_on_it = |case| on_it.iter().any(|row| row.document == case);
-        let cases: Vec<_> = found.iter().filter(|row| is_on_it(row.document)).collect();
-        let several = cases.len() > 1;
-        let case = (cases.len() == 1).then(|| cases[0].document.to_string());
-        let elsewhere = found.first().map(|row| (row.slip.clone(), row.status.clone()));
+        let mut on_it = agent.manifest(CaseState::Ready, &wanted)?;
+        on_it.extend(agent.manifest(CaseState::Loaded, &wanted)?);
+        let several = on_it.len() > 1;
+        let case = (on_it.len() == 1).then(|| on_it[0].to_string());
+        let elsewhere = if on_it.is_empty() { agent.products(&wanted, "", 1)?.rows } else { Vec::new() };
+        let elsewhere = elsewhere.into_iter().next().map(|row| (row.slip, row.status));
         Ok((case, several, elsewhere))
     });
     let (case, several, elsewhere) = found.await?;

@@ -7,6 +7,7 @@ mod blanks;
 mod cases;
 mod collision;
 mod people;
+mod products;
 mod project;
 mod row;
 mod search;
@@ -21,16 +22,16 @@ use crate::id::DocumentId;
 pub use self::{
     blanks::{UsedBlank, books, cases_with_blanks_since, used_blanks},
     cases::{
-        CaseRow, applicant_of_encounter, case_count, case_of, case_of_reference, case_touched, cases,
-        cases_at, cases_in, cases_of_person, cases_of_sitting, cases_of_slip, conflict_count, count_at,
-        count_in, doubled_slips, manifest, named_by, officer_of_sitting, oldest_at, slip_of_life, undecided,
-        undecided_count,
+        CaseRow, accepted_count, applicant_of_encounter, case_count, case_of, case_of_reference,
+        case_touched, cases, cases_of_person, cases_of_sitting, cases_of_slip, conflict_count, doubled_slips,
+        named_by, officer_of_sitting, oldest_at, slip_of_life, undecided, undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
-    people::{PersonRow, people_of_nik, person_of, person_of_reference, twins_of, unlinked},
+    people::{PersonRow, people_of_nik, person_of, person_of_reference, reported, twins_of, unlinked},
+    products::{cases_at, count_at, held_by, manifest, products_found, waiting, waiting_count},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
     search::{find, people, people_born, refresh_part as refresh_words_part},
-    visits::{Surveyed, VisitRow, open_visits, surveyed, visit_of, visits},
+    visits::{Surveyed, VisitRow, cases_of_visit, open_visits, surveyed, visit_of, visits},
 };
 
 /// A column that holds a JSON object; a cache that does not read back shows nothing.

@@ -1,6 +1,6 @@
 //! Persons as lists show them.
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
 use super::detail;
@@ -34,6 +34,12 @@ pub struct PersonRow {
 
 pub(super) const PERSON: &str =
     "SELECT document, nik, name, born, village, twin, conflict, detail FROM person_row";
+
+const REPORTED: &str = "SELECT max(started) FROM case_row
+     WHERE subject IN (
+         SELECT ?1 UNION SELECT twin FROM person_row WHERE document = ?1
+         UNION SELECT other.document FROM person_row AS one JOIN person_row AS other USING (twin) WHERE one.document = ?1)
+       AND service = ?2 AND state NOT IN ('cancelled', 'rejected', 'draft')";
 
 pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     Ok(PersonRow {
@@ -80,6 +86,15 @@ pub fn twins_of(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// When the newest case of a service began, in milliseconds since 1970, that stands and is about a person, as whichever
+/// document.
+///
+/// # Errors
+/// The store fails.
+pub fn reported(tx: Tx<'_>, person: DocumentId, service: &str) -> Result<Option<i64>> {
+    Ok(tx.prepare_cached(REPORTED)?.query_row(params![person.0, service], |row| row.get(0))?)
+}
+
 /// People with a NIK that another document, not known to be of the same person, has too, where a change of one
 /// of the two arrived after `seen` and up to `through`; and people whom somebody proposed to be another
 /// document's.
@@ -110,4 +125,17 @@ pub fn person_of_reference(tx: Tx<'_>, reference: &str) -> Result<Option<PersonR
         .prepare_cached(&format!("{PERSON} WHERE ref = ?1 ORDER BY document LIMIT 1"))?
         .query_row([reference], person)
         .optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::read_model::cases::plan;
+
+    #[test]
+    fn what_was_reported_of_a_person_is_found_by_the_person() {
+        let steps = plan(REPORTED);
+        let is = |index: &str| steps.iter().any(|step| step.contains(index));
+        assert!(is("case_subject (subject=? AND service=?)") && is("person_twin (twin=?)"), "{steps:?}");
+    }
 }

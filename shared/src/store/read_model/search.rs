@@ -313,7 +313,7 @@ pub fn people_born(tx: Tx<'_>, text: &str, born: &str, limit: usize) -> Result<V
 
 /// The question that finds every word of `text`, as written or as a name, or its name as a whole; `None` where
 /// there is nothing to look for.
-fn query(text: &str) -> Option<String> {
+pub(super) fn query(text: &str) -> Option<String> {
     let words = text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
     let words: Vec<_> = words
         .map(|word| match named(word) {

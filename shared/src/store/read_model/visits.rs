@@ -26,8 +26,6 @@ pub struct VisitRow {
     pub opened: Option<i64>,
     /// When it was closed.
     pub closed: Option<i64>,
-    /// How many cases name it.
-    pub cases: u64,
 }
 
 /// All visits, newest first; a document without label is none.
@@ -36,21 +34,29 @@ pub struct VisitRow {
 /// The store fails.
 pub fn visits(tx: Tx<'_>) -> Result<Vec<VisitRow>> {
     let mut statement = tx.prepare_cached(
-        "SELECT document, unit, label, day, village, opened, closed,
-                (SELECT count(*) FROM case_row WHERE case_row.visit = visit_row.document)
+        "SELECT document, unit, label, day, village, opened, closed
          FROM visit_row WHERE label <> '' ORDER BY day DESC, label, document",
     )?;
     let rows = statement.query_map([], visit)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Visits of a unit that are still open, newest first, at most `limit`; their cases are not counted.
+/// How many cases name a visit.
+///
+/// # Errors
+/// The store fails.
+pub fn cases_of_visit(tx: Tx<'_>, visit: DocumentId) -> Result<u64> {
+    let mut statement = tx.prepare_cached("SELECT count(*) FROM case_row WHERE visit = ?1")?;
+    Ok(statement.query_row([visit.0], |row| row.get(0))?)
+}
+
+/// Visits of a unit that are still open, newest first, at most `limit`.
 ///
 /// # Errors
 /// The store fails.
 pub fn open_visits(tx: Tx<'_>, unit: &str, limit: usize) -> Result<Vec<VisitRow>> {
     let mut statement = tx.prepare_cached(
-        "SELECT document, unit, label, day, village, opened, closed, 0
+        "SELECT document, unit, label, day, village, opened, closed
          FROM visit_row WHERE label <> '' AND closed IS NULL AND unit = ?1
          ORDER BY day DESC, label, document LIMIT ?2",
     )?;
@@ -96,7 +102,6 @@ fn visit(row: &Row<'_>) -> rusqlite::Result<VisitRow> {
         village: row.get(4)?,
         opened: row.get(5)?,
         closed: row.get(6)?,
-        cases: row.get(7)?,
     })
 }
 
