@@ -7,12 +7,15 @@ use std::{
 
 use crate::process::Running;
 
+/// What stands between the parts of a form with a file.
+const BOUNDARY: &str = "----------part";
+
 /// Asks the page at `at` by the head of a request without its blank line, and answers everything that comes back.
 ///
 /// # Panics
 /// Nobody listens there.
 pub fn ask(at: SocketAddr, head: &str) -> String {
-    send(at, head, "")
+    send(at, head, b"")
 }
 
 /// Gets a path as `host`, with a cookie where there is one.
@@ -29,18 +32,23 @@ pub fn get(at: SocketAddr, host: &str, path: &str, cookie: Option<&str>) -> Stri
 /// # Panics
 /// Nobody listens there.
 pub fn post(at: SocketAddr, path: &str, cookie: Option<&str>, fields: &str) -> String {
+    post_form(at, path, cookie, "application/x-www-form-urlencoded", fields.as_bytes())
+}
+
+fn post_form(at: SocketAddr, path: &str, cookie: Option<&str>, kind: &str, form: &[u8]) -> String {
     let cookie = cookie.map_or_else(String::new, |cookie| format!("\r\nCookie: {cookie}"));
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {at}\r\nOrigin: http://{at}{cookie}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}",
-        fields.len()
+         Content-Type: {kind}\r\nContent-Length: {}",
+        form.len()
     );
-    send(at, &head, fields)
+    send(at, &head, form)
 }
 
-fn send(at: SocketAddr, head: &str, body: &str) -> String {
+fn send(at: SocketAddr, head: &str, body: &[u8]) -> String {
     let mut stream = TcpStream::connect(at).expect("the page listens");
-    write!(stream, "{head}\r\nConnection: close\r\n\r\n{body}").expect("writes");
+    write!(stream, "{head}\r\nConnection: close\r\n\r\n").expect("writes");
+    stream.write_all(body).expect("writes");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).expect("reads");
     String::from_utf8_lossy(&answer).into_owned()
@@ -82,6 +90,20 @@ impl Reader {
     /// The page is gone.
     pub fn post(&self, path: &str, token: &str, fields: &str) -> String {
         post(self.at, path, Some(&self.cookie), &format!("csrf={token}&{fields}"))
+    }
+
+    /// Posts a file as a scan, with the token that the page of its form bears.
+    ///
+    /// # Panics
+    /// The page is gone.
+    pub fn upload(&self, path: &str, token: &str, name: &str, bytes: &[u8]) -> String {
+        let field = |field: &str| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"");
+        let (csrf, kind, file) = (field("csrf"), field("kind"), field("file"));
+        let before = format!("{csrf}\r\n\r\n{token}\r\n{kind}\r\n\r\nscan\r\n{file}; filename=\"{name}\"");
+        let after = format!("\r\n--{BOUNDARY}--\r\n");
+        let form = [before.as_bytes(), b"\r\n\r\n", bytes, after.as_bytes()].concat();
+        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+        post_form(self.at, path, Some(&self.cookie), &kind, &form)
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::{Figure, Kind, Scale, pages};
+use super::{Figure, Kind, Scale, laptop, pages};
 use crate::{
     people::{Order, Region, ndjson},
     process::{Hub, Running, Van},
@@ -49,6 +49,7 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
         - before.up.offered.bytes
         - before.down.offered.bytes;
     add("first sync, a case", bytes as f64 / cases.max(1) as f64, "bytes", Kind::Bytes);
+    let heard = laptop::products(&hub, &van, cases)?;
     serving.terminate().done();
 
     let (hub_runs, hub_start) = timed(|| hub.start(&[]));
@@ -69,6 +70,8 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     aimed("hub's start", hub_start, "s", 2.0);
     aimed("van's start", van_start, "s", 2.0);
     aimed("find, its process included", each.as_secs_f64() * 1e3, "ms", 50.0);
+    figures.push(heard);
+    figures.push(laptop::at_work(&van, cases)?);
     figures.extend(pages::measure(&van, cases)?);
     Ok(figures)
 }

@@ -7,9 +7,11 @@ pub mod cases;
 mod crossing;
 pub mod day;
 pub mod fleet;
+mod laptop;
 pub mod link;
 pub mod pack;
 mod pages;
+mod posts;
 mod put;
 pub mod settings;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use super::{Figure, Kind, median};
+use super::{Figure, Kind, median, posts};
 use crate::{
     page::{Reader, hidden},
     process::Van,
@@ -13,15 +13,18 @@ use crate::{
 /// How soon the first page is to stand after the program began, in seconds.
 const FIRST_GOAL: f64 = 1.0;
 /// How soon any page is to answer, in milliseconds.
-const ANSWER_GOAL: f64 = 100.0;
+pub(super) const ANSWER_GOAL: f64 = 100.0;
 /// How often each page is asked for; the one in the middle counts.
-const ASKED: usize = 7;
+pub(super) const ASKED: usize = 7;
 /// Every page of the menu and of its second half, and the searches that a counter makes.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 24] = [
     "/",
     "/record",
     "/handover",
-    "/handover?find=Oematan",
+    "/handover?q=Oematan",
+    "/manifest",
+    "/manifest?q=Oematan",
+    "/manifest?show=5000",
     "/find?q=Oematan",
     "/find?q=V01A",
     "/find?q=a",
@@ -46,8 +49,6 @@ const PAGES: [&str; 21] = [
 /// # Errors
 /// A page does not answer as it should.
 pub(super) fn measure(van: &Van, cases: usize) -> anyhow::Result<Vec<Figure>> {
-    // As every evening: what a day's end tells begins at the last seal.
-    van.run(&["day", "close"]);
     let began = Instant::now();
     let running = van.start(&[]);
     let reader = Reader::of(&running);
@@ -78,6 +79,7 @@ pub(super) fn measure(van: &Van, cases: usize) -> anyhow::Result<Vec<Figure>> {
     let (sought, saved): (Vec<_>, Vec<_>) = saves.into_iter().unzip();
     figures.push(figure("look for a person by name, median", median(sought), "ms", ANSWER_GOAL));
     figures.push(figure("save a case, durable, median", median(saved), "ms", ANSWER_GOAL));
+    figures.extend(posts::measure(van, &reader, cases)?);
     running.terminate().done();
     Ok(figures)
 }
@@ -105,14 +107,14 @@ fn save(reader: &Reader, number: usize) -> anyhow::Result<(f64, f64)> {
     Ok((sought, saved))
 }
 
-fn read(reader: &Reader, path: &str) -> anyhow::Result<String> {
+pub(super) fn read(reader: &Reader, path: &str) -> anyhow::Result<String> {
     let answer = reader.get(path);
     ensure!(answer.starts_with("HTTP/1.1 200"), "{path} is shown: {answer}");
     Ok(answer)
 }
 
 /// How long something took, in milliseconds.
-fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<f64> {
+pub(super) fn timed<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<f64> {
     let began = Instant::now();
     work()?;
     Ok(Duration::as_secs_f64(&began.elapsed()) * 1e3)
