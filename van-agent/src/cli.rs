@@ -325,7 +325,7 @@ pub struct Amend {
     /// Who took the product along, with status with_collector.
     #[arg(long, value_name = "NAME")]
     pub with: Option<String>,
-    /// The officer who sets a status.
+    /// The officer who corrects, or sets a status.
     #[arg(long, value_name = "ID")]
     pub officer: Option<String>,
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     collection::{Collector, Received},
     document::{
-        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, conflict, field,
+        Case, Edit, EditError, Field, NewEvent, Person, State, View, case, conflict, correction, field,
         state::ParseStateError,
     },
     id::{DocumentId, Kind, UnitId, VillageCode},
@@ -144,7 +144,7 @@ pub struct Amendment {
     pub received: Option<Received>,
     /// The unit that a product is ready for, or aboard of.
     pub unit: Option<UnitId>,
-    /// The officer who sets a status.
+    /// The officer who corrects, or sets a status.
     pub officer: Option<String>,
 }
 
@@ -262,6 +262,10 @@ pub fn amend(
             }
         }
     }
+    // An event bears its own officer.
+    if amendment.settings.iter().any(|setting| setting.item != Item::Field(Field::Status)) {
+        correction::sign(&mut edit, amendment.officer.as_deref())?;
+    }
     for (code, words) in &warnings {
         case::warn(&mut edit, code.as_str(), words)?;
     }
@@ -306,6 +310,7 @@ fn set_of_person(
     decides(writing, person, field, amendment)?;
     let mut edit = writing.open(person)?;
     field::set(&mut edit, field, &setting.value, amendment.reason.as_deref())?;
+    correction::sign(&mut edit, amendment.officer.as_deref())?;
     let changed = writing.save(person, edit)?;
     if setting.party == Party::Subject {
         warnings.extend(identity(writing, person)?);

@@ -9,10 +9,10 @@ use super::{
     show,
 };
 use crate::{
-    document::{Case, Field, History, Person, View, schema::key},
+    document::{Case, Field, History, Person, View, correction, schema::key},
     geo::Position,
     id::{ChangeHash, DocumentId, Kind},
-    store::{Result, Tx},
+    store::{Result, Tx, changes, read_model},
 };
 
 /// A field that somebody changed, or a requirement that somebody ticked or took away.
@@ -21,6 +21,8 @@ pub struct ShownEdit {
     /// Who wrote it.
     #[serde(flatten)]
     pub author: Author,
+    /// The officer, as claimed; of a person also by the case that was made in the same sitting.
+    pub officer: Option<String>,
     /// The document that holds it.
     pub document: DocumentId,
     /// The field, or `tick` or `untick`.
@@ -60,9 +62,21 @@ pub fn of(
     let Some(kind) = document.kind() else { return Ok(edits) };
     for (hash, change) in history.iter().skip(1) {
         let (before, after) = (Said::at(history, &change.parents, kind), Said::at(history, &[*hash], kind));
-        let author = author::of_change(tx, hash)?;
+        let origin = changes::find(tx, hash)?.map(|change| change.origin);
+        let author = match origin {
+            Some(origin) => author::of(tx, origin.device, origin.epoch)?,
+            None => Author::default(),
+        };
+        let officer = match (correction::corrector(change), origin) {
+            (Some(officer), _) => Some(officer.to_owned()),
+            (None, Some(origin)) if kind == Kind::Person => {
+                read_model::officer_of_sitting(tx, origin, document)?
+            }
+            (None, _) => None,
+        };
         let edit = |field, before, value, reason| ShownEdit {
             author: author.clone(),
+            officer: officer.clone(),
             document,
             field,
             before,

@@ -1,6 +1,10 @@
 //! Corrections: changes after which a slip that is out no longer says what the case does.
 
-use super::{History, schema::key};
+use super::{
+    Edit, Field, History,
+    field::{self, SetError},
+    schema::key,
+};
 use crate::{
     change::{Action, Change, Key, Object, Operation, OperationId, Scalar},
     id::{ContentHash, DocumentId, Kind},
@@ -29,6 +33,32 @@ pub fn corrections(kind: Kind, history: &History) -> impl Iterator<Item = &Chang
     };
     let later = history.iter().map(|(_, change)| change).filter(|change| !change.parents.is_empty());
     later.filter(move |change| change.operations.iter().any(&corrects))
+}
+
+/// Notes the officer who corrects, beside what else an edit writes; an edit that writes nothing stays empty.
+///
+/// # Errors
+/// It is no name of an officer.
+pub fn sign(edit: &mut Edit, officer: Option<&str>) -> Result<(), SetError> {
+    let Some(officer) = officer.map(str::trim).filter(|officer| !officer.is_empty()) else { return Ok(()) };
+    field::check(Field::Officer, officer)?;
+    if edit.is_changed() {
+        edit.put_anew(&[key::CORRECTED_BY], &Scalar::Str(officer.to_owned()))?;
+    }
+    Ok(())
+}
+
+/// The officer who made a correction, as claimed; none where it says none.
+pub fn corrector(change: &Change) -> Option<&str> {
+    let signs = |operation: &Operation| {
+        operation.object == Object::Root
+            && matches!(&operation.key, Key::Map(name) if name == key::CORRECTED_BY)
+    };
+    let operation = change.operations.iter().rev().find(|operation| signs(operation))?;
+    match &operation.action {
+        Action::Put(Scalar::Str(officer)) => Some(officer),
+        _ => None,
+    }
 }
 
 /// Everyone whom a case was ever about, in no order, each as often as somebody wrote it.
@@ -90,5 +120,27 @@ mod tests {
         crate::document::case::tick(&mut edit, "KTP").expect("allowed");
         save(&mut edit, &mut history);
         assert_eq!(count(&history), 3, "what is brought later corrects nothing");
+    }
+
+    #[test]
+    fn a_correction_is_signed_anew_each_time_and_an_empty_one_not_at_all() {
+        let mut history = recorded();
+        let signed = |history: &History| {
+            history.iter().map(|(_, change)| corrector(change).map(str::to_owned)).collect::<Vec<_>>()
+        };
+        for (notes, officer) in [("a", Some("Yefta")), ("b", Some("Yefta")), ("c", None)] {
+            let mut edit = open(&history, VAN);
+            sign(&mut edit, Some("nobody")).expect("writes nothing");
+            assert!(!edit.is_changed());
+            field::set(&mut edit, Field::Notes, notes, None).expect("a note");
+            sign(&mut edit, officer).expect("a name");
+            let (hash, change) =
+                edit.commit(crate::time::Timestamp(1), 1).expect("it commits").expect("a change");
+            assert!(history.insert(hash, change));
+        }
+        let yefta = Some("Yefta".to_owned());
+        assert_eq!(signed(&history), [None, yefta.clone(), yefta, None]);
+        let mut edit = open(&history, VAN);
+        assert!(sign(&mut edit, Some("a\u{7}")).is_err());
     }
 }

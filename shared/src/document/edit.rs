@@ -233,6 +233,22 @@ impl Edit {
         Ok(())
     }
 
+    /// Sets the value at `path`, which anybody may change, also where exactly this value stands: what it says is said
+    /// of this change.
+    ///
+    /// # Errors
+    /// The schema does not allow it there.
+    pub fn put_anew(&mut self, path: &[&str], value: &Scalar) -> Result<(), EditError> {
+        let (key, entry) = self.rule(path)?;
+        check(key, entry.shape, value)?;
+        if entry.writes != Writes::Free {
+            return Err(EditError::Standing { key: key.to_owned() });
+        }
+        let object = self.container(path)?;
+        self.write(object, key, Action::Put(value.clone()), Some(What::Scalar(value.clone())));
+        Ok(())
+    }
+
     /// Makes the map or list at `path`, where none stands.
     ///
     /// # Errors

@@ -286,11 +286,12 @@ fn what_an_agency_gives_back_needs_somebody_with_its_reason_and_what_was_changed
     assert!(said.stdout.contains("agency DUK, reason: surat tidak terbaca"), "{said}");
 
     let corrected = ["amend", &slip, "--set", "mother=Maria Taek", "--set", "status=complete"];
-    van.run(&[&corrected[..], &["--reason", "akta dibaca ulang"]].concat());
+    van.run(&[&corrected[..], &["--reason", "akta dibaca ulang", "--officer", "Yefta Nabuasa"]].concat());
     assert_eq!(needs(), 0);
     let edits = of(&van, &slip)["edits"].clone();
-    let told = ["field", "before", "value", "reason", "laptop"].map(|name| edits[0][name].clone());
-    assert_eq!(told, ["mother", "Maria", "Maria Taek", "akta dibaca ulang", "V01A"], "{edits}");
+    let told = ["field", "before", "value", "reason", "laptop", "officer"].map(|name| edits[0][name].clone());
+    let expected = ["mother", "Maria", "Maria Taek", "akta dibaca ulang", "V01A", "Yefta Nabuasa"];
+    assert_eq!(told, expected, "{edits}");
     assert_eq!(edits.as_array().map(Vec::len), Some(1), "{edits}");
 
     sync(&van);

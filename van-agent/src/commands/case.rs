@@ -173,7 +173,8 @@ fn edit_line(edit: &Value) -> String {
     let value = |name: &str| edit[name].as_str().unwrap_or("nothing").to_owned();
     let (at, name, by) = (field(edit, "at"), field(edit, "field"), author::in_words(edit));
     let reason = edit["reason"].as_str().map_or_else(String::new, |reason| format!(" reason: {reason}"));
-    format!("{at}  {name}: {} -> {} ({by}){reason}", value("before"), value("value"))
+    let officer = edit["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}"));
+    format!("{at}  {name}: {} -> {} ({by}{officer}){reason}", value("before"), value("value"))
 }
 
 /// What is told of a case beside its plain fields: each with its title.
