@@ -218,6 +218,7 @@ priority-elderly = elderly
 priority-disability = person with a disability
 priority-mother = pregnant or nursing mother
 priority-child = child
+priority-other = another reason
 field-companion = Companion
 attach = Attach
 paper-kind = Sort
@@ -469,7 +470,7 @@ tickets-waiting_list = Waiting list
 products-ready = Ready to load
 products-loaded = Aboard, to hand over
 products-with_collector = With collectors
-coverage = The hub is mostly reached around {$count}:00.
+coverage = The hub is mostly reached around {$count}:00
 
 survey = Survey
 survey-paper = Paper form
@@ -629,7 +630,8 @@ carry-imported = Taken in from
 carry-met = Exchanged with
 carry-failed = That did not work.
 carry-partly = Not everything was taken.
-carry-no-folder = There is no such folder.
+carry-no-folder = That folder is not there: see whether the stick is in, then choose the folder again.
+carry-no-stick = No stick is in: put one in and load this page again; or write the whole folder, such as /media/van/STICK.
 carried-changes = { $count ->
     [one] { $count } change carried for others
    *[other] { $count } changes carried for others
@@ -686,6 +688,8 @@ expected-people = { $count ->
     [one] one person of the pre-list
    *[other] { $count } people of the pre-list
 }
+expected-served = { $count } served already
+expected-done = served already
 expected-products = { $count ->
     [0] no product to hand over
     [one] one product to hand over

@@ -188,6 +188,7 @@ priority-elderly = lansia
 priority-disability = penyandang disabilitas
 priority-mother = ibu hamil atau menyusui
 priority-child = anak
+priority-other = alasan lain
 field-companion = Pendamping
 attach = Lampirkan
 paper-kind = Jenis
@@ -424,7 +425,7 @@ tickets-waiting_list = Daftar tunggu
 products-ready = Siap dimuat
 products-loaded = Dimuat, untuk diserahkan
 products-with_collector = Dititipkan untuk diambil
-coverage = Pusat biasanya terjangkau sekitar pukul {$count}.00.
+coverage = Pusat biasanya terjangkau sekitar pukul {$count}.00
 
 survey = Survei
 survey-paper = Formulir kertas
@@ -579,7 +580,8 @@ carry-imported = Diambil dari
 carry-met = Sudah bertukar dengan
 carry-failed = Tidak berhasil.
 carry-partly = Tidak semuanya diterima.
-carry-no-folder = Folder itu tidak ada.
+carry-no-folder = Folder itu tidak ada: periksa apakah flashdisk terpasang, lalu pilih lagi foldernya.
+carry-no-stick = Tidak ada flashdisk yang terpasang: pasang, lalu muat ulang halaman ini; atau tulis foldernya lengkap, misalnya /media/van/FLASHDISK.
 carried-changes = { $count } perubahan dibawa untuk laptop lain
 changes = { $count } perubahan
 entries = { $count } entri
@@ -611,6 +613,8 @@ expected-people = { $count ->
     [0] tidak ada yang mendaftar lebih dulu
    *[other] { $count } orang dari daftar prapendaftaran
 }
+expected-served = { $count } sudah dilayani
+expected-done = sudah dilayani
 expected-products = { $count ->
     [0] tidak ada dokumen untuk diserahkan
    *[other] { $count } dokumen untuk diserahkan

@@ -34,8 +34,10 @@ const SHOWN_MAX: usize = 30;
 struct Carry {
     words: &'static Words,
     token: String,
-    /// The folder that was chosen.
+    /// The folder that was chosen, if it is there.
     folder: String,
+    /// What the field of the folder offers: the one that was chosen, or else a stick that is there.
+    offered: String,
     sticks: Vec<String>,
     /// The bundles in the folder: the file, and its name.
     bundles: Vec<(String, String)>,
@@ -93,8 +95,14 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
     };
     // A slow stick keeps only this page waiting.
     let looked_in = folder.clone();
-    let looked = tokio::task::spawn_blocking(move || (sticks(), bundles(Path::new(&looked_in)))).await;
-    let (sticks, bundles) = looked.unwrap_or_default();
+    let look = move || (sticks(), is_folder(&looked_in), bundles(Path::new(&looked_in)));
+    let (sticks, is_there, bundles) = tokio::task::spawn_blocking(look).await.unwrap_or_default();
+    let offered =
+        if folder.is_empty() { sticks.first().cloned().unwrap_or_default() } else { folder.clone() };
+    let outcome = match is_there || folder.is_empty() {
+        true => outcome,
+        false => Some(Err((words.get("carry-no-folder"), None))),
+    };
     let loads = |name: &str, count: &'static str, at: &'static str| {
         let load = |row: &Value| Load {
             laptop: text(row, "laptop"),
@@ -122,7 +130,8 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         token: site.sign_in.token(),
         sticks,
         bundles,
-        folder,
+        folder: if is_there { folder } else { String::new() },
+        offered,
         carrying: loads("carrying", "changes", "since"),
         carried_by: loads("carried_by", "entries", "at"),
         homeward: loads("homeward", "entries", "at"),
@@ -142,11 +151,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         (with_file(&site, FileAct::Import(file.into())).await, "carry-imported")
     } else if !address.is_empty() {
         (peers::meet(&site.agent, &address).await, "carry-met")
-    } else if is_folder(&folder).await {
-        (with_file(&site, FileAct::Export(folder.clone().into())).await, "carry-exported")
     } else {
-        let wrong = (words.get("carry-no-folder"), None);
-        return page(&site, words, folder, Some(Err(wrong))).await;
+        (with_file(&site, FileAct::Export(folder.clone().into())).await, "carry-exported")
     };
     let outcome = match answer {
         Ok(answer) => done(words, said, &answer),
@@ -188,12 +194,12 @@ fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Op
     Ok(format!("{} {what}", words.get(said)))
 }
 
-async fn is_folder(folder: &str) -> bool {
-    let folder = PathBuf::from(folder);
-    tokio::task::spawn_blocking(move || folder.is_dir()).await.unwrap_or(false)
+fn is_folder(folder: &str) -> bool {
+    let folder = Path::new(folder);
+    folder.is_absolute() && folder.is_dir()
 }
 
-/// Folders that look like sticks.
+/// Folders that look like sticks that are in.
 fn sticks() -> Vec<String> {
     let folders = |folder: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
@@ -211,10 +217,25 @@ fn sticks() -> Vec<String> {
             }
         }
     }
-    let mut found: Vec<_> = found.into_iter().map(|path| path.display().to_string()).collect();
+    let there = found.into_iter().filter(|path| is_mounted(path));
+    let mut found: Vec<_> = there.map(|path| path.display().to_string()).collect();
     found.sort();
     found.truncate(SHOWN_MAX);
     found
+}
+
+/// Whether a folder is on another disk than the one around it: what was left of a stick that is out is not.
+#[cfg(unix)]
+fn is_mounted(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let disk = |folder: &Path| std::fs::metadata(folder).ok().map(|folder| folder.dev());
+    folder.parent().is_some_and(|around| disk(folder).is_some_and(|own| disk(around) != Some(own)))
+}
+
+#[cfg(not(unix))]
+fn is_mounted(folder: &Path) -> bool {
+    folder.is_dir()
 }
 
 /// The bundles in a folder, newest names first.
@@ -234,4 +255,17 @@ fn bundles(folder: &Path) -> Vec<(String, String)> {
     found.reverse();
     found.truncate(SHOWN_MAX);
     found
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_stick_that_is_out_is_not_offered() {
+        let left = tempfile::tempdir().expect("a folder");
+        assert!(!is_mounted(left.path()) && is_folder(&left.path().display().to_string()));
+        assert!(!is_folder("") && !is_folder("src") && !is_folder("/nowhere"));
+        assert_eq!(is_mounted(Path::new("/proc")), Path::new("/proc/self").exists());
+    }
 }
