@@ -53,8 +53,15 @@ async function day(programs, browser, pictures) {
   await check("the day is not closed while a form is half typed, and its name leads back to it", async () => {
     record(programs);
     await reader.go(`${site}/record`);
+    await page.locator("#nik").fill("53020");
+    await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
+    assert.deepEqual(shown().forms, [], "a NIK that is none is nobody's form");
+    await reader.go(`${site}/record`);
+    assert.equal(await page.locator(".half-typed li").count(), 1, "it is kept all the same");
     await page.locator("#name").fill("Belum Selesai Diketik");
     await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
+    await page.reload();
+    assert.equal(await page.locator(".half-typed li").count(), 1, "until something else is typed");
     await reader.go(`${site}/day`);
     assert.match(await main(), /3 permohonan/);
     assert.match(await main(), /Belum Selesai Diketik/);

@@ -61,6 +61,8 @@ async function journey(programs, browser, pictures) {
     await officer.fill("village", VILLAGE);
     await officer.fill("add", "DUK-KK");
     await officer.next();
+    assert.match(await page.locator("#village").inputValue(), /^[A-Z][a-z]+.*, [A-Z]/, "a village stands as its name");
+    assert.equal(await page.evaluate(() => document.activeElement.name), "tick-DUK-KK", "what comes next after a service");
     assert.match(await officer.text(), /menarik persetujuan ini lewat petugas.*2026-1/s);
     await page.locator("input[name=consent]").press("Space");
     await officer.go("Alt+r", "**/record/aloud/*");
@@ -173,10 +175,15 @@ async function journey(programs, browser, pictures) {
     const [row] = cases(programs).filter(({ name }) => name === FATHER);
     programs.ask("van-agent", "van", ["record", "--person-ref", row.person, "--village", VILLAGE, "--service", "DUK-MATI",
       "--officer", OFFICER, "--consent", "true", "--started", "2026-11-20T09:00:00+08:00"]);
-    for (const place of [`case/${row.case}`, `correct/${row.case}`]) {
+    const [other] = cases(programs).filter(({ name }) => name === MOTHER.name);
+    const places = [`case/${row.case}`, `correct/${row.case}`, `correct/${other.case}?person=${encodeURIComponent(FATHER)}`,
+      `saved/${row.case}`];
+    for (const place of places) {
       await reader.go(`${site}/${place}`);
       assert.match(await page.locator("[role=alert]").first().innerText(), /laporan kematian.*20 November 2026/s, place);
     }
+    await reader.go(`${site}/find?q=${encodeURIComponent(FATHER)}`);
+    for (const found of await page.locator("tbody tr").all()) assert.match(await found.innerText(), /laporan kematian.*20 November 2026/s);
     await begin({ name: FATHER });
     assert.match(await officer.text(), /laporan kematian.*20 November 2026/s);
     await press("Hapus isian", "**/record");

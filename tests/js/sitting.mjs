@@ -331,7 +331,8 @@ async function day(programs, browser, pictures) {
     await crash();
     await reader.go(`${site()}/queue`);
     assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await officer.go("Enter", "**/record");
+    await officer.go("Enter", "**/record?class=priority");
+    assert.equal(await page.locator("#priority").inputValue(), "other", "the ticket's class goes with it");
     const tickets = programs.ask("van-agent", "van", ["queue", "list"]).filter(({ ticket }) => ticket);
     assert.deepEqual(tickets.map(({ ticket, state }) => `${ticket} ${state}`), ["A-A001 waiting", "A-A002 waiting", "B-A001 served"]);
     assert.equal(programs.ask("van-agent", "van", ["queue", "take"])[0].ticket, "A-A003");

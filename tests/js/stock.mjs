@@ -85,6 +85,10 @@ async function stock(programs, browser, pictures) {
     assert.match(await main(), /Nomor instansi: 500/, "the agency's number, on the slip");
     await reader.go(page.url().replace("/saved/", "/case/"));
     assert.match(await main(), /Nomor instansi: 500/);
+    await reader.go(site);
+    assert.match(await main(), /Diharapkan datang, Pasar Niki-Niki: \d orang dari daftar prapendaftaran, 1 sudah dilayani/);
+    await reader.go(`${site}/visits`);
+    assert.match(await page.locator("li.card", { hasText: "530201 690200" }).innerText(), /sudah dilayani/);
   });
   await check("a family card brings up who is known and who was announced, and another member takes the address over", async () => {
     await reader.go(`${site}/record`);

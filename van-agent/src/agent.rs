@@ -131,8 +131,13 @@ impl Agent {
 
     /// Minutes east of UTC in this laptop's district.
     pub fn offset_minutes(&self) -> i16 {
+        self.zone().offset_minutes()
+    }
+
+    /// The zone of the laptop's district.
+    pub(crate) fn zone(&self) -> Zone {
         let place = self.replica.station().place.as_ref();
-        place.map_or(Zone::Wib, |place| Zone::of(&place.district)).offset_minutes()
+        place.map_or(Zone::Wib, |place| Zone::of(&place.district))
     }
 
     /// Does what is asked. Lists are given to `each` one by one, which says whether to go on.

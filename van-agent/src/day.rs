@@ -316,12 +316,16 @@ impl Agent {
         Ok(drafts)
     }
 
+    /// Half-typed forms; who is not named on one cannot be served by it, and it is no draft.
     fn open_forms(&mut self) -> Result<Vec<Value>, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
         let mut shown = Vec::new();
         for form in forms::all(tx).map_err(said)? {
             let sheet = Sheet::of_text(&form.fields);
+            if sheet.names_nobody() {
+                continue;
+            }
             let person = match sheet.text("person").parse() {
                 Ok(document) => read_model::person_of(tx, document).map_err(said)?,
                 Err(_) => None,

@@ -95,6 +95,7 @@ impl Agent {
             "tariff": service.map(|service| &service.tariff),
             "free": service.is_some_and(|service| service.tariff_rp == Some(0)),
             "name": shown["name"],
+            "death": shown["death"],
             "recorded": shown["started"],
             "unit": shown["unit"],
             "officer": shown["officer"],

@@ -8,7 +8,7 @@ use shared::{
     registry::row::Listed,
     store::{
         StoreError, changes,
-        read_model::{self, VisitRow},
+        read_model::{self, PersonRow, VisitRow},
     },
     sync::writing::SaveError,
     time::{Now, Timestamp},
@@ -17,6 +17,7 @@ use shared::{
 use crate::{
     agent::{Agent, not_enrolled, said},
     host::output::Failure,
+    prelist,
 };
 
 /// People and products of a visit that are listed, each.
@@ -147,11 +148,12 @@ impl Agent {
     pub(crate) fn expected_counts(&mut self) -> Result<Vec<Value>, Failure> {
         let mut counts = Vec::new();
         for visit in self.open_visits()? {
-            let (people, products) = self.count_expected(&visit)?;
+            let Counts { people, served, products } = self.count_expected(&visit)?;
             if people + products > 0 {
                 let VisitRow { document, label, .. } = visit;
-                counts
-                    .push(json!({"visit": document, "label": label, "people": people, "products": products}));
+                counts.push(json!({
+                    "visit": document, "label": label, "people": people, "served": served, "products": products,
+                }));
             }
         }
         Ok(counts)
@@ -160,14 +162,17 @@ impl Agent {
     /// Who is expected at the open visits: people of the pre-list, and products that wait for somebody of the
     /// village, an event each.
     pub(crate) fn list_expected(&mut self, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
-        let (mut people, mut products) = (0, 0);
+        let (mut people, mut served, mut products) = (0, 0, 0);
         for visit in self.open_visits()? {
             let found = self.expected(&visit)?;
-            (people, products) = (people + found.of.0, products + found.of.1);
+            (people, served) = (people + found.of.people, served + found.of.served);
+            products += found.of.products;
             let of = json!({"visit": visit.document, "label": visit.label});
-            for (row, known) in found.people {
+            for awaited in found.people {
                 let mut value = of.clone();
-                (value["person"], value["known"]) = (json!(row), json!(known));
+                let death = awaited.known.as_ref().and_then(|known| known.death.as_deref());
+                (value["known"], value["death"]) = (json!(awaited.known.is_some()), json!(death));
+                (value["person"], value["served"]) = (json!(awaited.row), json!(awaited.served));
                 each(value);
             }
             for row in found.products {
@@ -176,7 +181,7 @@ impl Agent {
                 each(value);
             }
         }
-        Ok(json!({"people": people, "products": products}))
+        Ok(json!({"people": people, "served": served, "products": products}))
     }
 
     /// Who is expected at a visit.
@@ -185,21 +190,25 @@ impl Agent {
         let village = visit.village.as_deref().unwrap_or_default();
         let listed: Vec<Listed> = self.announced_in(village).take(EXPECTED_MAX).cloned().collect();
         let mut people = Vec::new();
+        let at_visit = read_model::people_served(self.read()?, visit.document).map_err(said)?;
         for row in listed {
-            let known = self.is_known(&row)?;
-            people.push((row, known));
+            let served = at_visit.iter().any(|person| prelist::is_of(&row, person));
+            people.push(Awaited { known: self.known(&row)?, row, served });
         }
         let products = read_model::waiting(self.read()?, village, EXPECTED_MAX).map_err(said)?;
         let products = products.into_iter().map(rows::Row::from).collect();
         Ok(Expected { people, products, of })
     }
 
-    /// People of the pre-list and products of a visit's village.
-    fn count_expected(&mut self, visit: &VisitRow) -> Result<(u64, u64), Failure> {
-        let Some(village) = &visit.village else { return Ok((0, 0)) };
-        let people = self.announced_in(village).count() as u64;
+    /// People of the pre-list, how many of them were served, and products of a visit's village.
+    fn count_expected(&mut self, visit: &VisitRow) -> Result<Counts, Failure> {
+        let Some(village) = &visit.village else { return Ok(Counts::default()) };
+        let at_visit = read_model::people_served(self.read()?, visit.document).map_err(said)?;
+        let is_served = |row: &&Listed| at_visit.iter().any(|person| prelist::is_of(row, person));
+        let (people, served) =
+            (self.announced_in(village).count() as u64, self.announced_in(village).filter(is_served).count());
         let products = read_model::waiting_count(self.read()?, village).map_err(said)?;
-        Ok((people, products))
+        Ok(Counts { people, served: served as u64, products })
     }
 
     fn announced_in<'a>(&'a self, village: &'a str) -> impl Iterator<Item = &'a Listed> {
@@ -209,12 +218,32 @@ impl Agent {
 
 /// Who is expected at a visit.
 pub(crate) struct Expected {
-    /// People whom the village announced, and whether each is known on this laptop.
-    pub(crate) people: Vec<(Listed, bool)>,
+    /// People whom the village announced.
+    pub(crate) people: Vec<Awaited>,
     /// Products that wait for somebody of the village.
     pub(crate) products: Vec<rows::Row>,
     /// How many of each there are, listed or not.
-    pub(crate) of: (u64, u64),
+    pub(crate) of: Counts,
+}
+
+/// How many are expected at a visit.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// People of the pre-list.
+    pub(crate) people: u64,
+    /// Those of them who were served there.
+    pub(crate) served: u64,
+    /// Products that wait for somebody of the village.
+    pub(crate) products: u64,
+}
+
+/// Somebody whom the village of a visit announced.
+pub(crate) struct Awaited {
+    pub(crate) row: Listed,
+    /// Who of those known on this laptop that is.
+    pub(crate) known: Option<PersonRow>,
+    /// Whether a case was begun for that person at the visit.
+    pub(crate) served: bool,
 }
 
 /// A visit to be opened.

@@ -14,11 +14,8 @@ use crate::{
         read_model::{self, PersonRow},
     },
     sync::writing::{SaveError, Writing},
-    time::Timestamp,
 };
 
-/// The service that reports a death.
-const DEATH: &str = "DUK-MATI";
 /// People of agreeing names that are looked at.
 const LIKE_MAX: usize = 200;
 
@@ -97,14 +94,6 @@ pub fn like(tx: Tx<'_>, nik: Option<&str>, name: &str, born: Option<Born>) -> Re
     let mut seen = BTreeSet::new();
     found.retain(|other| seen.insert(other.document));
     Ok(found)
-}
-
-/// When the death of a person was reported, where a case that stands says so.
-///
-/// # Errors
-/// The store fails.
-pub fn death(tx: Tx<'_>, person: DocumentId) -> Result<Option<Timestamp>> {
-    Ok(read_model::reported(tx, person, DEATH)?.map(Timestamp))
 }
 
 /// Which of twins somebody is, where that is known.

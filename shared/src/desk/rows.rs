@@ -45,6 +45,8 @@ pub struct Row {
     pub reference: Option<String>,
     /// Whether a person must decide something.
     pub conflict: bool,
+    /// When the subject's death was reported, where a case says so.
+    pub death: Option<String>,
     /// The case's other fields: started, ended, officer, position, consent, notes ...
     #[serde(flatten)]
     pub detail: Map<String, Value>,
@@ -106,6 +108,7 @@ impl From<CaseRow> for Row {
             visit: row.visit,
             reference: row.reference,
             conflict: row.conflict,
+            death: row.death,
             detail: row.detail,
             subject,
         }

@@ -6,7 +6,6 @@ use super::{
     author::{self, Author},
     edits::{self, ShownEdit},
     files::{self, ShownAttachment},
-    people,
     rows::Row,
     warnings,
 };
@@ -31,8 +30,6 @@ pub struct ShownCase {
     pub catalogue: Option<String>,
     /// Whom it is about.
     pub subject: Option<ShownPerson>,
-    /// When the subject's death was reported, where a case says so.
-    pub death: Option<String>,
     /// Who asked.
     pub applicant: Option<ShownPerson>,
     /// Who will fetch the product.
@@ -185,7 +182,6 @@ pub fn case(
     let party = |id: Option<DocumentId>| id.map(|id| person(tx, id)).transpose().map(Option::flatten);
     let (subject, applicant, collector) =
         (party(case.subject)?, party(case.applicant)?, party(case.collector)?);
-    let death = case.subject.map_or(Ok(None), |subject| people::death(tx, subject))?;
     let mut row = Row::from(row);
     if let Some(warnings) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
         let others: Vec<_> =
@@ -199,7 +195,6 @@ pub fn case(
     Ok(Some(ShownCase {
         row,
         catalogue: case.catalogue,
-        death: death.map(|at| time_of(at, offset_minutes)),
         subject,
         applicant,
         collector,

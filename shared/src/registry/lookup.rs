@@ -124,12 +124,27 @@ impl Registries {
             return Some(village);
         }
         let wanted = text.trim().to_lowercase();
-        let begins = |village: &&Village| {
-            format!("{}, {}", village.name, village.district).to_lowercase().starts_with(&wanted)
+        let one = |is: &dyn Fn(&str) -> bool| {
+            let mut found = self.villages().filter(|village| is(&full_name(village).to_lowercase()));
+            let first = found.next()?;
+            found.next().is_none().then_some(first)
         };
-        let mut found = self.villages().filter(begins);
-        let first = found.next().filter(|_| !wanted.is_empty())?;
-        found.next().is_none().then_some(first)
+        // The whole name of one may be how another's begins.
+        let begun = || one(&|name| !wanted.is_empty() && name.starts_with(&wanted));
+        one(&|name| name == wanted).or_else(begun)
+    }
+
+    /// What people write for a village, by which [`Self::village_named`] finds it again: the name with its
+    /// *kecamatan*, or the code where another village bears both.
+    pub fn village_written(&self, village: &Village) -> String {
+        let same = |other: &&Village| other.name == village.name && other.district == village.district;
+        if self.villages().filter(same).count() > 1 { village.code.to_string() } else { full_name(village) }
+    }
+
+    /// The name of the village of a code; the text itself where it is the code of none that is known.
+    pub fn village_name(&self, code: &str) -> String {
+        let village = code.parse().ok().and_then(|code| self.village(&code));
+        village.map_or_else(|| code.to_owned(), |village| village.name.clone())
     }
 
     /// The one village that bears this name alone, or this name with its *kecamatan*.
@@ -300,6 +315,11 @@ fn read<R: Row>(table: &Table) -> (Vec<R>, BTreeSet<String>) {
     (rows, unreadable)
 }
 
+/// The name of a village with its *kecamatan*.
+fn full_name(village: &Village) -> String {
+    format!("{}, {}", village.name, village.district)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,12 +402,26 @@ mod tests {
         };
         registries.put(Table::restore(
             Kind::Villages,
-            [row("53.02.01.2001", "Oebesa"), row("53.02.01.2002", "Nonohonis")],
+            [
+                row("53.02.01.2001", "Oebesa"),
+                row("53.02.01.2002", "Nonohonis"),
+                row("53.02.01.1003", "Soe"),
+                row("53.02.01.2003", "Soe"),
+            ],
         ));
         let named = |text: &str| registries.village_named(text).map(|village| village.name.as_str());
         let called = |text: &str| registries.village_called(text).map(|village| village.name.as_str());
         assert_eq!((named("oe"), called("oe")), (Some("Oebesa"), None));
         assert_eq!((named("53.02.01.2002"), named("")), (Some("Nonohonis"), None));
+        let written = |code: &str| {
+            registries
+                .village(&code.parse().expect("a code"))
+                .map(|village| registries.village_written(village))
+        };
+        assert_eq!(written("53.02.01.2001").as_deref(), Some("Oebesa, Kota Soe"));
+        assert_eq!(written("53.02.01.2003").as_deref(), Some("53.02.01.2003"), "two bear one name");
+        assert_eq!(registries.village_name("53.02.01.2001"), "Oebesa");
+        assert_eq!(registries.village_name("53.02.09.2001"), "53.02.09.2001");
         assert_eq!((called(" oebesa "), called("Oebesa, Kota Soe")), (Some("Oebesa"), Some("Oebesa")));
     }
 }

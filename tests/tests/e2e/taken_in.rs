@@ -89,6 +89,9 @@ fn a_reported_death_is_told_of_every_case_of_that_person() {
     let report =
         case(&van, json!({"nik": nik, "service": "DUK-MATI", "started": "2026-11-21T10:00:00+08:00"}));
     assert_eq!(death(), "2026-11-21T10:00:00+08:00");
+    for told in [&["find", nik][..], &["case", "list"], &["slip", "unprinted"], &["slip", "show", &slip]] {
+        assert_eq!(van.run(told).lines[0]["death"], death(), "{told:?}");
+    }
     van.run(&["amend", &report, "--set", "status=cancelled", "--reason", "orang lain"]);
     assert!(death().is_null(), "the report was withdrawn");
 }

@@ -273,7 +273,7 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     assert!(choose(hidden(&today, "csrf").expect("a token")).contains("set-cookie: keliling-language=en"));
     let found = get(at, &own, "/find?q=while", Some(&cookie));
     assert!(found.contains("While It Runs") && found.contains("diterima"), "{found}");
-    assert!(today.contains("Pertukaran terakhir selesai pukul"), "{today}");
+    assert!(today.contains("WITA</p>") && today.contains("Pertukaran terakhir selesai pukul"), "{today}");
     let missing = get(at, &own, "/case/nothing", Some(&cookie));
     assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("tidak ada di laptop ini"), "{missing}");
     page.terminate().done();

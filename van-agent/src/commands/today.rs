@@ -25,9 +25,10 @@ pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
     let list = |name: &str| today[name].as_array().cloned().unwrap_or_default();
     for visit in list("expected") {
         desk.printer.text(format_args!(
-            "Expected at {}: {} of the pre-list, {} products to hand over",
+            "Expected at {}: {} of the pre-list ({} served), {} products to hand over",
             field(&visit, "label"),
             visit["people"],
+            visit["served"],
             visit["products"]
         ))?;
     }
@@ -51,8 +52,10 @@ pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
     }
     if let Some(hour) = today["coverage"]["hour"].as_u64() {
         desk.printer.text(format_args!(
-            "The hub is mostly reached from {hour}.00 on: {} of the last {} times",
-            today["coverage"]["contacts"], today["coverage"]["of"]
+            "The hub is mostly reached from {hour}.00 {} on: {} of the last {} times",
+            field(&today["coverage"], "zone"),
+            today["coverage"]["contacts"],
+            today["coverage"]["of"]
         ))?;
     }
     Ok(())

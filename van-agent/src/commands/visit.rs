@@ -37,7 +37,11 @@ fn expected(found: &Value) -> String {
     match found["person"].as_object() {
         Some(_) => {
             let person = &found["person"];
-            let known = if found["known"] == true { ", known here" } else { "" };
+            let known = match (&found["served"], &found["known"]) {
+                (Value::Bool(true), _) => ", served",
+                (_, Value::Bool(true)) => ", known here",
+                _ => "",
+            };
             let service = person["service"].as_str().unwrap_or("-");
             format!("{label}: {}  {service}{known}", field(person, "name"))
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
     document::{Confirmation, State, consent},
+    nik::Nik,
     registry::{
         Registries,
         row::{OfflineMode, Service},
@@ -55,7 +56,9 @@ const TICK: &str = "tick-";
 const BLANK: &str = "blank-";
 
 /// Priority classes of the queue, in the words of the Fluent files.
-pub const PRIORITIES: [&str; 4] = ["elderly", "disability", "mother", "child"];
+pub const PRIORITIES: [&str; 5] = ["elderly", "disability", "mother", "child", OTHER_PRIORITY];
+/// Why somebody comes first of whom the queue alone says so.
+pub const OTHER_PRIORITY: &str = "other";
 
 /// What was typed, by field.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -154,10 +157,24 @@ impl Sheet {
             "encounter",
             "applicant",
             "domicile",
+            "priority",
             "seek",
             "sought",
         ];
         self.fields.keys().all(|name| beside.contains(&name.as_str()))
+    }
+
+    /// Whether it says of nobody who that is: no known person, no name, no NIK that could be one.
+    pub fn names_nobody(&self) -> bool {
+        let named = ["person", "listed", "name", "sheet"].into_iter().any(|name| !self.text(name).is_empty());
+        !named && self.nik().parse::<Nik>().is_err()
+    }
+
+    /// Whether all that was typed is a NIK that is none.
+    pub fn is_mistyped(&self) -> bool {
+        let mut rest = self.clone();
+        rest.clear("nik");
+        self.names_nobody() && rest.is_empty()
     }
 
     /// Codes of the services, in the order of their choice.

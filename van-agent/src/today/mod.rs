@@ -154,8 +154,9 @@ impl Agent {
             }
         }
         let best = (0..24).max_by_key(|hour| (hours[*hour], *hour)).unwrap_or(0);
-        Ok((hours[best] >= LIKELY_MIN)
-            .then(|| json!({"hour": best, "contacts": hours[best], "of": times.len()})))
+        Ok((hours[best] >= LIKELY_MIN).then(
+            || json!({"hour": best, "zone": self.zone().name(), "contacts": hours[best], "of": times.len()}),
+        ))
     }
 
     fn contacts(&mut self) -> Result<Vec<Timestamp>, Failure> {

@@ -108,9 +108,7 @@ fn facts(agent: &Agent, words: &Words, view: &View) -> Vec<(String, String)> {
             ]
         }
     };
-    let village = sheet.text("village");
-    let known = village.parse().ok().and_then(|code| agent.replica().registries().village(&code));
-    let village = known.map_or_else(|| village.to_owned(), |village| village.name.clone());
+    let village = agent.replica().registries().village_name(sheet.text("village"));
     let party = |card: &Option<Card>| card.as_ref().map_or_else(String::new, |card| card.name.clone());
     let agreed = match sheet.consent() {
         Some(text) => consent_words(words, text).to_owned(),

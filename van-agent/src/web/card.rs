@@ -3,13 +3,13 @@
 use serde_json::Value;
 use shared::{
     born::Born,
-    desk::people,
     nik::Nik,
     registry::row::Listed,
     store::read_model::{self, PersonRow},
-    time::{Now, Timestamp},
+    time::Now,
 };
 
+use super::pages::death;
 use crate::{
     agent::{Agent, said},
     host::{output::Failure, web::Words},
@@ -34,14 +34,12 @@ pub(super) struct Card {
 /// How a person is told apart from others.
 pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
     let offset_minutes = agent.offset_minutes();
-    let death = people::death(agent.read()?, person.document).map_err(said)?;
     let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
     let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
     let age = born.map(|born| age(words, born.age(now.wall.day(offset_minutes))));
     let detail = |name: &str| person.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let village = person.village.as_deref().and_then(|code| code.parse().ok());
-    let village = village.and_then(|code| agent.replica().registries().village(&code));
-    let village = village.map_or_else(String::new, |village| village.name.clone());
+    let registries = agent.replica().registries();
+    let village = person.village.as_deref().map_or_else(String::new, |code| registries.village_name(code));
     let place = [detail("address"), village].into_iter().filter(|part| !part.is_empty());
     Ok(Card {
         id: person.document.to_string(),
@@ -52,7 +50,7 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
         mother: detail("mother"),
         father: detail("father"),
         place: place.collect::<Vec<_>>().join(", "),
-        death: death.map(|at: Timestamp| words.day(&at.day(offset_minutes).to_string())),
+        death: death(words, person.death.as_deref()),
         name: person.name,
     })
 }
@@ -66,8 +64,7 @@ fn age(words: &Words, (fewest, most): (u32, u32)) -> String {
 /// How somebody on the pre-list is told apart from others; the card's id is the row's key.
 pub(super) fn listed_card(agent: &Agent, now: Now, words: &Words, row: &Listed) -> Card {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    let village = agent.replica().registries().village(&row.village);
-    let village = village.map_or_else(String::new, |village| village.name.clone());
+    let village = agent.replica().registries().village_name(row.village.as_str());
     let place = [text(&row.address), village].into_iter().filter(|part| !part.is_empty());
     let age = row.born.map(|born| age(words, born.age(now.wall.day(agent.offset_minutes()))));
     Card {

@@ -16,7 +16,7 @@ use shared::{
 
 use super::{
     Site,
-    pages::{Reason, Row, absent, ask, conflict_title, detail, failed, refusal, show, text, words},
+    pages::{Reason, Row, absent, ask, conflict_title, death, detail, failed, refusal, show, text, words},
     papers::{Sources, is_picture},
     sheet::consent_words,
 };
@@ -176,7 +176,7 @@ pub(super) async fn page(
     let subject = text(&shown["subject"], "person");
     let page = Case {
         row: Row::of(&shown),
-        death: death(words, &shown),
+        death: death(words, shown["death"].as_str()),
         fields: CASE_FIELDS
             .into_iter()
             .filter_map(|name| field(words, &shown, name))
@@ -322,11 +322,6 @@ fn field(words: &Words, shown: &Value, name: &str) -> Option<(String, String)> {
         _ => text.to_owned(),
     };
     Some((words.get(&format!("field-{name}")), text))
-}
-
-/// The day on which the death of a case's subject was reported, where it was.
-pub(super) fn death(words: &Words, shown: &Value) -> Option<String> {
-    Some(words.day(shown["death"].as_str()?.get(..10)?))
 }
 
 /// Who else takes part, what the citizen agreed to, and how what was read out was confirmed: each after its name.

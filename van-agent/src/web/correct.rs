@@ -22,8 +22,8 @@ use super::{
     Site,
     acts::see,
     card::{Card, cards},
-    case::{death, shown, ticks},
-    pages::{Reason, ask, failed, in_language, show, text, why, words},
+    case::{shown, ticks},
+    pages::{Reason, ask, death, failed, in_language, show, text, why, words},
     posted::Posted,
 };
 use crate::{
@@ -122,7 +122,7 @@ async fn page(
         token: site.sign_in.token(),
         case: text(&shown, "case"),
         slip: text(&shown, "slip"),
-        death: death(words, &shown),
+        death: death(words, shown["death"].as_str()),
         name: text(&shown, "name"),
         service: service
             .as_ref()

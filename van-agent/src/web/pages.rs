@@ -38,6 +38,10 @@ pub(super) struct Row {
     pub(super) conflict: bool,
     /// Where it is, by stored proof; empty where that was not asked.
     pub(super) custody: String,
+    /// Name of the citizen's village; empty where none is known.
+    pub(super) village: String,
+    /// When the subject's death was reported; empty where it was not.
+    death: String,
 }
 
 impl Row {
@@ -51,7 +55,14 @@ impl Row {
             status: format!("state-{}", text("status")),
             conflict: value["conflict"] == true,
             custody: text("custody"),
+            village: text("village"),
+            death: text("death"),
         }
+    }
+
+    /// The day on which the subject's death was reported, where it was.
+    pub(super) fn death(&self, words: &Words) -> Option<String> {
+        death(words, Some(&self.death))
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -118,6 +129,11 @@ pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>,
 
 pub(super) fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// The day of a moment at which a death was reported, in words.
+pub(super) fn death(words: &Words, at: Option<&str>) -> Option<String> {
+    Some(words.day(at?.get(..10)?))
 }
 
 /// What a conflict is about: its sort where that says more than the field does.

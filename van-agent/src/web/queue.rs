@@ -88,7 +88,9 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     match ask(&site, words, Request::Queue { act }).await {
         Ok((ticket, _)) if drawing => page(&site, words, Some(text(&ticket, "ticket"))).await,
         Ok((ticket, _)) if ticket["state"] == "served" && ticket["class"] == "collect" => see("/handover"),
-        Ok((ticket, _)) if ticket["state"] == "served" => see("/record"),
+        Ok((ticket, _)) if ticket["state"] == "served" => {
+            see(&format!("/record?class={}", text(&ticket, "class")))
+        }
         Ok(_) => see("/queue"),
         Err(failure) if failure.missing => see("/queue"),
         Err(failure) => failed(words, &failure),

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use shared::{document::Confirmation, time::Now};
+use shared::{document::Confirmation, store::queue::Class, time::Now};
 
 use super::{
     Site,
@@ -20,7 +20,7 @@ use crate::{
     agent::Agent,
     host::{output::Failure, web::Words},
     record::{
-        sheet::{PRIORITIES, Sheet},
+        sheet::{OTHER_PRIORITY, PRIORITIES, Sheet},
         sitting::{self, Kept, Step},
     },
 };
@@ -31,7 +31,7 @@ struct Record {
     words: &'static Words,
     token: String,
     view: View,
-    priorities: [&'static str; 4],
+    priorities: [&'static str; 5],
     confirmations: [Confirmation; 3],
     /// What is wrong, in words, and as the program says it in English.
     wrong: Option<(String, Option<String>)>,
@@ -46,6 +46,8 @@ pub(super) struct Begin {
     sheet: Option<String>,
     /// Whom of the pre-list it is for.
     listed: Option<String>,
+    /// The class of the ticket that was called for it.
+    class: Option<String>,
 }
 
 pub(super) async fn begin(
@@ -64,6 +66,9 @@ pub(super) async fn begin(
             Some(found) => found,
             None => {
                 let mut sheet = agent.fresh_sheet(now, asked.with.as_deref(), asked.sheet.as_deref())?;
+                if asked.class.as_deref() == Some(Class::Priority.as_str()) {
+                    sheet.set("priority", OTHER_PRIORITY);
+                }
                 if let Some(listed) = &asked.listed {
                     agent.take_listed(&mut sheet, listed);
                 }

@@ -48,7 +48,9 @@ pub(super) struct View {
     pub(super) chosen: Vec<Chosen>,
     /// Codes of all services with their names, to choose from.
     pub(super) services: Vec<(String, String)>,
-    /// Codes of all villages with their names.
+    /// The village of the sitting, as people write it.
+    pub(super) village: String,
+    /// All villages as people write them, with their codes.
     pub(super) villages: Vec<(String, String)>,
     /// Open visits of this unit.
     pub(super) visits: Vec<(String, String)>,
@@ -70,10 +72,17 @@ impl View {
         let sheet = &kept.sheet;
         let known = agent.person_row(sheet.text("person"))?;
         let like = agent.like(sheet)?;
-        let at = if like.is_empty() { at } else { "like".to_owned() };
         let chosen = chosen(agent, now, words, sheet, known.as_ref())?;
+        let at = match chosen.last() {
+            _ if !like.is_empty() => "like".to_owned(),
+            // A service with nothing to type or to tick leads on to the next one.
+            Some(newest) if newest.blank.is_some() || !newest.requirements.is_empty() => at,
+            Some(_) | None if at == "tick" => "add".to_owned(),
+            Some(_) | None => at,
+        };
         let others = agent.other_sheets(&kept.id)?;
-        let others = others.into_iter().map(|other| whose(agent, other)).collect::<Result<_, Failure>>()?;
+        let others =
+            others.into_iter().map(|other| whose(agent, words, other)).collect::<Result<_, Failure>>()?;
         let applicant = agent.person_row(sheet.text("applicant"))?;
         let collector = agent.person_row(sheet.text("collector"))?;
         let sought = match sheet.text("sought") {
@@ -93,6 +102,9 @@ impl View {
         let registries = agent.replica().registries();
         let service = |service: &Service| (service.code.as_str().to_owned(), in_language(words, service));
         let services = registries.services().map(service).collect();
+        let typed = sheet.text("village");
+        let village = typed.parse().ok().and_then(|code| registries.village(&code));
+        let village = village.map_or_else(|| typed.to_owned(), |village| registries.village_written(village));
         let villages = villages(registries);
         let kept = kept.clone();
         Ok(Self {
@@ -106,6 +118,7 @@ impl View {
             sought,
             chosen,
             services,
+            village,
             villages,
             visits,
             others,
@@ -169,12 +182,12 @@ pub(super) struct Same {
     pub(super) told: String,
 }
 
-/// A text of consent in the page's language.
 /// The version of the text that citizens now agree to, and the text.
 pub(super) fn now_agreed_to(words: &Words) -> (&'static str, &'static str) {
     (consent::NOW.version, consent_words(words, consent::NOW))
 }
 
+/// A text of consent in the page's language.
 pub(super) fn consent_words(words: &Words, text: &'static consent::Text) -> &'static str {
     match words.language() {
         Language::Indonesian => text.indonesian,
@@ -214,8 +227,7 @@ fn chosen(
 
 /// A case that would be repeated, in words.
 fn told(agent: &Agent, words: &Words, found: &Duplicate) -> Same {
-    let village = found.village.as_deref().and_then(|code| code.parse().ok());
-    let village = village.and_then(|code| agent.replica().registries().village(&code));
+    let village = |code: &str| agent.replica().registries().village_name(code);
     let parts = [
         words.part("state", &found.status),
         found.name.clone().unwrap_or_default(),
@@ -223,7 +235,7 @@ fn told(agent: &Agent, words: &Words, found: &Duplicate) -> Same {
         found.officer.clone().unwrap_or_default(),
         found.author.laptop.clone().unwrap_or_default(),
         found.visit.clone().unwrap_or_default(),
-        village.map_or_else(String::new, |village| village.name.clone()),
+        found.village.as_deref().map_or_else(String::new, village),
     ];
     Same {
         what: if found.sort == Sort::SameBlank { "same-blank" } else { "same-open" },
@@ -263,17 +275,15 @@ fn choice(
 }
 
 /// The name of a sheet, and whose it is.
-fn whose(agent: &mut Agent, kept: Kept) -> Result<(String, String), Failure> {
+fn whose(agent: &mut Agent, words: &Words, kept: Kept) -> Result<(String, String), Failure> {
     let known = agent.person_row(kept.sheet.text("person"))?;
     let name = kept.sheet.called(known.as_ref());
     let at = kept.began.to_rfc3339(agent.offset_minutes());
-    let clock = at.get(11..16).unwrap_or_default().replace(':', ".");
-    Ok((kept.id, format!("{name} · {clock}")))
+    Ok((kept.id, format!("{name} · {}", words.clock(&at))))
 }
 
-/// Codes of all villages with their names, to choose from.
+/// All villages as people write them, with their codes, to choose from.
 pub(super) fn villages(registries: &Registries) -> Vec<(String, String)> {
-    let named =
-        |village: &Village| (village.code.to_string(), format!("{}, {}", village.name, village.district));
+    let named = |village: &Village| (registries.village_written(village), village.code.to_string());
     registries.villages().map(named).collect()
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Site,
     acts::see,
-    pages::{Row, ask, failed, nowhere, show, text, words},
+    pages::{Row, ask, death, failed, nowhere, show, text, words},
     papers::Sources,
     posted::Posted,
 };
@@ -72,6 +72,8 @@ struct Slip {
     missing: Vec<String>,
     warnings: Vec<String>,
     name: String,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
     unit: String,
     officer: String,
     /// The slip that this one takes the place of, in words.
@@ -187,6 +189,7 @@ fn slip(words: &Words, paper: &Value) -> Slip {
         status: words.part("state", &status),
         warnings: warnings.map(warning).collect(),
         name: text(paper, "name"),
+        death: death(words, paper["death"].as_str()),
         unit: text(paper, "unit"),
         officer: text(paper, "officer"),
         replaces: paper["replaces"].as_u64().map(|earlier| words.count("replaces", earlier)),

@@ -10,10 +10,12 @@ use super::{
     blanks::running_out,
     pages::{Row, ask, failed, name_codes, rows, show, text, words},
     sheets::battery,
+    visits,
 };
 use crate::{
     host::{output::Failure, web::Words},
     request::Request,
+    visit::Counts,
 };
 
 /// Cases on the first page.
@@ -119,7 +121,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         products: counts(&glance["products"], &["ready", "loaded", "with_collector"]),
         attention: each("attention").iter().map(|found| attention(words, found)).collect(),
         limits: limits.iter().map(|limit| running(words, limit)).collect(),
-        coverage: glance["coverage"]["hour"].as_u64().map(|hour| words.count("coverage", hour)),
+        coverage: coverage(words, &glance["coverage"]),
         battery: battery(words),
     })
 }
@@ -133,9 +135,16 @@ async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Resu
     asked.await
 }
 
+/// When the hub is mostly reached.
+fn coverage(words: &Words, likely: &Value) -> Option<String> {
+    let hour = words.count("coverage", likely["hour"].as_u64()?);
+    Some(format!("{hour} {}.", text(likely, "zone")))
+}
+
 fn expected(words: &Words, visit: &Value) -> (String, String) {
-    let counts = |name: &str| words.count(&format!("expected-{name}"), visit[name].as_u64().unwrap_or(0));
-    (text(visit, "label"), format!("{}, {}", counts("people"), counts("products")))
+    let count = |name: &str| visit[name].as_u64().unwrap_or(0);
+    let counts = Counts { people: count("people"), served: count("served"), products: count("products") };
+    (text(visit, "label"), visits::expected(words, counts))
 }
 
 fn attention(words: &Words, found: &Value) -> String {
@@ -198,7 +207,7 @@ pub(super) fn open(words: &Words, custody: &Value) -> Vec<String> {
 
 /// How an exchange went: that it ended, never where anything is, which only custody knows.
 pub(super) fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
-    let time = exchange.at.get(11..16).unwrap_or_default().replace(':', ".");
+    let time = words.clock(&exchange.at);
     if exchange.report.stopped.is_some() {
         return (true, format!("{} {time}", words.get("sync-stopped")));
     }

@@ -13,7 +13,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, listed_card},
-    pages::{Row, ask, failed, name_codes, show, text, words},
+    pages::{Row, ask, death, failed, name_codes, show, text, words},
     posted::Posted,
     sheet,
 };
@@ -21,7 +21,7 @@ use crate::{
     agent::Agent,
     host::{output::Failure, web::Words},
     request::Request,
-    visit::Expected,
+    visit::{Awaited, Counts, Expected},
 };
 
 #[derive(Template)]
@@ -30,7 +30,7 @@ struct Visits {
     words: &'static Words,
     token: String,
     visits: Vec<Visit>,
-    /// Codes of all villages with their names.
+    /// All villages as people write them, with their codes.
     villages: Vec<(String, String)>,
     /// What was typed of a visit to be opened: its label, and its village.
     typed: (String, String),
@@ -56,6 +56,8 @@ struct Announced {
     wants: String,
     /// Whether the person is known on this laptop already.
     known: bool,
+    /// Whether a case was begun for the person at this visit.
+    served: bool,
 }
 
 pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
@@ -129,10 +131,14 @@ fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<V
     let Expected { people, products, of } = agent.expected(row)?;
     let mut place = json!({"village": row.village});
     name_codes(agent, words, &mut place);
-    let announced = |(listed, known): (Listed, bool)| Announced {
-        wants: wants(agent, words, &listed),
-        card: listed_card(agent, now, words, &listed),
-        known,
+    let announced = |Awaited { row, known, served }: Awaited| Announced {
+        wants: wants(agent, words, &row),
+        card: Card {
+            death: death(words, known.as_ref().and_then(|known| known.death.as_deref())),
+            ..listed_card(agent, now, words, &row)
+        },
+        known: known.is_some(),
+        served,
     };
     let people = people.into_iter().map(announced).collect();
     let product = |row| {
@@ -141,8 +147,6 @@ fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<V
         Row::of(&value)
     };
     let products = products.into_iter().map(product).collect();
-    let counts = [("people", of.0), ("products", of.1)];
-    let counts = counts.map(|(name, count)| words.count(&format!("expected-{name}"), count));
     Ok(Visit {
         id: row.document.to_string(),
         label: row.label.clone(),
@@ -150,8 +154,20 @@ fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<V
         village: text(&place, "village"),
         people,
         products,
-        counts: counts.join(", "),
+        counts: expected(words, of),
     })
+}
+
+/// How many are expected, in words.
+pub(super) fn expected(words: &Words, Counts { people, served, products }: Counts) -> String {
+    let counts = [
+        ("people", Some(people)),
+        ("served", Some(served).filter(|served| *served > 0)),
+        ("products", Some(products)),
+    ];
+    let told =
+        counts.into_iter().filter_map(|(name, count)| Some(words.count(&format!("expected-{name}"), count?)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// What somebody of the pre-list will ask for, and in which class of the queue.

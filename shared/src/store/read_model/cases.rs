@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
-use super::detail;
+use super::{detail, people::death};
 use crate::{
     document::State,
     id::{DeviceId, DocumentId, Epoch},
@@ -49,6 +49,8 @@ pub struct CaseRow {
     pub started: Option<i64>,
     /// Whether a person must decide something.
     pub conflict: bool,
+    /// When the subject's death was reported, as RFC 3339, where a case that stands says so.
+    pub death: Option<String>,
     /// What else is known of the case, by key.
     #[serde(skip)]
     pub detail: Map<String, Value>,
@@ -57,15 +59,17 @@ pub struct CaseRow {
     pub subject_detail: Map<String, Value>,
 }
 
-pub(super) const CASE: &str =
+pub(super) const CASE: &str = concat!(
     "SELECT case_row.document, case_row.slip, case_row.service, case_row.state, case_row.unit, case_row.village,
             case_row.subject, person_row.name, person_row.nik, person_row.born, visit_row.label, case_row.ref,
             case_row.started,
             case_row.conflict OR case_row.same_service OR case_row.same_blank OR coalesce(person_row.conflict, 0),
             case_row.detail,
-            person_row.detail
-     FROM case_row LEFT JOIN person_row ON person_row.document = case_row.subject
-                   LEFT JOIN visit_row ON visit_row.document = case_row.visit";
+            person_row.detail, ",
+    death!(),
+    " FROM case_row LEFT JOIN person_row ON person_row.document = case_row.subject
+                   LEFT JOIN visit_row ON visit_row.document = case_row.visit"
+);
 
 /// The applicant of a sitting: of few cases of a day or two, whatever else there is.
 const APPLICANT: &str = "SELECT applicant FROM case_row
@@ -105,6 +109,7 @@ pub(super) fn case(row: &Row<'_>) -> rusqlite::Result<CaseRow> {
         conflict: row.get(13)?,
         detail: detail(row, 14)?,
         subject_detail: detail(row, 15)?,
+        death: row.get(16)?,
     })
 }
 

@@ -27,7 +27,7 @@ pub use self::{
         named_by, officer_of_sitting, oldest_at, slip_of_life, undecided, undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
-    people::{PersonRow, people_of_nik, person_of, person_of_reference, reported, twins_of, unlinked},
+    people::{PersonRow, people_of_nik, people_served, person_of, person_of_reference, twins_of, unlinked},
     products::{cases_at, count_at, held_by, manifest, products_found, waiting, waiting_count},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
     search::{find, people, people_born, refresh_part as refresh_words_part},

@@ -27,19 +27,31 @@ pub struct PersonRow {
     pub twin: DocumentId,
     /// Whether a person must decide something.
     pub conflict: bool,
+    /// When the death of this person was reported, as RFC 3339, where a case that stands says so.
+    pub death: Option<String>,
     /// What else is known, by key.
     #[serde(flatten)]
     pub detail: Map<String, Value>,
 }
 
-pub(super) const PERSON: &str =
-    "SELECT document, nik, name, born, village, twin, conflict, detail FROM person_row";
+/// The begin of the newest sitting at which the death of the person of `person_row` was reported, of any document of that
+/// person; none where no case that stands says so.
+macro_rules! death {
+    () => {
+        "(SELECT report.detail ->> 'started'
+          FROM person_row AS same CROSS JOIN case_row AS report ON report.subject = same.document
+          WHERE same.twin = person_row.twin AND report.service = 'DUK-MATI'
+            AND report.state NOT IN ('cancelled', 'rejected', 'draft')
+          ORDER BY report.started LIMIT 1)"
+    };
+}
+pub(super) use death;
 
-const REPORTED: &str = "SELECT max(started) FROM case_row
-     WHERE subject IN (
-         SELECT ?1 UNION SELECT twin FROM person_row WHERE document = ?1
-         UNION SELECT other.document FROM person_row AS one JOIN person_row AS other USING (twin) WHERE one.document = ?1)
-       AND service = ?2 AND state NOT IN ('cancelled', 'rejected', 'draft')";
+pub(super) const PERSON: &str = concat!(
+    "SELECT document, nik, name, born, village, twin, conflict, detail, ",
+    death!(),
+    " FROM person_row"
+);
 
 pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
     Ok(PersonRow {
@@ -51,6 +63,7 @@ pub(super) fn person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
         twin: id(row, 5)?,
         conflict: row.get(6)?,
         detail: detail(row, 7)?,
+        death: row.get(8)?,
     })
 }
 
@@ -86,15 +99,6 @@ pub fn twins_of(tx: Tx<'_>, twin: DocumentId) -> Result<Vec<PersonRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// When the newest case of a service began, in milliseconds since 1970, that stands and is about a person, as whichever
-/// document.
-///
-/// # Errors
-/// The store fails.
-pub fn reported(tx: Tx<'_>, person: DocumentId, service: &str) -> Result<Option<i64>> {
-    Ok(tx.prepare_cached(REPORTED)?.query_row(params![person.0, service], |row| row.get(0))?)
-}
-
 /// People with a NIK that another document, not known to be of the same person, has too, where a change of one
 /// of the two arrived after `seen` and up to `through`; and people whom somebody proposed to be another
 /// document's.
@@ -116,6 +120,19 @@ pub fn unlinked(tx: Tx<'_>, seen: u64, through: u64) -> Result<Vec<PersonRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whom the cases of a visit are about that were begun there and stand.
+///
+/// # Errors
+/// The store fails.
+pub fn people_served(tx: Tx<'_>, visit: DocumentId) -> Result<Vec<PersonRow>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "{PERSON} WHERE document IN (
+             SELECT subject FROM case_row WHERE visit = ?1 AND state NOT IN ('cancelled', 'draft'))"
+    ))?;
+    let rows = statement.query_map([visit.0], person)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The person that was recorded under the caller's own name `reference`.
 ///
 /// # Errors
@@ -133,8 +150,8 @@ mod tests {
     use crate::store::read_model::cases::plan;
 
     #[test]
-    fn what_was_reported_of_a_person_is_found_by_the_person() {
-        let steps = plan(REPORTED);
+    fn a_reported_death_is_found_by_the_person() {
+        let steps = plan(PERSON);
         let is = |index: &str| steps.iter().any(|step| step.contains(index));
         assert!(is("case_subject (subject=? AND service=?)") && is("person_twin (twin=?)"), "{steps:?}");
     }

@@ -182,10 +182,21 @@ impl Words {
     /// A moment of RFC 3339 as people of its zone write it: `21 November 2026 · 14.30 WITA`. A text that is none
     /// comes back as it is.
     pub fn moment(&self, text: &str) -> String {
-        let Some((day, clock)) = text.split_once('T') else { return text.to_owned() };
-        let (Some(hour), Some(minute), Some(zone)) = (clock.get(..2), clock.get(3..5), clock.get(8..)) else {
-            return text.to_owned();
-        };
+        match (text.split_once('T'), self.time(text)) {
+            (Some((day, _)), Some(clock)) => format!("{} · {clock}", self.day(day)),
+            (None, _) | (_, None) => text.to_owned(),
+        }
+    }
+
+    /// The time of day of a moment of RFC 3339 as people of its zone write it: `14.30 WITA`. A text that is none
+    /// comes back as it is.
+    pub fn clock(&self, text: &str) -> String {
+        self.time(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    fn time(&self, text: &str) -> Option<String> {
+        let (_, clock) = text.split_once('T')?;
+        let (hour, minute, zone) = (clock.get(..2)?, clock.get(3..5)?, clock.get(8..)?);
         let zone =
             match zone.trim_start_matches(|character: char| character == '.' || character.is_ascii_digit()) {
                 "+07:00" => "WIB",
@@ -198,7 +209,7 @@ impl Words {
             Language::Indonesian => '.',
             Language::English => ':',
         };
-        format!("{} · {hour}{point}{minute} {zone}", self.day(day))
+        Some(format!("{hour}{point}{minute} {zone}"))
     }
 
     /// A sum of rupiah as people write it: `Rp75.000`, in English `Rp75,000`.
@@ -285,6 +296,7 @@ mod tests {
         ] {
             assert_eq!(indonesian.moment(text), expected);
         }
+        assert_eq!(indonesian.clock("2026-11-21T14:30:05+07:00"), "14.30 WIB");
         assert_eq!(english.moment("2026-05-01T07:05:00-03:30"), "1 May 2026 · 07:05 -03:30");
         for (sum, expected) in [(0, "Rp0"), (999, "Rp999"), (30_000, "Rp30.000"), (1_234_567, "Rp1.234.567")]
         {
