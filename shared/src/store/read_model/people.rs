@@ -38,11 +38,10 @@ pub struct PersonRow {
 /// person; none where no case that stands says so.
 macro_rules! death {
     () => {
-        "(SELECT report.detail ->> 'started'
+        "(SELECT min(report.detail ->> 'started')
           FROM person_row AS same CROSS JOIN case_row AS report ON report.subject = same.document
           WHERE same.twin = person_row.twin AND report.service = 'DUK-MATI'
-            AND report.state NOT IN ('cancelled', 'rejected', 'draft')
-          ORDER BY report.started LIMIT 1)"
+            AND report.state NOT IN ('cancelled', 'rejected', 'draft'))"
     };
 }
 pub(super) use death;
