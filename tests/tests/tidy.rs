@@ -136,6 +136,60 @@ fn functions_fit_on_a_screen() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// Where failures are made that no page tells: the command line, the start, and the ground under both programs.
+const WITHOUT_PAGES: [&str; 4] = ["commands/", "host/", "access.rs", "start.rs"];
+
+#[test]
+fn every_failure_that_a_page_may_tell_has_a_code_for_its_words() {
+    let mut wrong = Vec::new();
+    for (path, code) in code_of("van-agent/src") {
+        let place = path.trim_start_matches("van-agent/src/");
+        if WITHOUT_PAGES.iter().any(|without| place.starts_with(without)) {
+            continue;
+        }
+        let without = failures(&code).into_iter().filter(|calls| !calls.iter().any(|call| is_code(call)));
+        wrong.extend(without.map(|calls| format!("{path}: Failure::{}", calls.join("."))));
+    }
+    assert_eq!(wrong, Vec::<String>::new(), "give each `why` or `because`");
+}
+
+fn is_code(call: &str) -> bool {
+    ["why", "because"].contains(&call)
+}
+
+/// Each failure that some code makes: the name of the function that makes it, and of the methods called on it at once.
+fn failures(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (_, mut rest) in code.match_indices("Failure::").map(|(at, start)| (at, &code[at + start.len()..])) {
+        let mut calls = Vec::new();
+        while let Some((name, after)) = rest.split_once('(').filter(|(name, _)| identifier(name).is_some()) {
+            calls.push(name.to_owned());
+            let Some(end) = closing(after) else { break };
+            rest = after[end..].trim_start().strip_prefix('.').unwrap_or("");
+        }
+        if calls.first().is_some_and(|made| ["new", "usage"].contains(&made.as_str())) {
+            found.push(calls);
+        }
+    }
+    found
+}
+
+/// Behind the parenthesis that closes one that is open before `code`; parentheses in texts come in pairs.
+fn closing(code: &str) -> Option<usize> {
+    let mut open = 1;
+    for (at, character) in code.char_indices() {
+        open += match character {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        if open == 0 {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
 #[test]
 fn no_text_speaks_of_the_workplace() {
     // In halves, so that this file does not hold them.
@@ -335,6 +389,8 @@ fn the_reading_of_code_sees_what_it_should() {
     assert_eq!(seen("use van_agent::host::Home; my_van_agent::web", "van_agent"), ["host"]);
     let code = "impl A {\n    pub fn one(\n        &self,\n    ) -> u8 {\n        1\n    }\n    fn two() {}\n}\nasync fn three() {\n}";
     assert_eq!(functions(code), [("one".to_owned(), 5), ("three".to_owned(), 2)]);
+    let code = "Failure::new(format!(\"a {b}\"))\n    .why(\"c\")\n    .next(d()), Failure::usage(e), Failure::clone(f)";
+    assert_eq!(failures(code), [vec!["new", "why", "next"], vec!["usage"]]);
     let manifest =
         "[package]\nname = \"x\"\n\n[dependencies]\na.workspace = true\nb = \"1\"\n# c\n\n[lints]\nd = 1";
     assert_eq!(dependencies(manifest).into_iter().collect::<Vec<_>>(), ["a", "b"]);

@@ -51,7 +51,6 @@ needs-you-why = These differ or are there twice. Every version is kept until som
 not-done = NOT DONE: waiting for the network. Do not promise a result today.
 not-there = This case is not on this laptop.
 no-page = There is no such page.
-try-again = Try again. If it fails again, ask the hub operator.
 by-hub = the hub
 by-laptop = laptop { $count }
 sex-L = Male

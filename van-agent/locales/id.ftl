@@ -51,7 +51,6 @@ needs-you-why = Data berikut berbeda atau ganda. Semua isinya disimpan sampai di
 not-done = BELUM SELESAI: menunggu jaringan. Jangan janjikan hasil hari ini.
 not-there = Permohonan ini tidak ada di laptop ini.
 no-page = Halaman ini tidak ada.
-try-again = Coba lagi. Jika tetap gagal, hubungi operator pusat data.
 by-hub = pusat
 by-laptop = laptop { $count }
 sex-L = Laki-laki

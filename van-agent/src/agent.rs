@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::{
     desk::{
         author,
-        because::Explained,
+        because::{Because, Explained},
         people,
         resolve::{self, ResolveError},
         rows, show,
@@ -267,7 +267,7 @@ impl Agent {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
-        let shown = shown.ok_or_else(|| Failure::new(format!("there is no case {case} here")))?;
+        let shown = shown.ok_or_else(|| no_case(case))?;
         let service = self.replica.registries().service(&shown.row.service);
         let mut shown = json!(shown);
         shown["missing"] = json!(slips::missing(&shown, service));
@@ -453,8 +453,17 @@ impl Agent {
     }
 }
 
-/// An error in words for a person.
-pub(crate) fn said(error: impl std::error::Error) -> Failure {
+/// What was named is no case of this laptop.
+pub(crate) fn no_case(case: &str) -> Failure {
+    Failure::new(format!("there is no case {case} here")).because(Because::of("no-case"))
+}
+
+/// An error in words for a person; to a page it says of a failed store what that is, and of all else that it failed.
+pub(crate) fn said(error: impl std::error::Error + 'static) -> Failure {
+    let found: &(dyn std::error::Error + 'static) = &error;
+    let because = found
+        .downcast_ref::<shared::store::StoreError>()
+        .map_or_else(|| Because::of("other"), Explained::because);
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(found) = cause {
@@ -464,11 +473,11 @@ pub(crate) fn said(error: impl std::error::Error) -> Failure {
         }
         cause = found.source();
     }
-    Failure::new(words)
+    Failure::new(words).because(because)
 }
 
 /// An error in words for a person, and by a code for a page.
-pub(crate) fn explained(error: impl std::error::Error + Explained) -> Failure {
+pub(crate) fn explained(error: impl std::error::Error + Explained + 'static) -> Failure {
     let because = error.because();
     said(error).because(because)
 }
@@ -519,6 +528,7 @@ impl Owned for Agent {
                 if let Some(Err(mpsc::error::TrySendError::Full(call))) = sent {
                     call.reply.fail(
                         Failure::new("other exchanges with laptops are waiting already")
+                            .why("busy")
                             .next("give `van-agent peer sync` again when they are done"),
                     );
                 }
@@ -530,6 +540,7 @@ impl Owned for Agent {
                     Failure::new(format!(
                         "the program that serves this folder does not know the request: {error}"
                     ))
+                    .why("other-version")
                     .next("stop it and start it again: it is of another version"),
                 );
             }

@@ -6,6 +6,7 @@ use shared::{
     blank::{BlankKind, Serial, SerialRange},
     desk::{
         amend::{Amendment, Setting},
+        because::Because,
         blanks::{self, Lent, Stock},
     },
     document::blanks::{self as book, Act},
@@ -16,7 +17,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, not_enrolled, said},
+    agent::{Agent, no_case, not_enrolled, said},
     host::output::Failure,
     record::number,
     visit::VisitError,
@@ -72,7 +73,8 @@ impl Agent {
             }
             BlankAct::Enter { act, kind, from, to, reason } => {
                 let to = to.unwrap_or_else(|| from.clone());
-                let range = SerialRange::new(from, to).map_err(|error| Failure::usage(error.to_string()))?;
+                let range = SerialRange::new(from, to)
+                    .map_err(|error| Failure::usage(error.to_string()).because(Because::of("id")))?;
                 self.enter_blanks(now, act, &kind, &range, reason.as_deref())
             }
             BlankAct::Use { case, serial } => self.use_blank(now, &case, &serial),
@@ -134,7 +136,9 @@ impl Agent {
     ) -> Result<Value, Failure> {
         let reason = reason.map(str::trim).filter(|reason| !reason.is_empty());
         if act == Act::Spoilt && reason.is_none() {
-            return Err(Failure::usage("a spoilt blank needs a reason").next("say why it was spoilt"));
+            return Err(Failure::usage("a spoilt blank needs a reason")
+                .because(Because::of("no-reason"))
+                .next("say why it was spoilt"));
         }
         let place = self.replica().station().place.clone().ok_or_else(not_enrolled)?;
         let unit = place.unit.clone().ok_or_else(not_enrolled)?;
@@ -174,7 +178,7 @@ impl Agent {
     fn use_blank(&mut self, now: Now, case: &str, serial: &Serial) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let row = read_model::case_of(self.read()?, document).map_err(said)?;
-        let row = row.ok_or_else(|| Failure::new(format!("there is no case {case} here")))?;
+        let row = row.ok_or_else(|| no_case(case))?;
         let setting: Setting = format!("blank={serial}").parse().map_err(said)?;
         let amendment = Amendment { settings: vec![setting], ..Amendment::default() };
         self.amend(now, case, &amendment)?;

@@ -69,7 +69,7 @@ impl Store for Handle<Agent> {
         &mut self,
         work: impl FnOnce(&mut Agent, Now) -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        self.run_blocking(work).map_err(|stopped| Failure::new(stopped.to_string()))
+        self.run_blocking(work).map_err(|stopped| Failure::new(stopped.to_string()).why("stopped"))
     }
 }
 

@@ -114,10 +114,12 @@ impl Agent {
                 Step::Wrong { field, why } => {
                     let why = why.map_or_else(String::new, |why| format!(": {why}"));
                     return Err(Failure::usage(format!("the form cannot be saved for its {field}{why}"))
+                        .why("unfinished")
                         .next("open it on the page of `van-agent run`, or postpone it"));
                 }
                 Step::Next(field) => {
                     return Err(Failure::usage(format!("the form is not finished: {field} comes next"))
+                        .why("unfinished")
                         .next("open it on the page of `van-agent run`, or postpone it"));
                 }
                 Step::Aloud | Step::Another => Vec::new(),
@@ -137,9 +139,9 @@ impl Agent {
         let draft = self.case(open)?;
         let device = self.replica().station().device();
         if !custody::drafts(self.read()?, device).map_err(said)?.contains(&draft) {
-            return Err(
-                Failure::usage(format!("{open} is no draft of this laptop")).next("see `van-agent day show`")
-            );
+            return Err(Failure::usage(format!("{open} is no draft of this laptop"))
+                .why("no-draft")
+                .next("see `van-agent day show`"));
         }
         let state = match decision {
             Decision::Postpone => return self.postpone(now, &draft.to_string()),
@@ -362,5 +364,6 @@ fn undecided(drafts: &[Value], forms: &[Value]) -> Failure {
         "the day is not closed: nothing is lost, but these are undecided: {}",
         all.join("; ")
     ))
+    .why("day-open")
     .next(next.join("; "))
 }

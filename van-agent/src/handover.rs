@@ -173,7 +173,7 @@ impl Agent {
         let written =
             self.replica_mut().write(now, |writing| handover::carry_out(writing, &order, cases, signature));
         written.map_err(|error| match error {
-            HandOverError::Order(lacks) => Failure::usage(lacks.to_string()),
+            HandOverError::Order(lacks) => Failure::usage(lacks.to_string()).why("handover"),
             HandOverError::Store(error) => explained(error),
             HandOverError::Read(error) => explained(error),
         })

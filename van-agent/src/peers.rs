@@ -115,6 +115,7 @@ pub async fn open(owner: &Handle<Agent>, listen: SocketAddr) -> Result<Endpoint,
     machine::entropy(&mut reset_key);
     quic::hub_endpoint(listen, &own.key, &reset_key).map_err(|error| {
         Failure::new(format!("cannot listen for other laptops on {listen}: {error}"))
+            .why("other")
             .next("choose another address with --peers IP:PORT")
     })
 }
@@ -177,7 +178,8 @@ async fn host(owner: &Handle<Agent>, connection: &Connection) -> Result<Imported
 
 /// Which laptop of the fleet the other end is.
 async fn known(owner: &Handle<Agent>, connection: &Connection) -> Result<DeviceId, Failure> {
-    let (key, _) = wire::proven(connection).map_err(|error| Failure::new(error.to_string()))?;
+    let (key, _) =
+        wire::proven(connection).map_err(|error| Failure::new(error.to_string()).why("no-laptop"))?;
     let peer = owner.run(move |agent, _| agent.peer_of(key)).await.map_err(stopped)?;
     peer.ok_or_else(stranger)
 }
@@ -231,8 +233,9 @@ impl Meeting<'_> {
                 Ok(greeting)
             }
             Some(_) => Err(Failure::new("the other laptop's program is of another version")
+                .why("other-version")
                 .next("update the programs of both")),
-            None => Err(Failure::new("the other laptop said something that makes no sense")),
+            None => Err(Failure::new("the other laptop said something that makes no sense").why("broke-off")),
         }
     }
 
@@ -255,7 +258,8 @@ impl Meeting<'_> {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let length = u32::try_from(bytes.len()).map_err(|_| Failure::new("a message is too long"))?;
+        let length =
+            u32::try_from(bytes.len()).map_err(|_| Failure::new("a message is too long").why("broke-off"))?;
         self.send.write_all(&length.to_be_bytes()).await.map_err(broken)?;
         self.send.write_all(bytes).await.map_err(broken)
     }
@@ -265,7 +269,7 @@ impl Meeting<'_> {
         self.receive.read_exact(&mut length).await.map_err(broken)?;
         let length = u32::from_be_bytes(length) as usize;
         if length > bytes_max {
-            return Err(Failure::new("the other laptop sends more than allowed"));
+            return Err(Failure::new("the other laptop sends more than allowed").why("broke-off"));
         }
         // Room is made as bytes come, not as they are announced.
         let mut bytes = Vec::new();
@@ -286,10 +290,10 @@ fn stranger() -> Failure {
 
 fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::new(format!("the meeting broke off: {error}"))
-        .why("no-laptop")
+        .why("broke-off")
         .next("give the command again; what was taken by then is kept on both laptops")
 }
 
 fn stopped(error: Stopped) -> Failure {
-    Failure::new(error.to_string())
+    Failure::new(error.to_string()).why("stopped")
 }

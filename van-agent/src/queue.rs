@@ -68,7 +68,7 @@ impl Agent {
                 let called = self.keep(|tx| queue::call(tx, &day, class, now.wall))?;
                 return called
                     .map(|ticket| json!(ticket))
-                    .ok_or_else(|| Failure::new("nobody waits").missing());
+                    .ok_or_else(|| Failure::new("nobody waits").why("no-ticket").missing());
             }
             QueueAct::Set(ticket, state) => {
                 let state = state.parse().map_err(said)?;
@@ -76,8 +76,12 @@ impl Agent {
                 self.keep(|tx| queue::set(tx, day, ticket, state, now.wall))?
             }
         };
-        let unknown =
-            || Failure::new("there is no such ticket today").next("see `van-agent queue list`").missing();
+        let unknown = || {
+            Failure::new("there is no such ticket today")
+                .why("no-ticket")
+                .next("see `van-agent queue list`")
+                .missing()
+        };
         asked.map(|ticket| json!(ticket)).ok_or_else(unknown)
     }
 

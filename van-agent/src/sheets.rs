@@ -67,6 +67,7 @@ impl Agent {
     fn reserve(&mut self, now: Now, count: u32) -> Result<Vec<Sheet>, Failure> {
         if !(1..=SHEETS_MAX).contains(&count) {
             return Err(Failure::usage(format!("{count} sheets cannot be printed at once"))
+                .why("too-many")
                 .next(format!("ask for 1 to {SHEETS_MAX}")));
         }
         let place = self.replica().station().place.clone().ok_or_else(not_enrolled)?;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    desk::{amend, rows, show, slips as desk},
+    desk::{amend, because::Because, rows, show, slips as desk},
     id::DocumentId,
     registry::row::Service,
     store::{
@@ -76,12 +76,14 @@ impl Agent {
         let (device, offset_minutes) = (self.replica().station().device(), self.offset_minutes());
         let shown = show::case(self.read()?, device, case, offset_minutes).map_err(said)?;
         let Some(shown) = shown.map(|shown| json!(shown)) else {
-            return Err(Failure::new("there is no such case here").missing());
+            return Err(Failure::new("there is no such case here").because(Because::of("no-case")).missing());
         };
         let replica = self.replica();
         let tx = replica.store().reader();
         let stamp = desk::stamp(tx, replica.station(), case).map_err(said)?;
-        let stamp = stamp.ok_or_else(|| Failure::new("the case has no slip number that can be signed"))?;
+        let stamp = stamp.ok_or_else(|| {
+            Failure::new("the case has no slip number that can be signed").because(Because::of("no-slip"))
+        })?;
         let printing = slips::of_case(tx, case).map_err(said)?;
         let service = replica.registries().service(&stamp.statement.service);
         let revision = stamp.statement.revision;

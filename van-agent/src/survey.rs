@@ -33,7 +33,9 @@ impl Agent {
             Some(text) => {
                 let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok();
                 name = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-                    Failure::usage("a batch is named by 16 hexadecimal digits").next("load the page again")
+                    Failure::usage("a batch is named by 16 hexadecimal digits")
+                        .why("reload")
+                        .next("load the page again")
                 })?;
             }
         }
@@ -109,6 +111,7 @@ impl Agent {
         let open = |row: &VisitRow| row.closed.is_none() && row.date == today && row.unit == unit;
         visits.into_iter().find(open).ok_or_else(|| {
             Failure::new("no visit of this unit is open today")
+                .why("no-visit")
                 .next("name one with --visit, or open one with `van-agent visit open LABEL`")
         })
     }
@@ -118,19 +121,22 @@ impl Agent {
         let tx = self.read()?;
         let document: DocumentId = resolve::visit(tx, Some(&unit), text).map_err(said)?;
         let found = read_model::visits(tx).map_err(said)?.into_iter().find(|row| row.document == document);
-        found.ok_or_else(|| Failure::new(format!("there is no visit {text} here")))
+        found.ok_or_else(|| Failure::new(format!("there is no visit {text} here")).why("no-visit"))
     }
 }
 
 /// Reads sheets; the first one that is wrong is named by its place.
 fn read(sheets: &[String]) -> Result<Vec<Scores>, Failure> {
     if sheets.is_empty() || sheets.len() > answers::SHEETS_MAX {
-        return Err(Failure::usage(format!("give 1 to {} sheets at once", answers::SHEETS_MAX)));
+        return Err(
+            Failure::usage(format!("give 1 to {} sheets at once", answers::SHEETS_MAX)).why("too-many")
+        );
     }
     let mut read = Vec::with_capacity(sheets.len());
     for (sheet, number) in sheets.iter().zip(1..) {
         let scores = sheet.parse().map_err(|error| {
             Failure::usage(format!("sheet {number}: {error}"))
+                .why("scores")
                 .next("correct it and give all sheets again; none was saved")
         })?;
         read.push(scores);

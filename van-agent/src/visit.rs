@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{resolve, rows},
+    desk::{because::Because, resolve, rows},
     document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     registry::row::Listed,
@@ -30,6 +30,7 @@ impl Agent {
     pub(crate) fn open_visit(&mut self, now: Now, open: &OpenVisit) -> Result<Value, Failure> {
         if open.label.trim().is_empty() {
             return Err(Failure::usage("a visit needs a label")
+                .why("label")
                 .next("give what people call it: visit open \"Pasar Niki-Niki\""));
         }
         let offset_minutes = self.offset_minutes();
@@ -38,7 +39,8 @@ impl Agent {
         if let Some(code) = &open.village
             && self.replica().registries().village(code).is_none()
         {
-            return Err(Failure::new(format!("village {code} is not in the registry")));
+            return Err(Failure::new(format!("village {code} is not in the registry"))
+                .because(Because::of("village")));
         }
         let Some(place) = self.replica().station().place.clone() else { return Err(not_enrolled()) };
         let unit = place.unit.clone().ok_or_else(not_enrolled)?;
@@ -99,6 +101,7 @@ impl Agent {
         let known = read_model::visits(self.read()?).map_err(said)?;
         if let Some(other) = known.iter().find(|row| row.document == document && row.unit != unit.as_str()) {
             return Err(Failure::new(format!("that visit is one of {}", other.unit))
+                .why("visit-elsewhere")
                 .next(format!("let a laptop of {} close it", other.unit)));
         }
         let written = self.replica_mut().write(now, |writing| -> Result<bool, VisitError> {
@@ -259,7 +262,9 @@ pub(crate) struct OpenVisit {
 pub(crate) fn day(text: &str) -> Result<time::Date, Failure> {
     match text.parse() {
         Ok(shared::born::Born::Day(date)) => Ok(date),
-        Ok(_) | Err(_) => Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20"))),
+        Ok(_) | Err(_) => {
+            Err(Failure::usage(format!("`{text}` is not a day such as 2026-11-20")).why("date"))
+        }
     }
 }
 

@@ -55,10 +55,8 @@ pub fn corrector(change: &Change) -> Option<&str> {
             && matches!(&operation.key, Key::Map(name) if name == key::CORRECTED_BY)
     };
     let operation = change.operations.iter().rev().find(|operation| signs(operation))?;
-    match &operation.action {
-        Action::Put(Scalar::Str(officer)) => Some(officer),
-        _ => None,
-    }
+    let Action::Put(Scalar::Str(officer)) = &operation.action else { return None };
+    Some(officer)
 }
 
 /// Everyone whom a case was ever about, in no order, each as often as somebody wrote it.

@@ -157,7 +157,9 @@ impl Agent {
         let (wanted, size) = match (thumbnail, known.thumbnail) {
             (false, _) => (hash, known.size.unwrap_or(0)),
             (true, Some(small)) => (small, attachment::THUMBNAIL_BYTES_MAX),
-            (true, None) => return Err(Failure::new("there is no small picture of it").missing()),
+            (true, None) => {
+                return Err(Failure::new("there is no small picture of it").why("no-copy").missing());
+            }
         };
         let Some(bytes) = self.replica_mut().read_file(wanted).map_err(said)? else {
             return Err(self.ask_for(wanted, size));
@@ -173,18 +175,20 @@ impl Agent {
         }
         if lost {
             return Failure::new("it was damaged here before the hub had it")
+                .why("lost-copy")
                 .next("attach the file again if you still have it: the same file takes its old place")
                 .missing();
         }
         Failure::new(
             "it is not on this laptop; it is asked for and comes with the next exchange with the hub",
         )
+        .why("no-copy")
         .next("give `van-agent sync` where there is a network, then this command again")
         .missing()
     }
 }
 
-fn said(error: impl std::error::Error) -> Failure {
+fn said(error: impl std::error::Error + 'static) -> Failure {
     crate::agent::said(error)
 }
 

@@ -35,7 +35,7 @@ pub struct Failure {
 }
 
 /// Codes for why something was not done that no shared error has; pages have words for each.
-pub const WHY: [&str; 20] = [
+pub const WHY: [&str; 38] = [
     "not-enrolled",
     "busy",
     "choice",
@@ -56,6 +56,24 @@ pub const WHY: [&str; 20] = [
     "bundle",
     "no-laptop",
     "nothing-written",
+    "other",
+    "stopped",
+    "no-copy",
+    "lost-copy",
+    "no-draft",
+    "unfinished",
+    "day-open",
+    "handover",
+    "no-ticket",
+    "too-many",
+    "no-visit",
+    "visit-elsewhere",
+    "label",
+    "date",
+    "reload",
+    "scores",
+    "broke-off",
+    "other-version",
 ];
 
 impl Failure {

@@ -62,7 +62,7 @@ pub fn verify(
             .next("scan the QR again, or ask for the slip number alone: `case show NUMBER`")
     })?;
     let verified = slips::verify(tx, station, registries, &stamp, name);
-    verified.map(|verified| json!(verified)).map_err(|error| Failure::new(error.to_string()))
+    verified.map(|verified| json!(verified)).map_err(|error| Failure::new(error.to_string()).why("other"))
 }
 
 /// What a slip is worth, in words.

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 use shared::{
     desk::{
+        because::Explained as _,
         blanks,
         warnings::{self, Code, Warning},
     },
@@ -122,7 +123,8 @@ impl RefusedError {
             Self::Visit(_) => Some("visit"),
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
             Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
-            Self::Store(_) | Self::Set(_) | Self::Edit(_) | Self::Save(_) => None,
+            Self::Set(error) => error.because().field,
+            Self::Store(_) | Self::Edit(_) | Self::Save(_) => None,
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use shared::{
     born::Born,
     desk::{
+        because::Because,
         duplicates::{self, Duplicate},
         people,
     },
@@ -29,7 +30,7 @@ use super::{
     sheet::{Clock, Sheet},
 };
 use crate::{
-    agent::{Agent, said},
+    agent::{Agent, explained, said},
     host::output::Failure,
 };
 
@@ -92,7 +93,9 @@ impl Agent {
     pub(crate) fn keep_sheet(&mut self, now: Now, id: &str, sheet: &Sheet) -> Result<(), Failure> {
         let fields = sheet.to_text();
         let Some(fields) = fields else {
-            return Err(Failure::new("that is more than a form may hold").next("shorten the notes"));
+            return Err(Failure::new("that is more than a form may hold")
+                .because(Because::of("too-large"))
+                .next("shorten the notes"));
         };
         let form = Form { id: id.to_owned(), began: now.wall, fields };
         let is_empty = sheet.is_empty();
@@ -125,7 +128,7 @@ impl Agent {
     /// Notes who works at this laptop.
     pub(crate) fn set_officer(&mut self, name: &str) -> Result<(), Failure> {
         shared::document::field::check(shared::document::Field::Officer, name)
-            .map_err(|error| Failure::usage(error.to_string()))?;
+            .map_err(|error| Failure { usage: true, ..explained(error) })?;
         let keep = |tx: shared::store::Tx<'_>, _: &_| shared::store::set_fact(tx, OFFICER, name.as_bytes());
         self.replica_mut().keep::<_, StoreError>(keep).map_err(said)
     }

@@ -32,7 +32,7 @@ pub(super) struct Card {
 }
 
 /// How a person is told apart from others.
-pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow) -> Result<Card, Failure> {
+pub(super) fn card(agent: &Agent, now: Now, words: &Words, person: PersonRow) -> Card {
     let offset_minutes = agent.offset_minutes();
     let born = person.born.as_deref().and_then(|text| text.parse::<Born>().ok());
     let guess = person.detail.get("born_estimated") == Some(&Value::Bool(true));
@@ -41,7 +41,7 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
     let registries = agent.replica().registries();
     let village = person.village.as_deref().map_or_else(String::new, |code| registries.village_name(code));
     let place = [detail("address"), village].into_iter().filter(|part| !part.is_empty());
-    Ok(Card {
+    Card {
         id: person.document.to_string(),
         nik: grouped(person.nik.as_deref().unwrap_or_default()),
         born: person.born.as_deref().map_or_else(String::new, |born| words.born(born, guess)),
@@ -52,7 +52,7 @@ pub(super) fn card(agent: &mut Agent, now: Now, words: &Words, person: PersonRow
         place: place.collect::<Vec<_>>().join(", "),
         death: death(words, person.death.as_deref()),
         name: person.name,
-    })
+    }
 }
 
 /// How many years old somebody is, between the fewest and the most: `17 tahun`, `77–78 tahun`.
@@ -90,7 +90,7 @@ pub(super) fn cards(
     limit: usize,
 ) -> Result<Vec<Card>, Failure> {
     let found = read_model::people(agent.read()?, wanted, limit).map_err(said)?;
-    found.into_iter().map(|person| card(agent, now, words, person)).collect()
+    Ok(found.into_iter().map(|person| card(agent, now, words, person)).collect())
 }
 
 /// A NIK in groups: district, birth, serial.

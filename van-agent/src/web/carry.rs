@@ -178,7 +178,7 @@ async fn asked(site: &Site, words: &'static Words, act: CarryAct) -> Result<Valu
 async fn with_file(site: &Site, act: FileAct) -> Result<Value, Failure> {
     let mut owner = site.agent.clone();
     let worked = tokio::task::spawn_blocking(move || work_with_file(&mut owner, &act)).await;
-    worked.unwrap_or_else(|error| Err(Failure::new(error.to_string())))
+    worked.unwrap_or_else(|error| Err(Failure::new(error.to_string()).why("stopped")))
 }
 
 fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Option<String>)> {

@@ -15,7 +15,7 @@ use super::{
     Site,
     acts::see,
     blanks::running_out,
-    pages::{ask, detail, failed, show, text, words},
+    pages::{ask, detail, failed, show, text, words, wrong},
     posted::Posted,
 };
 use crate::{
@@ -140,7 +140,7 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
         Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see(&back),
         Err(failure) => return failed(words, &failure),
     };
-    let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
+    let wrong = wrong(words, field);
     let why = why.and_then(|why| detail(words, &why)).unwrap_or_default();
     let wrong = format!("{} {wrong} {why}", words.get("day-not-saved"));
     (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, leader, Some(wrong)).await).into_response()

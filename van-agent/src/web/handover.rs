@@ -332,7 +332,7 @@ pub(super) fn products(
 fn product(agent: &mut Agent, now: Now, words: &Words, row: CaseRow) -> Result<Product, Failure> {
     let person = row.subject.map(|subject| read_model::person_of(agent.read()?, subject).map_err(said));
     let person = person.transpose()?.flatten();
-    let person = person.map(|person| card(agent, now, words, person)).transpose()?;
+    let person = person.map(|person| card(agent, now, words, person));
     let service = agent.replica().registries().service(&row.service);
     Ok(Product {
         case: row.document.to_string(),

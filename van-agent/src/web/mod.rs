@@ -90,7 +90,7 @@ impl Site {
         &self,
         work: impl FnOnce(&mut Agent, Now) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        self.agent.run(work).await.map_err(|stopped| Failure::new(stopped.to_string()))?
+        self.agent.run(work).await.map_err(|stopped| Failure::new(stopped.to_string()).why("stopped"))?
     }
 }
 

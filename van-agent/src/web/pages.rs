@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{registry::row::Service, sync::custody};
+use shared::{desk::because::Because, registry::row::Service, sync::custody};
 
 pub(super) use super::header::show;
 use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop, posted::Posted};
@@ -150,10 +150,14 @@ pub(super) fn detail(words: &Words, english: &str) -> Option<String> {
 
 /// Why something was not done: in words of the page's language, and in English what those leave out.
 pub(super) fn why(words: &Words, failure: &Failure) -> Reason {
-    match failure.because {
-        Some(because) => (words.because(because), detail(words, &failure.message)),
-        None => (words.get("wrong-other"), Some(failure.message.clone())),
-    }
+    let because = failure.because.unwrap_or_else(|| Because::of("other"));
+    (words.because(because), detail(words, &failure.message))
+}
+
+/// What is wrong with a field of a form.
+pub(super) fn wrong(words: &Words, field: &str) -> String {
+    let named = || Some(format!("{}: {}", words.find(&format!("field-{field}"))?, words.get("wrong-other")));
+    words.find(&format!("wrong-{field}")).or_else(named).unwrap_or_else(|| words.get("wrong-other"))
 }
 
 /// Why something is held, by the name of the rule.
@@ -241,10 +245,7 @@ pub(super) fn absent(words: &'static Words, name: &str, failure: &Failure) -> Re
 }
 
 pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
-    let (sentence, detail) = match failure.because {
-        Some(_) => why(words, failure),
-        None => (words.get("try-again"), Some(failure.message.clone())),
-    };
+    let (sentence, detail) = why(words, failure);
     let page = Failed { words, sentence, detail };
     let status = match (failure.missing, failure.usage) {
         (true, _) => StatusCode::NOT_FOUND,

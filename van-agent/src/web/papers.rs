@@ -67,7 +67,7 @@ impl Sources {
         let (found, unread) = match found {
             Ok(Ok(found)) => (found, None),
             Ok(Err(failure)) => (Vec::new(), Some(why(words, &failure))),
-            Err(error) => (Vec::new(), Some(why(words, &Failure::new(error.to_string())))),
+            Err(error) => (Vec::new(), Some(why(words, &Failure::new(error.to_string()).why("stopped")))),
         };
         let scans = found.into_iter().map(|scan| (scan.name, files::in_bytes(scan.size))).collect();
         Ok(Self { scanner: true, scans, unread })
@@ -180,7 +180,7 @@ async fn attach(site: &Site, case: &str, content: Content) -> Result<(), Failure
         let thumbnail = thumbnail::of(&content.bytes);
         Content { thumbnail, ..content }
     });
-    let content = content.await.map_err(|error| Failure::new(error.to_string()))?;
+    let content = content.await.map_err(|error| Failure::new(error.to_string()).why("stopped"))?;
     let case = case.to_owned();
     let done = site.run(move |agent, now| {
         let done = agent.attach(now, &case, &content);
@@ -216,7 +216,7 @@ async fn from_scanner(site: &Site, case: &str, scan: &str) -> Result<(), Failure
         .ok_or_else(|| Failure::new("no scanner folder is set").why("no-scanner"))?;
     let file = scans::path(&folder, scan)?;
     let read = tokio::task::spawn_blocking(move || attachment::read(&file)).await;
-    let bytes = read.map_err(|error| Failure::new(error.to_string()))??;
+    let bytes = read.map_err(|error| Failure::new(error.to_string()).why("stopped"))??;
     let content = Content { bytes, kind: Some(Kind::Scan), name: Some(shortened(scan)), thumbnail: None };
     attach(site, case, content).await
 }

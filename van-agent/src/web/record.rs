@@ -12,7 +12,7 @@ use shared::{document::Confirmation, store::queue::Class, time::Now};
 use super::{
     Site,
     acts::see,
-    pages::{failed, show, words},
+    pages::{Reason, detail, failed, show, words, wrong},
     posted::Posted,
     sheet::View,
 };
@@ -33,8 +33,7 @@ struct Record {
     view: View,
     priorities: [&'static str; 5],
     confirmations: [Confirmation; 3],
-    /// What is wrong, in words, and as the program says it in English.
-    wrong: Option<(String, Option<String>)>,
+    wrong: Option<Reason>,
 }
 
 #[derive(Deserialize)]
@@ -86,7 +85,7 @@ fn answer(
     site: &Site,
     words: &'static Words,
     found: Result<View, Failure>,
-    wrong: Option<(String, Option<String>)>,
+    wrong: Option<Reason>,
 ) -> Response {
     let view = match found {
         Ok(view) => view,
@@ -147,8 +146,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Ok((Step::Aloud, _)) => see(&aloud),
         Ok((Step::Next(at), Some(view))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
         Ok((Step::Wrong { field, why }, Some(view))) => {
-            let wrong = words.find(&format!("wrong-{field}")).unwrap_or_else(|| words.get("wrong-other"));
-            answer(&site, words, Ok(view), Some((wrong, why)))
+            let why = why.and_then(|why| detail(words, &why));
+            answer(&site, words, Ok(view), Some((wrong(words, field), why)))
         }
         Ok(_) => see("/record"),
         Err(failure) => failed(words, &failure),

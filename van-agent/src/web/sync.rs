@@ -108,7 +108,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     };
     let (call, mut answers) = Call::new(json!(request));
     if let Err(stopped) = site.agent.call(call).await {
-        return failed(words(&headers), &Failure::new(stopped.to_string()));
+        return failed(words(&headers), &Failure::new(stopped.to_string()).why("stopped"));
     }
     // Whoever goes away is taken to have lost interest.
     tokio::spawn(async move { while answers.next().await.is_some() {} });

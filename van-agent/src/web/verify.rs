@@ -106,7 +106,7 @@ pub(super) async fn frame(form: Uploaded) -> Response {
 async fn slip_in(form: Uploaded) -> Result<String, Failure> {
     let found =
         tokio::task::spawn_blocking(move || picture::text_in(form.content("photo"), Sought::Slip)).await;
-    found.unwrap_or_else(|stopped| Err(Failure::new(stopped.to_string())))
+    found.unwrap_or_else(|stopped| Err(Failure::new(stopped.to_string()).why("stopped")))
 }
 
 async fn page(
