@@ -1,6 +1,6 @@
 //! Persons as lists show them.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 use serde_json::{Map, Value};
 
 use super::detail;
@@ -38,7 +38,7 @@ pub struct PersonRow {
 /// person; none where no case that stands says so.
 macro_rules! death {
     () => {
-        "(SELECT min(report.detail ->> 'started')
+        "(SELECT max(report.detail ->> 'started')
           FROM person_row AS same CROSS JOIN case_row AS report ON report.subject = same.document
           WHERE same.twin = person_row.twin AND report.service = 'DUK-MATI'
             AND report.state NOT IN ('cancelled', 'rejected', 'draft'))"
