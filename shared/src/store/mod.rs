@@ -63,9 +63,8 @@ const MIGRATIONS: [&str; 17] = [
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;
-/// The same of a store that was widened, and what it holds in memory.
+/// The same of a store that was widened.
 const WIDE_CHECKPOINT_PAGES: u32 = 16_000;
-const WIDE_CACHE_KIBIBYTES: i32 = 48_000;
 /// How a database file begins, and where its header holds `user_version`.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const VERSION_OFFSET: usize = 60;
@@ -233,14 +232,12 @@ impl Store {
         })
     }
 
-    /// Has the store take in much at a time: more of it is held in memory, and its write-ahead log is folded back
-    /// seldom.
+    /// Has the store take in much at a time: its write-ahead log is folded back seldom.
     ///
     /// # Errors
     /// SQLite refuses.
     pub fn widen(&self) -> Result<()> {
         self.connection.pragma_update(None, "wal_autocheckpoint", WIDE_CHECKPOINT_PAGES)?;
-        self.connection.pragma_update(None, "cache_size", -WIDE_CACHE_KIBIBYTES)?;
         Ok(())
     }
 

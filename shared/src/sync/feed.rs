@@ -25,7 +25,7 @@ use crate::{
 /// Arrivals that are looked at in one go.
 const ARRIVALS_MAX: usize = 500;
 /// Bytes, as rows, of what feeds that are extended together hold before it is packed.
-const OPEN_BYTES_MAX: usize = 8 << 20;
+const OPEN_BYTES_MAX: usize = 2 << 20;
 
 /// What is newly known of what a device holds.
 #[derive(Debug)]

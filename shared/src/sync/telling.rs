@@ -14,7 +14,7 @@ use crate::{
 /// How long the hub gathers news before it extends the feeds of connected laptops, in milliseconds.
 const FEED_MILLISECONDS: u64 = 250;
 /// Documents that the read model takes in before the hub looks for what else has come.
-const DOCUMENTS_MAX: usize = 2_000;
+const DOCUMENTS_MAX: usize = 5_000;
 /// How long the full text waits for what laptops wait for, in milliseconds: before it is begun, and at most.
 const WORDS_MILLISECONDS: u64 = 1_000;
 const WORDS_WAIT_MILLISECONDS: u64 = 10_000;

@@ -85,7 +85,7 @@ impl Default for Limits {
             newcomers_per_second_max: 5,
             // More than all laptops of a district that stand behind one address.
             handshakes_per_second_max: 1_000,
-            handshake_patience: Duration::from_secs(10),
+            handshake_patience: Duration::from_secs(30),
         }
     }
 }
