@@ -189,6 +189,7 @@ impl Agent {
             Request::VisitExpected => self.list_expected(each),
             Request::SettingList => self.settings(each),
             Request::SettingSet { setting, value } => self.set_setting(setting, value),
+            Request::Officer { name } => self.work_as(name.as_deref()),
             Request::Queue { act } => self.queue(now, &act, each),
             Request::HandOver { act } => self.hand_over(now, act, each),
             Request::Slip { act } => self.slip(now, &act, each),

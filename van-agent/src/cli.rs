@@ -126,6 +126,12 @@ pub enum Command {
         after_help = "Example:\n  van-agent settings list\n  van-agent settings set paper 58"
     )]
     Settings(Settings),
+    /// Who works at this laptop; with a name, who takes over.
+    #[command(after_help = "Example:\n  van-agent officer\n  van-agent officer \"Yefta Nabuasa\"")]
+    Officer {
+        /// Who takes over. Half-typed forms keep who began them.
+        name: Option<String>,
+    },
     /// The queue of today: draw a ticket, call, skip, serve.
     #[command(subcommand, after_help = "Example:\n  van-agent queue take priority\n  van-agent queue call")]
     Queue(Queue),

@@ -145,6 +145,11 @@ pub enum Request {
         /// What it is to be.
         value: String,
     },
+    /// Tell who works at this laptop, and who is on its list.
+    Officer {
+        /// Who takes over.
+        name: Option<String>,
+    },
     /// Do something with the queue of today.
     Queue {
         /// What.

@@ -142,6 +142,14 @@ impl Agent {
         Ok(json!({"settings": Setting::ALL.len()}))
     }
 
+    /// Who works at this laptop, once another took over where one is named; and who may.
+    pub(crate) fn work_as(&mut self, name: Option<&str>) -> Result<Value, Failure> {
+        if let Some(name) = name {
+            self.set_officer(name.trim())?;
+        }
+        Ok(json!({"officer": self.officer()?, "officers": self.officers()?}))
+    }
+
     /// Who may work here: the officers of the registry; those of this laptop where there is none.
     pub(crate) fn officers(&mut self) -> Result<Vec<String>, Failure> {
         let registered: Vec<_> =

@@ -164,13 +164,13 @@ pub(super) async fn act(
                 Ok(Ok(outcome)) => Told { outcome, agency: posted.agency.clone(), ..Told::default() },
                 Ok(Err(error)) => Told { wrong: Some(why(&words, &error)), ..Told::default() },
                 Err(error) => {
-                    Told { wrong: Some((String::new(), Some(error.to_string()))), ..Told::default() }
+                    let stopped = because(&words, Because::of("stopped"), error.to_string());
+                    Told { wrong: Some(stopped), ..Told::default() }
                 }
             }
         }
         Err(error) => {
-            let wrong = (words.because(Because::of("id")), in_english(&words, error.to_string()));
-            Told { wrong: Some(wrong), ..Told::default() }
+            Told { wrong: Some(because(&words, Because::of("id"), error.to_string())), ..Told::default() }
         }
     };
     if !told.has_done() {
@@ -268,9 +268,13 @@ fn not_marked(words: &Words, refused: &Value) -> Refused {
 fn why(words: &Words, error: &anyhow::Error) -> Reason {
     let known = error.chain().find_map(|cause| cause.downcast_ref::<ResolveError>());
     match known {
-        Some(known) => (words.because(known.because()), in_english(words, known.to_string())),
-        None => (String::new(), Some(format!("{error:#}"))),
+        Some(known) => because(words, known.because(), known.to_string()),
+        None => because(words, Because::of("other"), format!("{error:#}")),
     }
+}
+
+fn because(words: &Words, because: Because, error: String) -> Reason {
+    (words.because(because), in_english(words, error))
 }
 
 /// What a sentence of a page leaves out, on a page in English.

@@ -211,6 +211,8 @@ fn every_command_speaks_json() {
         (&["handover", "returned", "--with", "Kepala Desa"], 0),
         (&["handover", "back", &slip, "--reason", "x"], 1),
         (&["handover", "wrong-hands", &slip, "--reason", "x"], 1),
+        (&["officer", "Maria Taek"], 0),
+        (&["officer"], 0),
         (&["settings", "list"], 0),
         (&["settings", "set", "paper", "80"], 0),
         (&["settings", "set", "paper", "57"], 2),

@@ -77,6 +77,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Today
         | Command::Visit(_)
         | Command::Settings(_)
+        | Command::Officer { .. }
         | Command::Queue(_)
         | Command::Slip(_)
         | Command::Sheet(_)
@@ -102,6 +103,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Today => today::today(&mut desk),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Settings(options) => settings::settings(&mut desk, options),
+        Command::Officer { name } => settings::officer(&mut desk, name),
         Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Slip(options) => slip::slip(&mut desk, options),
         Command::Survey(options) => survey::survey(&mut desk, options),
