@@ -4,13 +4,15 @@
 //! reason and stops nothing else; what waits for a parent is looked at again when something of its
 //! document arrives.
 
+mod reading;
+mod registries;
+
 use std::{
     collections::{BTreeMap, btree_map},
     sync::Arc,
 };
 
 use super::{
-    courier,
     gate::{self, Refusal, Verdict},
     greeting::enter_own,
     sealing,
@@ -24,22 +26,21 @@ use crate::{
         authority::{CatalogueAnswer, Writer},
     },
     id::{ActorId, ChangeHash, DeviceId, DocumentId, UnitId},
-    identity::{self, Context, Signature},
-    registry::{self, Difference, Registries},
+    identity::{self, Context},
+    registry::{self, Registries},
     store::{
         self, StoreError, Tx,
         changes::{self, Indexed, State},
         devices::{self, Standing},
         feeds, log, quarantine,
         quarantine::Refused,
-        registries,
     },
     time::Now,
-    wire::{
-        batch::{Batch, BatchError, Chain, Entry, Hashed, Origin, Stage},
-        pack::{PackError, Places},
-    },
+    wire::batch::{Batch, BatchError, Entry, Origin},
 };
+
+pub(super) use self::reading::{Numbered, proven, read_ahead};
+use self::reading::{hashed, opened, verify};
 
 /// How long a laptop keeps its own changes of documents out of scope, in seconds: thirty days.
 const KEEP_SECONDS: u64 = 30 * 86_400;
@@ -97,9 +98,6 @@ impl IntakeError {
         error
     }
 }
-
-/// The entries of a batch: index, entry, and the hash of the change that it holds, if it holds one.
-pub(super) type Numbered = Vec<(u64, Entry, Option<ChangeHash>)>;
 
 /// What came of a batch.
 #[derive(Debug, Default)]
@@ -640,73 +638,6 @@ impl<'a> Intake<'a> {
         }
         Ok(())
     }
-
-    /// A difference of a registry that the hub has signed.
-    fn signed_difference(&self, difference: &[u8], signature: &[u8]) -> Result<Difference, IntakeError> {
-        let Some(place) = &self.station.place else { return Err(IntakeError::Registry) };
-        let difference: Difference = minicbor::decode(difference).map_err(|_| IntakeError::Registry)?;
-        let message = registry::signed_message(&place.district, &difference.kind, &difference.to);
-        let signed = Signature::try_from(signature).map_err(|_| IntakeError::Signature)?;
-        identity::verify(place.hub_key, Context::Registry, &message, &signed)
-            .map_err(|_| IntakeError::Signature)?;
-        Ok(difference)
-    }
-
-    /// The hub learns a catalogue anew that it signed in a life that it has forgotten; cases name it.
-    fn recall_catalogue(&mut self, difference: &[u8], signature: &[u8]) -> Result<(), IntakeError> {
-        let difference = self.signed_difference(difference, signature)?;
-        if difference.kind != registry::Kind::Services {
-            return Ok(());
-        }
-        let base = registries::table(self.tx, &difference.kind, difference.from)?;
-        // One that starts from a version which is nowhere any more leads nowhere.
-        let Ok(table) = base.apply(&difference) else { return Ok(()) };
-        registries::keep(self.tx, &table)?;
-        self.registries.keep_catalogue(&table);
-        self.look_at_waiting()
-    }
-
-    fn look_at_waiting(&mut self) -> Result<(), IntakeError> {
-        for document in changes::waiting_documents(self.tx)? {
-            self.look_again(document)?;
-        }
-        Ok(())
-    }
-
-    fn move_registry(
-        &mut self,
-        difference: &[u8],
-        signature: &[u8],
-        stage: Stage,
-    ) -> Result<(), IntakeError> {
-        let difference = self.signed_difference(difference, signature)?;
-        let base = registries::table(self.tx, &difference.kind, difference.from)?;
-        let table = base.apply(&difference).map_err(|_| IntakeError::Registry)?;
-        registries::keep(self.tx, &table)?;
-        if registries::is_part(self.tx, &difference.kind, difference.from)? {
-            registries::forget(self.tx, &difference.kind, difference.from)?;
-        }
-        match stage {
-            Stage::Part => return registries::set_part(self.tx, &table).map_err(Into::into),
-            Stage::Past if difference.kind == registry::Kind::Services => {
-                self.registries.keep_catalogue(&table);
-            }
-            Stage::Past => return Err(IntakeError::Registry),
-            Stage::InForce => {
-                let before = self.registries.version(&difference.kind);
-                registries::put(self.tx, &table, signature)?;
-                if let Some(before) = before.filter(|_| !difference.kind.keeps_versions()) {
-                    registries::forget_untold(self.tx, &difference.kind, before)?;
-                }
-                self.registries.put(table);
-                if difference.kind == registry::Kind::Devices {
-                    courier::laptops_told(self.tx, self.registries)?;
-                }
-            }
-        }
-        self.tally.registries = true;
-        self.look_at_waiting()
-    }
 }
 
 fn second_of(now: Now) -> u64 {
@@ -735,58 +666,4 @@ pub(super) fn catalogue(registries: &Registries, version: &str, service: &str) -
             full: service.offline_mode == registry::row::OfflineMode::Full,
         }
     })
-}
-
-fn verify(batch: &Batch, key: &crate::id::PublicKey, context: Context) -> Result<(), IntakeError> {
-    let signature = Signature::try_from(batch.signature.as_slice()).map_err(|_| IntakeError::Signature)?;
-    let message = Batch::signed_message(&batch.log, batch.last, batch.chain);
-    identity::verify(*key, context, &message, &signature).map_err(|_| IntakeError::Signature)
-}
-
-/// Verifies that a batch, which reads alone, is as its author signed it; how many changes it holds.
-pub(super) fn proven(batch: &Batch, key: &crate::id::PublicKey) -> Result<u64, IntakeError> {
-    verify(batch, key, Context::LogHead)?;
-    Ok(hashed(batch, log::read(batch))?.iter().filter(|(_, _, hash)| hash.is_some()).count() as u64)
-}
-
-/// The entries of a batch that is sound and names nothing outside itself; of others, which the store must help to read
-/// or which are refused, `None`.
-pub(super) fn read_ahead(batch: &Batch) -> Option<Numbered> {
-    let opened = batch.open().ok()?;
-    if opened.references().ok()?.is_empty() {
-        hashed(batch, log::read_opened(&opened, &Places::default())).ok()
-    } else {
-        None
-    }
-}
-
-/// A batch with the places that it names, as far as they are held here, and its entries as [`hashed`] gives them.
-fn opened(tx: Tx<'_>, batch: &Batch) -> Result<(Batch, Numbered), IntakeError> {
-    let opened = batch.open()?;
-    let places = match (opened.references()?.as_slice(), log::find(tx, &batch.log.named())?) {
-        ([], _) | (_, None) => Places::default(),
-        (references, Some(named)) => log::find_places(tx, &named, references)?,
-    };
-    let entries = hashed(batch, log::read_opened(&opened, &places))?;
-    Ok((Batch { places, ..batch.clone() }, entries))
-}
-
-/// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
-fn hashed(batch: &Batch, read: Result<Hashed, BatchError>) -> Result<Numbered, IntakeError> {
-    let mut chain: Chain = batch.before;
-    let mut entries = Vec::new();
-    let read = match read {
-        // It goes on from what is not here.
-        Err(BatchError::Pack(PackError::Reference { .. })) => return Err(IntakeError::Discontinuous),
-        read => read?,
-    };
-    for ((entry, known), index) in read.into_iter().zip(batch.first..) {
-        let hash = match (known, entry.change()) {
-            (None, Some(change)) => Some(document::hash(change).map_err(|_| IntakeError::Build { index })?),
-            (known, _) => known,
-        };
-        chain = chain.after(&entry, hash.as_ref());
-        entries.push((index, entry, hash));
-    }
-    if chain == batch.chain { Ok(entries) } else { Err(IntakeError::Chain) }
 }
