@@ -249,7 +249,7 @@ async function desk(programs, browser, pictures) {
     await reader.go(`${site}/correct/${id}`);
     await reader.audit("correct-en", "en");
     await reader.go(`${site}/case/${id}`);
-    assert.match(await page.locator("main").innerText(), /Changed fields[^]*Wrong hands[^]*emptied · Reason: sudah kembali ke pemiliknya/);
+    assert.match(await page.locator("main").innerText(), /Changed fields[^]*Wrong hands[^]*emptied · Reason: sudah kembali ke pemiliknya V01A, Maria Taek/);
     await reader.audit("case-en", "en");
     await reader.speak("id");
   });
