@@ -12,6 +12,7 @@ use shared::{
     },
     document::{State, attachment::Kind},
     id::DocumentId,
+    slip::SlipNumber,
     store::read_model::{self, CaseRow},
     time::Now,
 };
@@ -126,6 +127,12 @@ impl Agent {
             return Ok(Found { rows, of });
         }
         let text = rows::sought(text);
+        if let Ok(slip) = text.parse::<SlipNumber>() {
+            let mut rows = read_model::cases_of_slip(tx, &slip.to_string()).map_err(said)?;
+            let states = STATES.into_iter().chain([State::HandedOver]);
+            rows.retain(|row| states.clone().any(|state| state.as_str() == row.status));
+            return Ok(Found { of: rows.len() as u64, rows });
+        }
         let found = read_model::products_found(tx, &text).map_err(said)?;
         let waiting = found.iter().take(limit).map(|case| read_model::case_of(tx, *case).map_err(said));
         let mut rows: Vec<_> = waiting.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
@@ -138,11 +145,20 @@ impl Agent {
     }
 
     /// What is ready for this unit, or aboard of it by `state`, and has the words of `text`; all of it where there is
-    /// none.
+    /// none. A slip number is looked up: as words it would be looked for among all that begin alike.
     pub(crate) fn manifest(&mut self, state: State, text: &str) -> Result<Vec<DocumentId>, Failure> {
         let unit = self.own_unit().ok_or_else(not_enrolled)?.clone();
-        let text = rows::sought(text);
-        read_model::manifest(self.read()?, unit.as_str(), state, &text).map_err(said)
+        let (tx, text) = (self.read()?, rows::sought(text));
+        let Ok(slip) = text.parse::<SlipNumber>() else {
+            return read_model::manifest(tx, unit.as_str(), state, &text).map_err(said);
+        };
+        let rows = read_model::cases_of_slip(tx, &slip.to_string()).map_err(said)?;
+        let for_unit = |row: &CaseRow| match row.detail.get("for_unit") {
+            Some(Value::String(named)) => *named == unit.as_str(),
+            _ => row.unit == unit.as_str(),
+        };
+        let is_on_it = |row: &&CaseRow| row.status == state.as_str() && for_unit(row);
+        Ok(rows.iter().filter(is_on_it).map(|row| row.document).collect())
     }
 
     /// The cases that an order names.
