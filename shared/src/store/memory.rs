@@ -16,7 +16,7 @@ use crate::{
 
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
-const BODIES_BYTES_MAX: usize = 4 * 1024 * 1024;
+const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// What a body's bytes are taken for, inflated, before they are.
 const INFLATED_RATIO: usize = 40;
 
@@ -69,6 +69,9 @@ impl Body {
 pub(super) struct Bodies {
     bodies: BTreeMap<(i64, u64), Arc<Body>>,
     order: VecDeque<(i64, u64)>,
+    /// Batches that were read from the file.
+    #[cfg(test)]
+    pub(super) read: usize,
 }
 
 impl Bodies {
@@ -85,6 +88,10 @@ impl Bodies {
     }
 
     pub(super) fn keep(&mut self, log: i64, body: Arc<Body>) {
+        #[cfg(test)]
+        {
+            self.read += 1;
+        }
         let key = (log, body.batch.first);
         self.forget(log, key.1);
         self.bodies.insert(key, body);

@@ -305,6 +305,12 @@ impl Store {
         Tx { connection: &self.connection, memory: &self.memory, aside: self.aside.as_deref() }
     }
 
+    /// Stored batches that were read from the file so far, to be inflated.
+    #[cfg(test)]
+    pub(crate) fn batches_read(&self) -> usize {
+        self.memory.borrow().bodies.read
+    }
+
     /// Where the store is.
     pub fn path(&self) -> &Path {
         &self.path

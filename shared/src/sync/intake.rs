@@ -8,7 +8,7 @@ mod reading;
 mod registries;
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, BTreeSet, btree_map},
     sync::Arc,
 };
 
@@ -263,6 +263,7 @@ impl<'a> Intake<'a> {
         (key, unit): (&crate::id::PublicKey, &UnitId),
         feed: Option<i64>,
     ) -> Result<(), IntakeError> {
+        self.read_documents(&entries)?;
         for (index, entry, hash) in entries {
             match (entry, hash) {
                 (Entry::Change { document, change }, Some(hash)) => {
@@ -314,6 +315,7 @@ impl<'a> Intake<'a> {
             // Of this life of the hub nothing can be given back that it does not hold.
             return Ok(());
         }
+        self.read_documents(&entries)?;
         for (index, entry, hash) in entries {
             self.feed_entry(log.row, index, entry, hash, given_back)?;
         }
@@ -503,6 +505,17 @@ impl<'a> Intake<'a> {
     /// Whether a refused change breaks no rule, but came from a laptop that may not connect any more.
     fn is_left_behind(&self, hash: &ChangeHash) -> Result<bool, StoreError> {
         Ok(quarantine::find(self.tx, hash)?.is_some_and(|held| held.rule == Refusal::SHUT_OUT))
+    }
+
+    /// Reads the documents of a batch's changes as they lie in the store, not as they come: a stored batch that holds
+    /// several of them is inflated once.
+    fn read_documents(&mut self, entries: &Numbered) -> Result<(), StoreError> {
+        let changed = entries.iter().filter_map(|(_, entry, _)| match entry {
+            Entry::Change { document, .. } | Entry::Fed { document, .. } => Some(*document),
+            _ => None,
+        });
+        let documents: BTreeSet<_> = changed.collect();
+        documents.into_iter().try_for_each(|document| self.held(document).map(drop))
     }
 
     fn held(&mut self, document: DocumentId) -> Result<&mut Held, StoreError> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Pair, record};
 use crate::{
     desk::{author, people, show},
-    document::{conflict::Sort, person},
+    document::{NewEvent, State, conflict::Sort, person},
     id::{DeviceId, DocumentId, Kind},
     store::{StoreError, Tx, devices::Standing, read_model},
     sync::{
@@ -322,4 +322,33 @@ fn somebody_is_found_by_the_birth_among_hundreds_who_share_a_name() {
     };
     assert_eq!(like("Johanis Nahak", "1990-05-04"), [meant]);
     assert!(like("Johanis Nahak", "1990-05-05").is_empty());
+}
+
+#[test]
+fn a_stored_batch_is_read_once_for_all_that_a_batch_changes_of_it() {
+    const BATCHES: u32 = 20;
+    let mut pair = Pair::new();
+    let van = pair.enrol();
+    let mut cases = Vec::new();
+    for number in 0..BATCHES {
+        let record = |half| record(&mut pair.vans[van], pair.now, "Nahak", 2 * number + half + 1);
+        cases.push([1, 2].map(record));
+        assert!(pair.exchange(van));
+    }
+    let now = pair.now;
+    for half in [0, 1] {
+        for pair_of_cases in &cases {
+            let written = pair.vans[van].write(now, |writing| {
+                let mut edit = writing.open(pair_of_cases[half])?;
+                NewEvent::new(State::Incomplete, now.wall).write(&mut edit).expect("allowed");
+                writing.save(pair_of_cases[half], edit)
+            });
+            assert!(written.expect("saves"));
+        }
+    }
+    let before = pair.hub.store().batches_read();
+    assert!(pair.exchange(van));
+    let read = pair.hub.store().batches_read() - before;
+    // Once by the intake and once by the read model, with the new batch itself.
+    assert!(read <= 2 * BATCHES as usize + 4, "{read} batches were read");
 }
