@@ -510,11 +510,8 @@ impl<'a> Intake<'a> {
     /// Reads the documents of a batch's changes as they lie in the store, not as they come: a stored batch that holds
     /// several of them is inflated once.
     fn read_documents(&mut self, entries: &Numbered) -> Result<(), StoreError> {
-        let changed = entries.iter().filter_map(|(_, entry, _)| match entry {
-            Entry::Change { document, .. } | Entry::Fed { document, .. } => Some(*document),
-            _ => None,
-        });
-        let documents: BTreeSet<_> = changed.collect();
+        let changed = entries.iter().filter_map(|(_, entry, _)| entry.changed());
+        let documents: BTreeSet<_> = changed.map(|(document, _)| document).collect();
         documents.into_iter().try_for_each(|document| self.held(document).map(drop))
     }
 

@@ -224,8 +224,15 @@ pub enum Entry {
 impl Entry {
     /// The change that the entry holds, if it holds one.
     pub fn change(&self) -> Option<&Change> {
+        self.changed().map(|(_, change)| change)
+    }
+
+    /// The document that the entry changes, and the change, if it holds one.
+    pub fn changed(&self) -> Option<(DocumentId, &Change)> {
         match self {
-            Self::Change { change, .. } | Self::Fed { change, .. } => Some(change),
+            Self::Change { document, change } | Self::Fed { document, change, .. } => {
+                Some((*document, change))
+            }
             Self::Actor { .. }
             | Self::Note { .. }
             | Self::Erased { .. }
