@@ -193,7 +193,7 @@ impl Agent {
         let village = visit.village.as_deref().unwrap_or_default();
         let listed: Vec<Listed> = self.announced_in(village).take(EXPECTED_MAX).cloned().collect();
         let mut people = Vec::new();
-        let at_visit = read_model::people_served(self.read()?, visit.document).map_err(said)?;
+        let at_visit = self.served_at(visit)?;
         for row in listed {
             let served = at_visit.iter().any(|person| prelist::is_of(&row, person));
             people.push(Awaited { known: self.known(&row)?, row, served });
@@ -206,12 +206,21 @@ impl Agent {
     /// People of the pre-list, how many of them were served, and products of a visit's village.
     fn count_expected(&mut self, visit: &VisitRow) -> Result<Counts, Failure> {
         let Some(village) = &visit.village else { return Ok(Counts::default()) };
-        let at_visit = read_model::people_served(self.read()?, visit.document).map_err(said)?;
+        let at_visit = self.served_at(visit)?;
         let is_served = |row: &&Listed| at_visit.iter().any(|person| prelist::is_of(row, person));
         let (people, served) =
             (self.announced_in(village).count() as u64, self.announced_in(village).filter(is_served).count());
         let products = read_model::waiting_count(self.read()?, village).map_err(said)?;
         Ok(Counts { people, served: served as u64, products })
+    }
+
+    /// Whom the cases of a visit are about, where its village announced anybody.
+    fn served_at(&mut self, visit: &VisitRow) -> Result<Vec<PersonRow>, Failure> {
+        let village = visit.village.as_deref().unwrap_or_default();
+        if self.announced_in(village).next().is_none() {
+            return Ok(Vec::new());
+        }
+        read_model::people_served(self.read()?, visit.document).map_err(said)
     }
 
     fn announced_in<'a>(&'a self, village: &'a str) -> impl Iterator<Item = &'a Listed> {
