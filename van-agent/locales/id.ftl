@@ -424,7 +424,7 @@ tickets-waiting_list = Daftar tunggu
 products-ready = Siap dimuat
 products-loaded = Dimuat, untuk diserahkan
 products-with_collector = Dititipkan untuk diambil
-coverage = Pusat biasanya terjangkau sekitar pukul {$count}.00
+coverage = Pusat biasanya terjangkau sekitar pukul
 
 survey = Survei
 survey-paper = Formulir kertas
@@ -628,6 +628,7 @@ day-fees-all = Seluruh biaya yang harus dibayar
 needs-say = Pertanyaan kepada pusat, atau alasan
 needs-ask = Tanyakan
 needs-asked = Tanya
+asked = Pertanyaan dicatat dalam catatan permohonan; pusat membacanya setelah sinkron berikutnya.
 event-agency = Instansi
 event-reference = Nomor instansi
 edits = Perubahan isian

@@ -318,14 +318,14 @@ impl Agent {
         Ok(drafts)
     }
 
-    /// Half-typed forms; who is not named on one cannot be served by it, and it is no draft.
+    /// Half-typed forms; one with nothing but a mistyped NIK is no draft.
     fn open_forms(&mut self) -> Result<Vec<Value>, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
         let mut shown = Vec::new();
         for form in forms::all(tx).map_err(said)? {
             let sheet = Sheet::of_text(&form.fields);
-            if sheet.names_nobody() {
+            if sheet.is_mistyped() {
                 continue;
             }
             let person = match sheet.text("person").parse() {

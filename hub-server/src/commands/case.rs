@@ -137,6 +137,7 @@ fn shown(case: &Value) -> String {
             lines.push(format!("  {party}: {} ({})", text(person, "name"), facts.join(", ")));
         }
     }
+    lines.extend(text(case, "notes").lines().map(|line| format!("  Notes: {line}")));
     for event in objects("events") {
         let extra = ["agency", "reference", "reason"].iter().filter_map(|key| event[*key].as_str());
         let product = handover::in_words(&event);

@@ -144,7 +144,7 @@ pub fn take(tx: Tx<'_>, day: &str, class: Class, letter: &str, now: Timestamp) -
 pub fn call(tx: Tx<'_>, day: &str, class: Option<Class>, now: Timestamp) -> Result<Option<Ticket>> {
     let next = tx
         .prepare_cached(&format!(
-            "{TICKET} WHERE (day = ?1 AND state IN ('waiting', 'skipped') OR day < ?1 AND state = 'postponed')
+            "{TICKET} WHERE (day = ?1 AND state IN ('waiting', 'skipped') OR day <= ?1 AND state = 'postponed')
                  AND (?2 IS NULL OR class = ?2)
              ORDER BY state <> 'postponed', state = 'skipped', class <> 'priority', day, at, number LIMIT 1"
         ))?
@@ -271,7 +271,9 @@ mod tests {
                     Ok(waiting_list(tx, day)?.into_iter().map(|ticket| ticket.ticket).collect())
                 };
                 assert_eq!(waiting(day)?, ["B-A001", "A-A002", "A-A003"]);
-                assert_eq!(call(tx, day, None, at(5))?, None, "not on the day that was closed");
+                let same_day = call(tx, day, None, at(5))?.expect("another visit of the same day");
+                assert_eq!((same_day.ticket.as_str(), same_day.day.as_str()), ("B-A001", day));
+                assert_eq!(postpone(tx, day, at(5))?, 1);
                 take(tx, next, Class::Priority, "A", at(6))?;
                 let called = call(tx, next, None, at(7))?.expect("somebody waits");
                 assert_eq!((called.ticket.as_str(), called.day.as_str()), ("B-A001", day));

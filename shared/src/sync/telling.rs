@@ -23,6 +23,8 @@ const WORDS_WAIT_MILLISECONDS: u64 = 10_000;
 /// that is best done once, behind its receipts.
 const ROWS_WAIT_MILLISECONDS: u64 = 10_000;
 const FEEDS_WAIT_MILLISECONDS: u64 = 30_000;
+/// Feeds that are extended together: what has arrived is looked through once for them, and all are held in memory.
+const PEERS_MAX: usize = 250;
 /// How often cases that ended long ago are looked for in a feed of a standing connection, in milliseconds.
 const EXPIRY_MILLISECONDS: u64 = 3_600_000;
 
@@ -139,7 +141,7 @@ impl Replica {
         }
         let listens = |session: &&Session| is_told(session) && (is_news || session.wants.is_some());
         let peers: Vec<_> = self.sessions.values().filter(listens).map(|session| session.peer).collect();
-        self.extend_feeds(now, &peers);
+        peers.chunks(PEERS_MAX).for_each(|peers| self.extend_feeds(now, peers));
         if is_news {
             for peer in self.sessions.keys().copied().collect::<Vec<_>>() {
                 if let Err(error) = self.pay(peer) {

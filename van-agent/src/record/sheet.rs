@@ -287,7 +287,8 @@ impl Sheet {
             }
         }
         let agreed = self.consent();
-        line.insert("consent".to_owned(), json!(agreed.is_some()));
+        // Who did not tick it has not said that the citizen refuses.
+        line.insert("consent".to_owned(), json!(agreed.map(|_| true)));
         line.insert("consent_text".to_owned(), json!(agreed.map(|text| text.version)));
         line.insert("witnesses".to_owned(), json!(self.witnesses()));
         line.insert("blank".to_owned(), json!(self.blank(code)));
@@ -414,7 +415,7 @@ mod tests {
         }
         assert_eq!(paper[1]["of_sheet"], "53.02/V01A/20261121/0042-E");
         let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
-        assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&json!(false), &Value::Null));
+        assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&Value::Null, &Value::Null));
         assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));
     }
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{desk::files, store::carried, sync::bundle::BUNDLE_EXTENSION};
+use shared::{store::carried, sync::bundle::BUNDLE_EXTENSION};
 
 use super::{
     Site,
@@ -107,7 +107,7 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         let load = |row: &Value| Load {
             laptop: text(row, "laptop"),
             count: words.count(count, row[count].as_u64().unwrap_or(0)),
-            size: files::in_bytes(row["bytes"].as_u64().unwrap_or(0)),
+            size: words.size(row["bytes"].as_u64().unwrap_or(0)),
             at: text(row, at),
             refused: row["refused"].as_str().map(|reason| not_taken(words, reason)),
         };

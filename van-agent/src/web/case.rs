@@ -9,7 +9,6 @@ use axum::{
 };
 use serde_json::Value;
 use shared::{
-    desk::files,
     document::{Field, attachment, consent},
     registry::row::Service,
 };
@@ -276,7 +275,7 @@ fn paper(words: &Words, whole: &Value, shown: &Value) -> Paper {
         removed: shown["removed"].is_string(),
         kind: words.get(&format!("attachment-{}", shown["kind"].as_str().unwrap_or("other"))),
         name: text(shown, "name"),
-        size: files::in_bytes(size),
+        size: words.size(size),
         state,
         writer: writer(words, shown),
         at: text(shown, "at"),

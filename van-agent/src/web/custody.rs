@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::Value;
-use shared::desk::files;
 
 use super::{
     Site,
@@ -71,7 +70,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         open: open(words, &custody),
         lost: lost.collect(),
         oldest: custody["oldest_unsent"].as_str().map(str::to_owned),
-        scans: (scans > 0).then(|| (scans, files::in_bytes(count("attachment_bytes")))),
+        scans: (scans > 0).then(|| (scans, words.size(count("attachment_bytes")))),
         receipt: custody.get("receipt").filter(|found| found.is_object()).map(receipt),
         notes: notes.collect(),
     })

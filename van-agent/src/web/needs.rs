@@ -43,6 +43,8 @@ struct NeedsYou {
     at_most: u64,
     /// How many of how many are shown, in words, where those are not all, and how many are to be shown next.
     cut: Option<(String, u64)>,
+    /// Whether a question was just written down.
+    asked: bool,
     /// What is wrong, in words, with the case and what was typed about it.
     wrong: Option<Wrong>,
 }
@@ -94,14 +96,17 @@ pub(super) struct Wanted {
     /// How many of each, at most.
     #[serde(default)]
     show: Option<u64>,
+    /// Whether a question was just written down.
+    #[serde(default)]
+    asked: Option<String>,
 }
 
 pub(super) async fn begin(
     State(site): State<Site>,
-    Query(Wanted { show }): Query<Wanted>,
+    Query(Wanted { show, asked }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    page(&site, words(&headers), show, None).await
+    page(&site, words(&headers), show, asked.is_some(), None).await
 }
 
 /// Asks the hub about a case, by a note that travels with it, withdraws it, or ends what an agency answered.
@@ -112,7 +117,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let wrong =
         |sentence, detail| Some(Wrong { case: case.to_owned(), typed: said.to_owned(), sentence, detail });
     if said.is_empty() {
-        return page(&site, words, shown_max, wrong(words.get("wrong-reason"), None)).await;
+        return page(&site, words, shown_max, false, wrong(words.get("wrong-reason"), None)).await;
     }
     let setting = match posted.text("do") {
         "withdraw" => Ok(Setting::status(CaseState::Cancelled)),
@@ -130,12 +135,13 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Err(failure) => Err(failure),
     };
     match done {
-        Ok(_) => see("/needs-you"),
+        Ok(_) if matches!(posted.text("do"), "withdraw" | "again" | "told") => see("/needs-you"),
+        Ok(_) => see("/needs-you?asked=yes"),
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
             let (sentence, detail) = why(words, &failure);
             let wrong = wrong(sentence, detail);
-            page(&site, words, shown_max, wrong).await
+            page(&site, words, shown_max, false, wrong).await
         }
     }
 }
@@ -158,7 +164,13 @@ async fn amend(
     ask(site, words, request).await.map(|(amended, _)| amended)
 }
 
-async fn page(site: &Site, words: &'static Words, wanted: Option<u64>, wrong: Option<Wrong>) -> Response {
+async fn page(
+    site: &Site,
+    words: &'static Words,
+    wanted: Option<u64>,
+    asked: bool,
+    wrong: Option<Wrong>,
+) -> Response {
     let at_most = wanted.unwrap_or(NEEDED).clamp(NEEDED, NEEDED_MAX);
     let (of, found) = match ask(site, words, Request::NeedsYou { limit: at_most }).await {
         Ok((answer, found)) => (answer["of"].as_u64().unwrap_or(0), found),
@@ -197,7 +209,8 @@ async fn page(site: &Site, words: &'static Words, wanted: Option<u64>, wrong: Op
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    (status, show(NeedsYou { words, token, decide, answered, held, at_most, cut, wrong })).into_response()
+    (status, show(NeedsYou { words, token, decide, answered, held, at_most, cut, asked, wrong }))
+        .into_response()
 }
 
 fn refused(words: &Words, value: &Value) -> Held {

@@ -116,15 +116,16 @@ pub(super) async fn find(
 
 /// Cases as a page lists them, each with its custody.
 pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>, Failure> {
-    let read = site.run(move |agent, _| {
+    site.run(move |agent, _| found.iter_mut().map(|value| row(agent, value)).collect()).await
+}
+
+/// A case as a page lists it, with its custody.
+pub(super) fn row(agent: &mut Agent, value: &mut Value) -> Result<Row, Failure> {
+    if let Some(case) = value["case"].as_str().and_then(|case| case.parse().ok()) {
         let device = agent.replica().station().device();
-        for value in &mut found {
-            let Some(case) = value["case"].as_str().and_then(|case| case.parse().ok()) else { continue };
-            value["custody"] = json!(custody::of_case(agent.read()?, device, case).map_err(said)?);
-        }
-        Ok(found.iter().map(Row::of).collect())
-    });
-    read.await
+        value["custody"] = json!(custody::of_case(agent.read()?, device, case).map_err(said)?);
+    }
+    Ok(Row::of(value))
 }
 
 pub(super) fn text(value: &Value, name: &str) -> String {

@@ -10,7 +10,7 @@ use axum::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::{
-    desk::{because::Because, files},
+    desk::because::Because,
     document::{
         attachment::{Kind, is_media_type},
         schema::ATTACHMENT_BYTES_MAX,
@@ -69,7 +69,7 @@ impl Sources {
             Ok(Err(failure)) => (Vec::new(), Some(why(words, &failure))),
             Err(error) => (Vec::new(), Some(why(words, &Failure::new(error.to_string()).why("stopped")))),
         };
-        let scans = found.into_iter().map(|scan| (scan.name, files::in_bytes(scan.size))).collect();
+        let scans = found.into_iter().map(|scan| (scan.name, words.size(scan.size))).collect();
         Ok(Self { scanner: true, scans, unread })
     }
 }

@@ -141,9 +141,9 @@ impl View {
         self.chosen.iter().any(|service| !service.same.is_empty())
     }
 
-    /// Whether a way to confirm is the chosen one; the first one is, unless another was.
+    /// Whether a way to confirm is the chosen one: none is until the citizen has confirmed.
     pub(super) fn confirmed(&self, way: &Confirmation) -> bool {
-        self.kept.sheet.text("confirmed").parse().unwrap_or(Confirmation::Signature) == *way
+        self.kept.sheet.text("confirmed").parse() == Ok(*way)
     }
 
     /// How many other sheets are half typed, in words.
@@ -164,8 +164,8 @@ pub(super) struct Chosen {
     pub(super) missing: Option<String>,
     /// The name of the words for how far it goes without network.
     pub(super) mode: &'static str,
-    /// Whether the age does not fit.
-    pub(super) age: bool,
+    /// The name of the words for why the birth does not fit, where it does not.
+    pub(super) unfit: Option<&'static str>,
     /// The serial of the numbered blank, where the service uses one up.
     pub(super) blank: Option<String>,
     /// Cases that it would repeat.
@@ -268,7 +268,10 @@ fn choice(
             OfflineMode::Intake => "mode-intake",
             OfflineMode::OnlineStep => "mode-online_step",
         },
-        age: warnings::age(service, born, today).is_some(),
+        unfit: match born.and_then(|born| warnings::born_ahead(born, today)) {
+            Some(_) => Some("warning-born_ahead"),
+            None => warnings::age(service, born, today).map(|_| "warning-age"),
+        },
         blank: service.numbered_stock.as_ref().map(|_| sheet.blank(code).to_owned()),
         same,
     }

@@ -192,7 +192,7 @@ async fn page(
 fn answers(words: &Words, row: &Value) -> Answers {
     let index = row["index"].as_str().map(|index| {
         let grade = text(row, "grade");
-        (decimal(words, index), format!("{grade}: {}", words.part("grade", &grade)))
+        (words.decimal(index), format!("{grade}: {}", words.part("grade", &grade)))
     });
     let means = row["elements"].as_array().into_iter().flatten().filter_map(Value::as_str);
     Answers {
@@ -201,14 +201,6 @@ fn answers(words: &Words, row: &Value) -> Answers {
         sheets: row["sheets"].as_u64().unwrap_or(0),
         partial: row["partial"].as_u64().unwrap_or(0),
         index,
-        means: means.map(|mean| decimal(words, mean)).collect(),
-    }
-}
-
-/// A number with two decimals as the language writes it.
-fn decimal(words: &Words, number: &str) -> String {
-    match words.language() {
-        Language::Indonesian => number.replace('.', ","),
-        Language::English => number.to_owned(),
+        means: means.map(|mean| words.decimal(mean)).collect(),
     }
 }

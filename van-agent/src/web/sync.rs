@@ -10,7 +10,6 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::json;
-use shared::desk::files;
 
 use super::{
     Site,
@@ -77,7 +76,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         .map(|(name, count)| words.count(name, count))
         .collect();
     if count("attachment_bytes") > 0 {
-        left.push(files::in_bytes(count("attachment_bytes")));
+        left.push(words.size(count("attachment_bytes")));
     }
     let newest = site.newest.borrow().clone();
     let report = newest.as_ref().map(|exchange| &exchange.report);
@@ -88,11 +87,11 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         token: site.sign_in.token(),
         exchange: newest.as_ref().map(|exchange| told(words, exchange)),
         error,
-        bytes: report.map(|report| (files::in_bytes(report.bytes_up), files::in_bytes(report.bytes_down))),
+        bytes: report.map(|report| (words.size(report.bytes_up), words.size(report.bytes_down))),
         left,
         progress: in_words(words, progress),
         seen: newest.as_ref().map_or_else(String::new, |exchange| exchange.at.clone()),
-        budgets: BUDGETS.map(|bytes| (bytes, files::in_bytes(bytes))).into(),
+        budgets: BUDGETS.map(|bytes| (bytes, words.size(bytes))).into(),
     })
 }
 

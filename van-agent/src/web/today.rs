@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::Value;
-use shared::{desk::files, store::read_model::VisitRow};
+use shared::store::read_model::VisitRow;
 
 use super::{
     Exchange, Site,
@@ -13,7 +13,10 @@ use super::{
     visits,
 };
 use crate::{
-    host::{output::Failure, web::Words},
+    host::{
+        output::Failure,
+        web::{Language, Words},
+    },
     request::Request,
     visit::Counts,
 };
@@ -137,8 +140,12 @@ async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Resu
 
 /// When the hub is mostly reached.
 fn coverage(words: &Words, likely: &Value) -> Option<String> {
-    let hour = words.count("coverage", likely["hour"].as_u64()?);
-    Some(format!("{hour} {}.", text(likely, "zone")))
+    let point = match words.language() {
+        Language::Indonesian => '.',
+        Language::English => ':',
+    };
+    let hour = likely["hour"].as_u64()?;
+    Some(format!("{} {hour:02}{point}00 {}.", words.get("coverage"), text(likely, "zone")))
 }
 
 fn expected(words: &Words, visit: &Value) -> (String, String) {
@@ -155,7 +162,7 @@ fn attention(words: &Words, found: &Value) -> String {
             format!("{count} {}", words.moment(&text(found, "since")))
         }
         "disk" => {
-            let free = files::in_bytes(number("free").unsigned_abs());
+            let free = words.size(number("free").unsigned_abs());
             format!("{} {free}.", words.get("attention-disk"))
         }
         "lease" => running_out(words, &found["lease"]),

@@ -13,7 +13,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, listed_card},
-    pages::{Row, ask, death, failed, name_codes, show, text, words},
+    pages::{self, Row, ask, death, failed, name_codes, show, text, words},
     posted::Posted,
     sheet,
 };
@@ -141,12 +141,12 @@ fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<V
         served,
     };
     let people = people.into_iter().map(announced).collect();
-    let product = |row| {
-        let mut value = json!(row);
+    let product = |product| {
+        let mut value = json!(product);
         name_codes(agent, words, &mut value);
-        Row::of(&value)
+        pages::row(agent, &mut value)
     };
-    let products = products.into_iter().map(product).collect();
+    let products = products.into_iter().map(product).collect::<Result<_, _>>()?;
     Ok(Visit {
         id: row.document.to_string(),
         label: row.label.clone(),

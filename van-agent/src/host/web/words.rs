@@ -1,7 +1,10 @@
 //! The words of a page, in both languages.
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
-use shared::{born, desk::because::Because};
+use shared::{
+    born,
+    desk::{because::Because, files},
+};
 use unic_langid::LanguageIdentifier;
 
 const WHY_INDONESIAN: &str = include_str!("../../../locales/why.id.ftl");
@@ -114,6 +117,19 @@ impl Words {
             bundle.add_resource(resource).expect("each word stands once");
         }
         Self { language, bundle }
+    }
+
+    /// A number with decimals, written with a point, as the language writes it.
+    pub fn decimal(&self, number: &str) -> String {
+        match self.language {
+            Language::Indonesian => number.replace('.', ","),
+            Language::English => number.to_owned(),
+        }
+    }
+
+    /// Bytes as people read them.
+    pub fn size(&self, bytes: u64) -> String {
+        self.decimal(&files::in_bytes(bytes))
     }
 
     /// The language.
