@@ -221,6 +221,7 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
       await arrives;
     };
     await load(need.getByRole("button", { name: "Tanyakan" }));
+    assert.match(await page.locator("[role=status]", { hasText: "Pertanyaan dicatat" }).innerText(), /pusat/);
     assert.match(programs.ask("van-agent", "van", ["case", "show", slip])[0].notes, /Tanya: nama mana yang di akta\?/);
     const sides = need.getByRole("radio");
     assert.equal(await sides.count(), 2);

@@ -36,7 +36,7 @@ pub(super) fn registry(mut desk: Desk, registry: Registry) -> anyhow::Result<()>
                     format!("Registry {} {changed} {} rows.{ignored}", text(answer, "kind"), answer["rows"]);
                 if answer["wrong_total"].as_u64() > Some(0) {
                     told += &format!(
-                        "\nLeft out, with {} wrong cells; correct them and import the whole file again:",
+                        "\nRows with a wrong cell are left out ({} wrong); correct them and import the whole file again:",
                         answer["wrong_total"]
                     );
                 }

@@ -1,6 +1,9 @@
 //! Numbered blanks: what came aboard a unit, what is left, what is wrong; and what is left of what the hub has lent.
 
-use std::{collections::BTreeMap, ops::RangeInclusive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use serde::Serialize;
 use time::Date;
@@ -316,6 +319,8 @@ pub fn written(
         }))
     };
     let mut counts: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    // A blank of two cases is an alarm, and one blank.
+    let mut used = BTreeSet::new();
     for case in read_model::cases_with_blanks_since(tx, author, epoch, entries.start().saturating_sub(1))? {
         let history = changes::history(tx, case.document)?;
         let view = View::of(&history);
@@ -323,8 +328,10 @@ pub fn written(
         if is_new(&value.change)? {
             let service = registries.service(&case.service);
             let agency = service.map_or_else(String::new, |service| service.agency.clone());
-            let kind = kind_of(registries, &case.service).map_or_else(String::new, Into::into);
-            counts.entry((agency, kind)).or_default().0 += 1;
+            let kind: String = kind_of(registries, &case.service).map_or_else(String::new, Into::into);
+            if used.insert((kind.clone(), view.root().text(key::BLANK).map(str::to_owned))) {
+                counts.entry((agency, kind)).or_default().0 += 1;
+            }
         }
     }
     for (book, _) in read_model::books(tx)? {

@@ -52,8 +52,7 @@ pub(super) fn products(hub: &Hub, van: &Van, cases: usize) -> anyhow::Result<Fig
     let ready = ["case", "ready", "--as-agency", "DUK"].into_iter().chain(slips.iter().copied());
     hub.call(&[&ready.collect::<Vec<_>>()[..], &["--json"]].concat()).within(STEP_LIMIT).run().done();
     let began = Instant::now();
-    // Between two packets the van may look at thousands of cases.
-    van.call(&["sync", "--patience", "20m", "--json"]).within(STEP_LIMIT).run().done();
+    van.call(&["sync", "--json"]).within(STEP_LIMIT).run().done();
     let name = format!("{cases} cases: van hears of {wanted} products");
     Ok(Figure::new(name, began.elapsed().as_secs_f64(), "s", Kind::Time))
 }

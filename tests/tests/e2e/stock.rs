@@ -130,6 +130,9 @@ fn two_kinds_of_blanks_may_bear_one_number() {
     let sides = again["conflicts"][0]["sides"].as_array().expect("sides");
     let slips: BTreeSet<_> = sides.iter().filter_map(|side| side["value"].as_str()).collect();
     assert_eq!(slips, [&child, &again].map(|shown| shown["slip"].as_str().expect("a number")).into());
+    let day = van.run(&["day", "show"]);
+    let rows = day.json()["blanks"].as_array().expect("blanks");
+    assert!(rows.len() == 2 && rows.iter().all(|row| row["used"] == 1), "{day}");
     sync(&van);
     let conflict = |shown: &Value| {
         let slip = shown["slip"].as_str().expect("a number");

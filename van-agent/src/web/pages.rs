@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{desk::because::Because, registry::row::Service, sync::custody};
+use shared::{desk::because::Because, document::State as CaseState, registry::row::Service, sync::custody};
 
 pub(super) use super::header::show;
 use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop, posted::Posted};
@@ -63,6 +63,12 @@ impl Row {
     /// The day on which the subject's death was reported, where it was.
     pub(super) fn death(&self, words: &Words) -> Option<String> {
         death(words, Some(&self.death))
+    }
+
+    /// Whether nothing more is to be done with it.
+    pub(super) fn has_ended(&self) -> bool {
+        let state = self.status.strip_prefix("state-").and_then(|state| state.parse::<CaseState>().ok());
+        state.is_some_and(CaseState::is_ended)
     }
 
     pub(super) fn is_waiting(&self) -> bool {
