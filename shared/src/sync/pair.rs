@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use super::{Channel, Event, Input, Output, PeerId, Replica, Role, writing::SaveError};
 use crate::{
     document::{NewEvent, State, case, person},
-    id::{DocumentId, Kind},
+    id::{DistrictCode, DocumentId, Kind},
     identity::ticket::{Secret, Ticket},
     slip::{DeviceLetter, SlipNumber},
     store::Store,
@@ -144,6 +144,26 @@ impl Pair {
     }
 }
 
+/// Somebody of whom nothing is known but the name.
+fn someone<'a>(district: &'a DistrictCode, name: &'a str) -> person::New<'a> {
+    person::New {
+        district,
+        nik: None,
+        name,
+        sex: None,
+        born: None,
+        born_estimated: None,
+        birth_order: None,
+        mother: None,
+        father: None,
+        kk: None,
+        phone: None,
+        address: None,
+        village: None,
+        reference: None,
+    }
+}
+
 /// Records a case of a new person.
 pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) -> DocumentId {
     let place = replica.station().place.clone().expect("enrolled");
@@ -153,22 +173,7 @@ pub(super) fn record(replica: &mut Replica, now: Now, name: &str, counter: u32) 
             let village = "53.02.01.1001".parse().expect("valid");
             let unit = place.unit.clone().expect("a laptop has a unit");
             let (person, mut edit) = writing.create(Kind::Person);
-            let new = person::New {
-                district: &district,
-                nik: None,
-                name,
-                sex: None,
-                born: None,
-                born_estimated: None,
-                birth_order: None,
-                mother: None,
-                father: None,
-                kk: None,
-                phone: None,
-                address: None,
-                village: Some(&village),
-                reference: None,
-            };
+            let new = person::New { village: Some(&village), ..someone(&district, name) };
             new.write(&mut edit).expect("fits the schema");
             writing.save(person, edit)?;
             let date = time::Date::from_calendar_date(2026, time::Month::November, 20).expect("valid");

@@ -119,11 +119,15 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     if said.is_empty() {
         return page(&site, words, shown_max, false, wrong(words.get("wrong-reason"), None)).await;
     }
-    let setting = match posted.text("do") {
-        "withdraw" => Ok(Setting::status(CaseState::Cancelled)),
-        "again" => Ok(Setting::status(CaseState::Complete)),
-        "told" => Ok(Setting::status(CaseState::Closed)),
-        _ => shown(&site, case).await.and_then(|(shown, _)| {
+    let state = match posted.text("do") {
+        "withdraw" => Some(CaseState::Cancelled),
+        "again" => Some(CaseState::Complete),
+        "told" => Some(CaseState::Closed),
+        _ => None,
+    };
+    let setting = match state {
+        Some(state) => Ok(Setting::status(state)),
+        None => shown(&site, case).await.and_then(|(shown, _)| {
             let before = text(&shown, "notes");
             let gap = if before.is_empty() { "" } else { "\n" };
             let notes = format!("notes={before}{gap}{}: {said}", words.get("needs-asked"));
@@ -135,8 +139,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Err(failure) => Err(failure),
     };
     match done {
-        Ok(_) if matches!(posted.text("do"), "withdraw" | "again" | "told") => see("/needs-you"),
-        Ok(_) => see("/needs-you?asked=yes"),
+        Ok(_) => see(if state.is_some() { "/needs-you" } else { "/needs-you?asked=yes" }),
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
             let (sentence, detail) = why(words, &failure);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Pair, record};
+use super::{Pair, record, someone};
 use crate::{
     desk::{author, people, show},
     document::{NewEvent, State, conflict::Sort, person},
@@ -288,22 +288,7 @@ fn somebody_is_found_by_the_birth_among_hundreds_who_share_a_name() {
         let saved = replica.write(now, |writing| {
             let (person, mut edit) = writing.create(Kind::Person);
             let district = writing.station.place.as_ref().expect("enrolled").district.clone();
-            let new = person::New {
-                district: &district,
-                nik: None,
-                name,
-                sex: None,
-                born: Some(born.parse().expect("a birth")),
-                born_estimated: None,
-                birth_order: None,
-                mother: None,
-                father: None,
-                kk: None,
-                phone: None,
-                address: None,
-                village: None,
-                reference: None,
-            };
+            let new = person::New { born: Some(born.parse().expect("a birth")), ..someone(&district, name) };
             new.write(&mut edit).expect("fits the schema");
             writing.save(person, edit)?;
             Ok::<_, SaveError>(person)
