@@ -6,6 +6,7 @@ district = District
 reached-at = Address for laptops
 reached-nowhere = not known yet: run with --advertise
 cases = Cases
+questions = Questions of officers
 conflicts = To be decided
 held = Changes in quarantine
 waiting = Changes waiting

@@ -7,6 +7,7 @@ reached-at = Alamat untuk laptop
 reached-nowhere = belum diketahui: jalankan dengan --advertise
 cases = Permohonan
 conflicts = Perlu keputusan
+questions = Pertanyaan petugas
 held = Perubahan ditahan
 waiting = Perubahan menunggu
 debris = Kiriman rusak

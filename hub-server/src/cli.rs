@@ -1,6 +1,7 @@
 //! What a person may type.
 
 mod lease;
+mod question;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -19,7 +20,10 @@ use van_agent::host::{
     slips::Verify,
 };
 
-pub use self::lease::{Blank, Grant, Lease, Survey};
+pub use self::{
+    lease::{Blank, Grant, Lease, Survey},
+    question::Question,
+};
 
 /// Where `run` listens for laptops unless told otherwise.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 4433);
@@ -67,6 +71,12 @@ pub enum Command {
     /// Cases: list, show, amend, export.
     #[command(subcommand, after_help = "Example:\n  hub-server case show 53.02/V01A/20261121/0042-E")]
     Case(Case),
+    /// Questions of officers about cases: list, answer.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  hub-server question list\n  hub-server question answer 53.02/V01A/20261121/0042-E --words \"the name on the deed\""
+    )]
+    Question(Question),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  hub-server find nahak soe")]
     Find(Find),

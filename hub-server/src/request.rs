@@ -49,6 +49,18 @@ pub enum Request {
         /// What.
         amendment: Amendment,
     },
+    /// What officers asked, each an event, the oldest first.
+    Questions {
+        /// Whether that too which was answered or put away.
+        all: bool,
+    },
+    /// An answer to what was asked about a case.
+    Answer {
+        /// Slip number or id.
+        case: String,
+        /// The answer.
+        words: String,
+    },
     /// Something with products.
     HandOver {
         /// What.

@@ -222,7 +222,7 @@ async function visit_van(programs, browser, { slip, van, listen }, pictures) {
     };
     await load(need.getByRole("button", { name: "Tanyakan" }));
     assert.match(await page.locator("[role=status]", { hasText: "Pertanyaan dicatat" }).innerText(), /pusat/);
-    assert.match(programs.ask("van-agent", "van", ["case", "show", slip])[0].notes, /Tanya: nama mana yang di akta\?/);
+    assert.equal(programs.ask("van-agent", "van", ["case", "show", slip])[0].questions[0].words, "nama mana yang di akta?");
     const sides = need.getByRole("radio");
     assert.equal(await sides.count(), 2);
     const reason = need.getByLabel("Alasan", { exact: true });

@@ -24,6 +24,8 @@ mod machines;
 mod network;
 #[path = "e2e/products.rs"]
 mod products;
+#[path = "e2e/questions.rs"]
+mod questions;
 #[path = "e2e/slips.rs"]
 mod slips;
 #[path = "e2e/stage.rs"]

@@ -7,11 +7,11 @@ use shared::{
     desk::{
         author,
         because::{Because, Explained},
-        people,
+        people, questions,
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::State,
+    document::{Asked, State},
     id::{DocumentId, UnitId},
     store::{
         attachment::{self, Look},
@@ -169,9 +169,7 @@ impl Agent {
             Request::CaseAttachment { case, attachment, out, thumbnail } => {
                 self.write_attachment(&case, &attachment, &out, thumbnail)
             }
-            Request::Find { text, limit } => {
-                cases::tell_found(self.read()?, &text, limit, each).map_err(said)
-            }
+            Request::Find { text, limit } => self.find(&text, limit, each),
             Request::Sync { .. } | Request::SyncStop => {
                 Err(Failure::new(NO_LINK).why("busy").next("give `van-agent sync` again when it is done"))
             }
@@ -191,6 +189,7 @@ impl Agent {
             Request::SettingSet { setting, value } => self.set_setting(setting, value),
             Request::Officer { name } => self.work_as(name.as_deref()),
             Request::Queue { act } => self.queue(now, &act, each),
+            Request::Question { act } => self.question(now, &act, each),
             Request::HandOver { act } => self.hand_over(now, act, each),
             Request::Slip { act } => self.slip(now, &act, each),
             Request::SurveyAdd { visit, sheets, batch } => {
@@ -263,6 +262,15 @@ impl Agent {
         Ok(json!({"cases": count}))
     }
 
+    fn find(
+        &mut self,
+        text: &str,
+        limit: usize,
+        each: &mut dyn FnMut(Value) -> bool,
+    ) -> Result<Value, Failure> {
+        cases::tell_found(self.read()?, text, limit, each).map_err(said)
+    }
+
     /// Everything of a case.
     pub(crate) fn show(&mut self, case: &str) -> Result<Value, Failure> {
         let document = self.case(case)?;
@@ -304,7 +312,8 @@ impl Agent {
         let needs_you = quarantine::count(tx).map_err(said)?
             + read_model::conflict_count(tx).map_err(said)?
             + read_model::count_at(tx, State::Returned).map_err(said)?
-            + read_model::count_at(tx, State::Rejected).map_err(said)?;
+            + read_model::count_at(tx, State::Rejected).map_err(said)?
+            + read_model::asked_count(tx, Asked::Answered).map_err(said)?;
         let receipt = devices::receipt(tx, own.epoch).map_err(said)?;
         let of = log::find(tx, &own).map_err(said)?.map_or(0, |log| log.head.index);
         let receipt = receipt.map(|receipt| {
@@ -335,7 +344,7 @@ impl Agent {
         }))
     }
 
-    /// What must be decided or was given back or refused by its agency, and what the hub holds, newest first.
+    /// What must be decided, was given back or refused by its agency or answered by the hub, and what the hub holds, newest first.
     fn needs_you(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
@@ -344,11 +353,14 @@ impl Agent {
         for row in read_model::undecided(tx, limit).map_err(said)? {
             let conflicts = show::conflicts(tx, &row, offset_minutes).map_err(said)?;
             let (subject, answer) = (row.subject, show::answer(tx, &row).map_err(said)?);
+            let history = changes::history(tx, row.document).map_err(said)?;
+            let questions = questions::of(tx, &history, offset_minutes).map_err(said)?;
             let mut value = json!(rows::Row::from(row));
             value["fields"] = json!(conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
             value["answer"] = json!(answer);
             value["subject"] = json!(subject);
             value["conflicts"] = json!(conflicts);
+            value["questions"] = json!(questions);
             count += 1;
             if !each(value) {
                 break;

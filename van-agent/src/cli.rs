@@ -3,6 +3,7 @@
 mod blank;
 mod day;
 mod handover;
+mod question;
 mod survey;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -24,6 +25,7 @@ pub use self::{
     blank::{Blank, BlankRange},
     day::{Day, Visit},
     handover::HandOver,
+    question::Question,
     survey::Survey,
 };
 
@@ -76,6 +78,12 @@ pub enum Command {
         after_help = "Example:\n  van-agent handover load --all\n  van-agent handover give 53.02/V01A/20261121/0042-E --collector family --with \"Maria Taek\" --received thumb"
     )]
     Handover(HandOver),
+    /// Questions to the hub about a case: ask, list with the answers, put away.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  van-agent question ask 53.02/V01A/20261121/0042-E --words \"which name is on the deed?\"\n  van-agent question list"
+    )]
+    Question(Question),
     /// Find cases by words of a name, a number or a place.
     #[command(after_help = "Example:\n  van-agent find nahak soe")]
     Find(Find),
@@ -348,7 +356,8 @@ pub enum Case {
         /// So many at most.
         #[arg(long, value_name = "COUNT")]
         limit: Option<u64>,
-        /// Only what needs you: cases to be decided, and what the hub holds, each with the reason.
+        /// Only what needs you: cases to be decided, answers of agencies and of the hub, and what the hub holds, each
+        /// with the reason.
         #[arg(long, conflicts_with = "format")]
         needs_you: bool,
     },

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use shared::{desk::amend::Amendment, document::attachment, id::VillageCode};
 
 use crate::{
-    blank::BlankAct, carry::CarryAct, day::Decision, handover::HandOverAct, queue::QueueAct,
-    settings::Setting, sheets::SheetAct, slips::SlipAct,
+    blank::BlankAct, carry::CarryAct, day::Decision, handover::HandOverAct, question::QuestionAct,
+    queue::QueueAct, settings::Setting, sheets::SheetAct, slips::SlipAct,
 };
 
 /// A request. It travels between processes of one laptop only, all of one version.
@@ -154,6 +154,11 @@ pub enum Request {
     Queue {
         /// What.
         act: QueueAct,
+    },
+    /// Do something with questions to the hub.
+    Question {
+        /// What.
+        act: QuestionAct,
     },
     /// Do something with products.
     HandOver {

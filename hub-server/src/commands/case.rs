@@ -5,7 +5,7 @@ use shared::desk::{
     amend::Amendment,
     author, files,
     handover::{self, Act, Order},
-    rows,
+    questions, rows,
 };
 use shared::id::UnitId;
 use van_agent::host::{
@@ -151,6 +151,7 @@ fn shown(case: &Value) -> String {
             extra.join("; ")
         ));
     }
+    lines.extend(objects("questions").iter().map(|one| format!("  Question {}", questions::in_words(one))));
     lines.extend(objects("attachments").iter().map(|one| format!("  Attachment {}", files::line(one))));
     let to_follow = files::to_follow_in_words(&case["to_follow"]);
     if !to_follow.is_empty() {

@@ -9,6 +9,7 @@ mod invite;
 mod lease;
 mod person;
 mod quarantine;
+mod question;
 mod registry;
 mod run;
 mod seal;
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Invite(options) => invite::invite(desk(folder)?, options.unit),
         Command::Device(device) => device::device(desk(folder)?, device),
         Command::Case(case) => case::case(desk(folder)?, case),
+        Command::Question(question) => question::question(desk(folder)?, question),
         Command::Find(find) => case::find(desk(folder)?, &find),
         Command::Person(person) => person::person(desk(folder)?, person),
         Command::Bundle(bundle) => bundle::bundle(desk(folder)?, bundle),

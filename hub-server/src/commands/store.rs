@@ -29,7 +29,10 @@ fn status_text(status: &Status, answer: &serde_json::Value) -> String {
         if status.addresses.is_empty() { "unknown".to_owned() } else { status.addresses.join(", ") };
     let mut lines = vec![
         format!("Hub of {} (district {}), reached at {addresses}", status.name, status.district),
-        format!("Cases: {}   conflicts: {}", status.cases, status.conflicts),
+        format!(
+            "Cases: {}   conflicts: {}   questions: {}",
+            status.cases, status.conflicts, status.questions
+        ),
         format!(
             "Quarantine: {} changes, {} transmissions   waiting: {}",
             status.quarantined, status.debris, status.waiting

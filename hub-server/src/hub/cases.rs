@@ -8,9 +8,11 @@ use shared::{
         amend::{self, AmendError, Amendment},
         files,
         handover::{self, Order},
-        people, resolve, rows, show,
+        people,
+        questions::{self, QuestionError},
+        resolve, rows, show,
     },
-    document::{Case, State, View},
+    document::{Asked, Case, State, View},
     id::{DeviceId, UnitId},
     store::{changes, read_model},
     sync::writing::SaveError,
@@ -58,6 +60,35 @@ impl Hub {
                     .next("name the agency that owns the service with --as-agency AGENCY")
                     .into())
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells what officers asked.
+    pub(super) fn tell_questions(
+        &mut self,
+        all: bool,
+        tell: &mut dyn FnMut(Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let offset = self.offset_minutes();
+        let states = if all { &[Asked::Open, Asked::Answered, Asked::Settled][..] } else { &[Asked::Open] };
+        let listed = questions::list(self.replica.read()?, states, offset)?;
+        let count = listed.len();
+        for question in listed {
+            tell(json!(question));
+        }
+        Ok(json!({ "questions": count }))
+    }
+
+    /// Answers what was asked about a case.
+    pub(super) fn answer_question(&mut self, now: Now, case: &str, words: &str) -> anyhow::Result<Value> {
+        let document = resolve::case(self.replica.read()?, case)?;
+        let answered = self.replica.write(now, |writing| questions::answer(writing, document, words));
+        match answered {
+            Ok(done) => Ok(serde_json::to_value(done)?),
+            Err(error @ QuestionError::NoQuestion) => Err(Failure::new(error.to_string())
+                .next("see `hub-server question list --all`; a note goes with `hub-server case amend --set notes=TEXT`")
+                .into()),
             Err(error) => Err(error.into()),
         }
     }

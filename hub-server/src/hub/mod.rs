@@ -169,6 +169,8 @@ impl Hub {
             Request::CaseList { limit } => self.tell_cases(*limit, tell),
             Request::CaseShow { case } => self.show_case(case),
             Request::Amend { case, amendment } => self.amend(now, case, amendment),
+            Request::Questions { all } => self.tell_questions(*all, tell),
+            Request::Answer { case, words } => self.answer_question(now, case, words),
             Request::HandOver { order, cases } => self.hand_over(now, order, cases),
             Request::Manifest { unit } => self.tell_manifest(unit, tell),
             Request::CaseExport { case, automerge } => self.export(case, *automerge),

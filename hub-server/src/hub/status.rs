@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::{
+    document::Asked,
     id::{DeviceId, Epoch, PublicKey, UnitId},
     slip::DeviceLetter,
     store::{
@@ -29,6 +30,8 @@ pub struct Status {
     pub cases: u64,
     /// Cases and persons that need a decision.
     pub conflicts: u64,
+    /// Cases of which a question of an officer waits for an answer.
+    pub questions: u64,
     /// Changes held in quarantine.
     pub quarantined: u64,
     /// Transmissions held as bytes.
@@ -102,6 +105,7 @@ impl Hub {
             addresses,
             cases: read_model::case_count(tx)?,
             conflicts: read_model::conflict_count(tx)?,
+            questions: read_model::asked_count(tx, Asked::Open)?,
             quarantined: quarantine::count(tx)?,
             debris: quarantine::debris(tx)?.len() as u64,
             waiting: rows.iter().map(|row| row.waiting).sum(),

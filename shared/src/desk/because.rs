@@ -1,6 +1,6 @@
 //! Why something was not taken, by codes for which pages have words in their language.
 
-use super::{amend::AmendError, files::FileError, resolve::ResolveError};
+use super::{amend::AmendError, files::FileError, questions::QuestionError, resolve::ResolveError};
 use crate::{
     document::{EditError, field::SetError},
     stamp::StampError,
@@ -168,6 +168,20 @@ impl Explained for FileError {
             Self::Doubled { .. } => Because::of("several-attachments"),
             Self::NoReason => Because::of("no-reason"),
             Self::Characters => Because::of("characters"),
+        }
+    }
+}
+
+impl Explained for QuestionError {
+    fn because(&self) -> Because {
+        match self {
+            Self::Store(error) => error.because(),
+            Self::Officer(error) => error.because(),
+            Self::Edit(error) => error.because(),
+            Self::Save(error) => error.because(),
+            Self::NoWords => Because::of("no-reason"),
+            Self::Characters => Because::of("characters"),
+            Self::NoQuestion => Because::of("nothing"),
         }
     }
 }

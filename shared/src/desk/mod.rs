@@ -1,7 +1,7 @@
 //! What both programs do with documents on a person's word.
 //!
 //! [`resolve`] finds what a person names; [`rows`] lists; [`show`] tells everything of one case; [`amend`]
-//! changes fields; [`edits`] tells what was changed, [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`handover`] moves products into citizens' hands; [`people`] says who is the same person; [`warnings`] finds what is odd and stops nothing;
+//! changes fields; [`edits`] tells what was changed, [`duplicates`] finds what a new case would repeat; [`files`] attaches and takes away; [`handover`] moves products into citizens' hands; [`people`] says who is the same person; [`questions`] carries what officers ask and the hub answers; [`warnings`] finds what is odd and stops nothing;
 //! [`because`] says by codes why something was not taken, [`survey`] adds up what citizens answered, [`blanks`] what became of numbered blanks and leases.
 //!
 //! **Invariant:** nothing here goes around the gate: an edit that the hub would refuse is refused at once,
@@ -16,6 +16,7 @@ pub mod edits;
 pub mod files;
 pub mod handover;
 pub mod people;
+pub mod questions;
 pub mod resolve;
 pub mod rows;
 pub mod show;

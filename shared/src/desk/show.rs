@@ -6,6 +6,7 @@ use super::{
     author::{self, Author},
     edits::{self, ShownEdit},
     files::{self, ShownAttachment},
+    questions::{self, ShownQuestion},
     rows::Row,
     warnings,
 };
@@ -44,6 +45,8 @@ pub struct ShownCase {
     pub removed: std::collections::BTreeMap<String, String>,
     /// Reasons of amendments by field.
     pub reasons: std::collections::BTreeMap<String, String>,
+    /// What was asked of the hub about it, in order, with the answers.
+    pub questions: Vec<ShownQuestion>,
     /// What a person must decide, in the case and in its subject.
     pub conflicts: Vec<ShownConflict>,
     /// Its files, those taken away last.
@@ -203,6 +206,7 @@ pub fn case(
         edits,
         removed: case.removed,
         reasons: case.reasons,
+        questions: questions::of(tx, &history, offset_minutes)?,
         conflicts,
         to_follow: files::to_follow(&attachments),
         attachments,

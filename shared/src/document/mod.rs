@@ -5,7 +5,7 @@
 //! on operations; [`materialise`] proves that automerge can hold them. [`case`], [`person`] and [`visit`] are the typed forms,
 //! [`attachment`] is what a case says of a file, [`consent`] what citizens agree to and how they confirm it,
 //! [`correction`] says which changes a slip does not know, [`survey`] what a visit says of citizens' answers, [`blanks`]
-//! what a unit's book says of numbered blanks, [`field`] is what a
+//! what a unit's book says of numbered blanks, [`question`] what officers ask of the hub about a case, [`field`] is what a
 //! person may amend one by one, [`status`] derives in which [`state`] a case stands, [`conflict`] lists what a
 //! person must decide, and [`export`] writes standard files.
 //!
@@ -30,6 +30,7 @@ mod moment;
 #[cfg(test)]
 pub(crate) mod oracle;
 pub mod person;
+pub mod question;
 pub mod schema;
 pub mod seen;
 pub mod state;
@@ -52,6 +53,7 @@ pub use history::{Ancestry, History, Past};
 pub use materialise::OpenError;
 pub use moment::Moment;
 pub use person::Person;
+pub use question::Asked;
 pub use state::State;
 pub use status::{Event, Life, NewEvent};
 pub use view::View;

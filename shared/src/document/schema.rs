@@ -156,7 +156,7 @@ pub mod key {
     #![expect(missing_docs, reason = "each name is its own text; the tables below say what it holds")]
     macro_rules! keys { ($($name:ident = $text:literal),* $(,)?) => { $(pub const $name: &str = $text;)* } }
     keys! {
-        ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", APPLICANT = "applicant", AT = "at",
+        ADDRESS = "address", AGENCIES = "agencies", AGENCY = "agency", ALARM = "alarm", ANSWER = "answer", APPLICANT = "applicant", AT = "at",
         ATTACHMENTS = "attachments", BLANK = "blank", BIRTH_ORDER = "birth_order", BLANKS = "blanks", BORN = "born", BORN_ESTIMATED = "born_estimated",
         CATALOGUE = "catalogue", CHANNEL = "channel", CLOSED = "closed", COLLECTED_BY = "collected_by",
         COLLECTED_HOW = "collected_how", COLLECTOR = "collector",
@@ -165,7 +165,7 @@ pub mod key {
         ENCOUNTER = "encounter", ENDED = "ended", FATHER = "father", FROM = "from", ID = "id", KIND = "kind", KK = "kk", LABEL = "label",
         LATITUDE = "latitude", LEAD = "lead", LONGITUDE = "longitude", MOTHER = "mother", NAME = "name",
         NIK = "nik", NOT_SAME = "not_same", NOTES = "notes", OFFICER = "officer", OFFSET = "offset",
-        OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", REASON = "reason",
+        OPENED = "opened", PHONE = "phone", POINT = "point", PRIORITY = "priority", QUESTION = "question", REASON = "reason",
         REASONS = "reasons", REF = "ref", REFERENCE = "reference", SAME_AS = "same_as", SERVICE = "service",
         SEX = "sex", SHEET = "sheet", SIZE = "size", SLIP = "slip", STARTED = "started", STATE = "state", STATUS = "status",
         SUBJECT = "subject", SURVEY = "survey", THUMBNAIL = "thumbnail", TICKS = "ticks", TO = "to", TYPE = "type", UNIT = "unit", VILLAGE = "village", VISIT = "visit",
@@ -236,6 +236,8 @@ static CASE: MapShape = MapShape {
         (key::REASONS, first(Shape::Map(&REASONS))),
         (key::SHEET, first_if_any(CODE)),
         (key::CORRECTED_BY, free(NAME)),
+        (key::QUESTION, free(NOTES)),
+        (key::ANSWER, Entry { shape: NOTES, writes: Writes::Free, hub_only: true }),
         (key::ID, first(NUMBER)),
     ]),
 };

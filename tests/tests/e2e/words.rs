@@ -167,7 +167,7 @@ fn every_command_speaks_json() {
         let may_be_empty = ["quarantine", "peer"].contains(&arguments[0]) || arguments.contains(&"expected");
         assert!(code != 0 || output.stdout.lines().count() > 0 || may_be_empty, "{output}");
         let groups = "case handover visit day queue settings slip sheet survey blank bundle peer person device seal lease \
-                      quarantine registry";
+                      quarantine question registry";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
@@ -202,6 +202,10 @@ fn every_command_speaks_json() {
         (&["case", "attach", &slip, &paper], 0),
         (&["case", "attachment", &slip, &id, "--out", &given], 0),
         (&["case", "scans"], 1),
+        (&["question", "ask", &slip, "--words", "which?"], 0),
+        (&["question", "list"], 0),
+        (&["question", "settle", &slip], 0),
+        (&["question", "settle", &slip], 1),
         (&["handover", "list"], 0),
         (&["handover", "manifest"], 0),
         (&["handover", "load", "--all"], 0),
@@ -286,6 +290,8 @@ fn every_command_speaks_json() {
         (&["case", "manifest", "V01"], 0),
         (&["case", "export", &slip], 0),
         (&["case", "attachment", &slip, &id, "--out", &given_by_hub], 0),
+        (&["question", "list", "--all"], 0),
+        (&["question", "answer", &slip, "--words", "that one"], 1),
         (&["find", "bete"], 0),
         (&["person", "list"], 0),
         (&["person", "same", &one, &other], 0),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::{
     born,
-    desk::{amend::Amendment, author, files, handover, rows},
+    desk::{amend::Amendment, author, files, handover, questions, rows},
 };
 
 use super::{Desk, attachment, field};
@@ -76,7 +76,10 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
             let answer =
                 answer["state"].as_str().map(|state| format!("{state} {}", handover::in_words(answer)));
             let decide = (!fields.is_empty()).then(|| format!("to be decided: {}", fields.join(", ")));
-            let told: Vec<_> = [answer, decide].into_iter().flatten().collect();
+            let told = [answer, decide].into_iter().flatten();
+            let asked =
+                value["questions"].as_array().into_iter().flatten().filter(|one| one["state"] == "answered");
+            let told: Vec<_> = told.chain(asked.map(questions::in_words)).collect();
             format!("{}  {}", field(value, "slip"), told.join("; "))
         }
     })?;
@@ -139,6 +142,9 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     }
     for edit in shown["edits"].as_array().into_iter().flatten() {
         printer.text(format_args!("  {}", edit_line(edit)))?;
+    }
+    for question in shown["questions"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  Question {}", questions::in_words(question)))?;
     }
     for attachment in shown["attachments"].as_array().into_iter().flatten() {
         printer.text(format_args!("  Attachment {}", files::line(attachment)))?;

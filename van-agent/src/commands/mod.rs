@@ -10,6 +10,7 @@ mod handover;
 mod peer;
 mod people;
 mod progress;
+mod question;
 mod queue;
 mod record;
 mod run;
@@ -72,6 +73,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         command @ (Command::Amend(_)
         | Command::Case(_)
         | Command::Find(_)
+        | Command::Question(_)
         | Command::Handover(_)
         | Command::Custody { .. }
         | Command::Today
@@ -98,6 +100,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Amend(options) => case::amend(&mut desk, options),
         Command::Case(options) => case::case(&mut desk, options),
         Command::Find(options) => case::find(&mut desk, &options),
+        Command::Question(options) => question::question(&mut desk, options),
         Command::Handover(options) => handover::hand_over(&mut desk, options),
         Command::Custody { safe_to_wipe } => state::custody(&mut desk, safe_to_wipe),
         Command::Today => today::today(&mut desk),

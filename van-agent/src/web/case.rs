@@ -57,6 +57,8 @@ struct Case {
     edits: Vec<Edited>,
     /// Requirements that are still to be brought.
     missing: Vec<String>,
+    /// What was asked of the hub about it.
+    questions: Vec<Question>,
     /// Each in short, then as it was written in English.
     warnings: Vec<(String, Option<String>)>,
     token: String,
@@ -105,6 +107,30 @@ impl Happened {
             more: beside(words, event),
             at: text(event, "at"),
             writer: writer(words, event),
+        }
+    }
+}
+
+/// A question to the hub.
+pub(super) struct Question {
+    pub(super) words: String,
+    pub(super) writer: String,
+    pub(super) at: String,
+    /// Whether it waits for its answer.
+    pub(super) waits: bool,
+    /// The hub's words, and when.
+    pub(super) answers: Vec<(String, String)>,
+}
+
+impl Question {
+    pub(super) fn of(words: &Words, asked: &Value) -> Self {
+        let answers = asked["answers"].as_array().into_iter().flatten();
+        Self {
+            words: text(asked, "words"),
+            writer: writer(words, asked),
+            at: text(asked, "at"),
+            waits: asked["state"] == "open",
+            answers: answers.map(|answer| (text(answer, "words"), text(answer, "at"))).collect(),
         }
     }
 }
@@ -184,6 +210,7 @@ pub(super) async fn page(
         events: each("events").iter().map(|event| Happened::of(words, event)).collect(),
         edits: each("edits").iter().map(|edit| edited(words, edit)).collect(),
         missing: each("missing").iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
+        questions: each("questions").iter().map(|asked| Question::of(words, asked)).collect(),
         warnings,
         conflicts: each("conflicts")
             .iter()

@@ -1,5 +1,5 @@
 //! The page of what needs a person: conflicts with both values, who wrote them and when, what an agency gave back or
-//! refused, and what the hub refused, with the reason; each is decided, corrected, withdrawn or asked about there.
+//! refused, what the hub answered, and what it refused, with the reason; each is decided, corrected, withdrawn or asked about there.
 
 use askama::Template;
 use axum::{
@@ -17,12 +17,13 @@ use shared::{
 use super::{
     Site,
     acts::see,
-    case::{Happened, Undecided, shown, undecided, writer},
+    case::{Happened, Question, Undecided, undecided, writer},
     pages::{Row, ask, detail, failed, refusal, show, text, why, words},
     posted::Posted,
 };
 use crate::{
     host::{output::Failure, web::Words},
+    question::QuestionAct,
     request::Request,
 };
 
@@ -38,6 +39,7 @@ struct NeedsYou {
     token: String,
     decide: Vec<(Row, Vec<Undecided>)>,
     answered: Vec<Answered>,
+    replied: Vec<Replied>,
     held: Vec<Held>,
     /// How many of each are shown at most.
     at_most: u64,
@@ -71,6 +73,13 @@ struct Answered {
     event: Happened,
     /// What a button does that ends it, and the name of its words.
     end: (&'static str, &'static str),
+}
+
+/// A case about which the hub answered a question.
+struct Replied {
+    row: Row,
+    /// What was asked and is not put away.
+    questions: Vec<Question>,
 }
 
 /// Something that the hub holds.
@@ -109,37 +118,31 @@ pub(super) async fn begin(
     page(&site, words(&headers), show, asked.is_some(), None).await
 }
 
-/// Asks the hub about a case, by a note that travels with it, withdraws it, or ends what an agency answered.
+/// Asks the hub about a case, puts its answer away, withdraws the case, or ends what an agency answered.
 pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Posted) -> Response {
     let words = words(&headers);
     let (case, said) = (posted.text("case"), posted.text("text").trim());
     let shown_max = posted.text("show").parse().ok();
     let wrong =
         |sentence, detail| Some(Wrong { case: case.to_owned(), typed: said.to_owned(), sentence, detail });
-    if said.is_empty() {
+    let does = posted.text("do");
+    if said.is_empty() && does != "settle" {
         return page(&site, words, shown_max, false, wrong(words.get("wrong-reason"), None)).await;
     }
-    let state = match posted.text("do") {
+    let state = match does {
         "withdraw" => Some(CaseState::Cancelled),
         "again" => Some(CaseState::Complete),
         "told" => Some(CaseState::Closed),
         _ => None,
     };
-    let setting = match state {
-        Some(state) => Ok(Setting::status(state)),
-        None => shown(&site, case).await.and_then(|(shown, _)| {
-            let before = text(&shown, "notes");
-            let gap = if before.is_empty() { "" } else { "\n" };
-            let notes = format!("notes={before}{gap}{}: {said}", words.get("needs-asked"));
-            notes.parse::<Setting>().map_err(crate::agent::said)
-        }),
-    };
-    let done = match setting {
-        Ok(setting) => amend(&site, words, case, setting, said).await,
-        Err(failure) => Err(failure),
+    let question = |act| ask(&site, words, Request::Question { act });
+    let done = match state {
+        Some(state) => amend(&site, words, case, Setting::status(state), said).await,
+        None if does == "settle" => question(QuestionAct::Settle(case.to_owned())).await.map(drop),
+        None => question(QuestionAct::Ask(case.to_owned(), said.to_owned())).await.map(drop),
     };
     match done {
-        Ok(_) => see(if state.is_some() { "/needs-you" } else { "/needs-you?asked=yes" }),
+        Ok(()) => see(if does == "ask" { "/needs-you?asked=yes" } else { "/needs-you" }),
         Err(failure) if failure.missing => failed(words, &failure),
         Err(failure) => {
             let (sentence, detail) = why(words, &failure);
@@ -155,7 +158,7 @@ async fn amend(
     case: &str,
     setting: Setting,
     reason: &str,
-) -> Result<Value, Failure> {
+) -> Result<(), Failure> {
     let officer = site.run(|agent, _| agent.officer()).await?;
     let amendment = Amendment {
         settings: vec![setting],
@@ -164,7 +167,7 @@ async fn amend(
         ..Amendment::default()
     };
     let request = Request::Amend { case: case.to_owned(), amendment };
-    ask(site, words, request).await.map(|(amended, _)| amended)
+    ask(site, words, request).await.map(drop)
 }
 
 async fn page(
@@ -180,7 +183,7 @@ async fn page(
         Err(failure) => return failed(words, &failure),
     };
     let cut = words.shown_of(found.len() as u64, of).map(|cut| (cut, at_most * 2));
-    let (mut decide, mut answered, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut decide, mut answered, mut replied, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for value in &found {
         if value["reason"].is_string() {
             held.push(refused(words, value));
@@ -193,6 +196,12 @@ async fn page(
                 _ => ("again", "answer-again"),
             };
             answered.push(Answered { row: Row::of(value), event: Happened::of(words, answer), end });
+        }
+        let asked = value["questions"].as_array().into_iter().flatten();
+        let standing: Vec<_> = asked.filter(|asked| asked["state"] != "settled").collect();
+        if standing.iter().any(|asked| asked["state"] == "answered") {
+            let questions = standing.into_iter().map(|asked| Question::of(words, asked)).collect();
+            replied.push(Replied { row: Row::of(value), questions });
         }
         let subject = text(value, "subject");
         let conflicts = value["conflicts"].as_array().into_iter().flatten();
@@ -212,7 +221,7 @@ async fn page(
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    (status, show(NeedsYou { words, token, decide, answered, held, at_most, cut, asked, wrong }))
+    (status, show(NeedsYou { words, token, decide, answered, replied, held, at_most, cut, asked, wrong }))
         .into_response()
 }
 

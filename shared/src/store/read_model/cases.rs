@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{detail, people::death};
 use crate::{
-    document::State,
+    document::{Asked, State},
     id::{DeviceId, DocumentId, Epoch},
     store::{Result, Tx, id},
     wire::batch::Origin,
@@ -81,11 +81,16 @@ const SITTING: &str = "WHERE case_row.applicant = (SELECT applicant FROM case_ro
      ORDER BY case_row.slip";
 /// Those that have stood at a state for longest, by their sittings.
 const OLDEST: &str = "WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2";
-/// Cases in which, or in whose subject, a person must decide something, and those that an agency gave back or refused.
+/// Cases in which, or in whose subject, a person must decide something, those that an agency gave back or refused, and
+/// those of which the hub answered a question.
 const UNDECIDED: &str = "SELECT document FROM case_row WHERE conflict OR same_service OR same_blank
      UNION SELECT other.document FROM person_row AS person CROSS JOIN case_row AS other
            ON other.subject = person.document WHERE person.conflict
-     UNION SELECT document FROM case_row WHERE state IN ('returned', 'rejected')";
+     UNION SELECT document FROM case_row WHERE state IN ('returned', 'rejected')
+     UNION SELECT document FROM case_row WHERE question = 'answered'";
+
+/// Those about which the hub was asked, by what has become of it.
+const ASKED: &str = "WHERE case_row.question = ?1";
 
 /// That a case has not ended.
 pub(super) const OPEN: &str = "case_row.state NOT IN ('handed_over', 'closed', 'cancelled', 'rejected')";
@@ -268,8 +273,8 @@ pub fn conflict_count(tx: Tx<'_>) -> Result<u64> {
     )?)
 }
 
-/// Cases in which, or in whose subject, a person must decide something, and those that an agency gave back or refused;
-/// newest first, at most `limit`.
+/// Cases in which, or in whose subject, a person must decide something, those that an agency gave back or refused, and
+/// those of which the hub answered a question; newest first, at most `limit`.
 ///
 /// # Errors
 /// The store fails.
@@ -282,14 +287,34 @@ pub fn undecided(tx: Tx<'_>, limit: usize) -> Result<Vec<CaseRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many cases there are in which, or in whose subject, a person must decide something, or that an agency gave back
-/// or refused.
+/// How many cases there are in which, or in whose subject, a person must decide something, that an agency gave back or
+/// refused, or of which the hub answered a question.
 ///
 /// # Errors
 /// The store fails.
 pub fn undecided_count(tx: Tx<'_>) -> Result<u64> {
     let mut statement = tx.prepare_cached(&format!("SELECT count(*) FROM ({UNDECIDED})"))?;
     Ok(statement.query_row([], |row| row.get(0))?)
+}
+
+/// The cases of which the questions to the hub have become `asked`, oldest sitting first.
+///
+/// # Errors
+/// The store fails.
+pub fn asked(tx: Tx<'_>, asked: Asked) -> Result<Vec<CaseRow>> {
+    let mut statement =
+        tx.prepare_cached(&format!("{CASE} {ASKED} ORDER BY case_row.started, case_row.document"))?;
+    let rows = statement.query_map([asked.as_str()], case)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many cases there are of which the questions to the hub have become `asked`.
+///
+/// # Errors
+/// The store fails.
+pub fn asked_count(tx: Tx<'_>, asked: Asked) -> Result<u64> {
+    let mut statement = tx.prepare_cached("SELECT count(*) FROM case_row WHERE question = ?1")?;
+    Ok(statement.query_row([asked.as_str()], |row| row.get(0))?)
 }
 
 /// Cases that stand at `state`, the oldest sitting first, at most `limit`.
@@ -364,6 +389,7 @@ mod tests {
             (format!("{CASE} {SITTING}"), "case_applicant (applicant=?)"),
             (APPLICANT.to_owned(), "case_started (started>? AND started<?)"),
             (UNDECIDED.to_owned(), "case_conflict"),
+            (format!("{CASE} {ASKED}"), "case_question (question=?)"),
             (USED.to_owned(), "case_blank"),
         ] {
             let steps = plan(&query);

@@ -22,9 +22,10 @@ use crate::id::DocumentId;
 pub use self::{
     blanks::{UsedBlank, books, cases_with_blanks_since, used_blanks},
     cases::{
-        CaseRow, accepted_count, applicant_of_encounter, case_count, case_of, case_of_reference,
-        case_touched, cases, cases_of_person, cases_of_sitting, cases_of_slip, conflict_count, doubled_slips,
-        named_by, officer_of_sitting, oldest_at, slip_of_life, undecided, undecided_count,
+        CaseRow, accepted_count, applicant_of_encounter, asked, asked_count, case_count, case_of,
+        case_of_reference, case_touched, cases, cases_of_person, cases_of_sitting, cases_of_slip,
+        conflict_count, doubled_slips, named_by, officer_of_sitting, oldest_at, slip_of_life, undecided,
+        undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
     people::{PersonRow, people_of_nik, people_served, person_of, person_of_reference, twins_of, unlinked},

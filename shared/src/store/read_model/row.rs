@@ -7,7 +7,8 @@ use serde::Serialize;
 use crate::{
     collection::{Collector, Received},
     document::{
-        Attachment, Case, Confirmation, Event, History, Moment, Person, State, View, Visit, conflict, survey,
+        Asked, Attachment, Case, Confirmation, Event, History, Moment, Person, State, View, Visit, conflict,
+        question, survey,
     },
     geo::Position,
     id::{ChangeHash, ContentHash, DocumentId, Kind, UnitId},
@@ -45,6 +46,8 @@ pub(super) struct CaseRow {
     /// When it reached an end state, milliseconds.
     pub(super) closed: Option<i64>,
     pub(super) conflict: bool,
+    /// What has become of what was asked of the hub.
+    pub(super) asked: Option<Asked>,
     pub(super) detail: String,
     pub(super) attachments: BTreeMap<ContentHash, Attachment>,
     /// Changes in which an agency accepts the case, where the hub wrote them.
@@ -82,7 +85,9 @@ impl Row {
         let view = View::of(history);
         let conflict = !conflict::conflicts(kind, &view).is_empty();
         match kind {
-            Kind::Case => Self::Case(Box::new(CaseRow::of(Case::read(&view), conflict))),
+            Kind::Case => {
+                Self::Case(Box::new(CaseRow::of(Case::read(&view), conflict, question::asked(history))))
+            }
             Kind::Person => Self::Person(PersonRow::of(Person::read(&view), conflict)),
             Kind::Visit => Self::Visit(VisitRow::of(Visit::read(&view), &survey::read(&view))),
         }
@@ -90,7 +95,7 @@ impl Row {
 }
 
 impl CaseRow {
-    fn of(case: Case, conflict: bool) -> Self {
+    fn of(case: Case, conflict: bool, asked: Option<Asked>) -> Self {
         let events = &case.status.events;
         let closed = case
             .status
@@ -107,6 +112,7 @@ impl CaseRow {
         Self {
             closed,
             conflict,
+            asked,
             detail: stored(&CaseDetail::of(&case)),
             accepting: events.iter().filter(accepts).map(|event| event.change).collect(),
             slip: case.slip.unwrap_or_default(),
