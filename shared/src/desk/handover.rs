@@ -3,6 +3,8 @@
 //! What may be done with which product is planned first, without writing; then everything that may be done is written
 //! in one transaction. **Invariant:** what may not be done with one product stops no other.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -354,6 +356,10 @@ pub fn carry_out(
     signature: Option<&NewFile>,
 ) -> Result<Outcome, HandOverError> {
     order.check()?;
+    // As they lie in the store: a stored batch that holds several of them is inflated once.
+    for case in cases.iter().collect::<BTreeSet<_>>() {
+        writing.history(*case)?;
+    }
     let mut products: Vec<Product> = Vec::with_capacity(cases.len());
     for case in cases {
         if products.iter().all(|known| known.case != *case) {

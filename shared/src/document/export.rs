@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use automerge::Automerge;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
@@ -16,7 +17,7 @@ use crate::change::{Action, Change, Key, Object, Operation, Scalar};
 /// # Errors
 /// automerge cannot hold the changes.
 pub fn automerge_file(history: &History) -> Result<Vec<u8>, OpenError> {
-    materialise(history).map(|(bytes, _)| bytes)
+    materialise(history, Automerge::save).map(|(bytes, _)| bytes)
 }
 
 /// A readable object: `heads`, `values`, `conflicts` (all values of the keys that have several) and

@@ -47,11 +47,14 @@ pub enum OpenError {
 /// # Errors
 /// What went wrong; where it is one change, which.
 pub fn check(history: &History) -> Result<(), OpenError> {
-    materialise(history).map(|_| ())
+    materialise(history, Automerge::save_nocompress).map(|_| ())
 }
 
-/// The standard file of a document, and the document as it loads from there.
-pub(super) fn materialise(history: &History) -> Result<(Vec<u8>, AutoCommit), OpenError> {
+/// The standard file of a document as `save` writes it, and the document as it loads from there.
+pub(super) fn materialise(
+    history: &History,
+    save: fn(&Automerge) -> Vec<u8>,
+) -> Result<(Vec<u8>, AutoCommit), OpenError> {
     let changes = history
         .iter()
         .map(|(hash, change)| {
@@ -62,7 +65,7 @@ pub(super) fn materialise(history: &History) -> Result<(Vec<u8>, AutoCommit), Op
     let loaded = guarded(|| {
         let mut document = Automerge::new();
         document.apply_changes(changes)?;
-        let bytes = document.save();
+        let bytes = save(&document);
         let mut loaded = AutoCommit::load(&bytes)?;
         let heads = loaded.get_heads();
         Ok((bytes, loaded, heads))
@@ -150,7 +153,7 @@ mod tests {
                 }
             }
             for history in &vans {
-                let (_, document) = materialise(history).expect("automerge takes it");
+                let (_, document) = materialise(history, Automerge::save).expect("automerge takes it");
                 trial::assert_same(&View::of(history), &document);
                 for (_, change) in history.iter() {
                     let back = of_automerge(&build(change).expect("canonical")).expect("made from ours");
