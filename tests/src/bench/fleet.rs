@@ -48,7 +48,8 @@ pub enum Stage {
 /// Records a second, durable and receipted: of the core alone, and with the read model.
 const CORE_GOAL: f64 = 30_000.0;
 const FOLLOWED_GOAL: f64 = 15_000.0;
-/// Bytes of the hub's memory for a van.
+/// Bytes of the hub's memory for a van, where so many come.
+const VANS_OF_GOAL: usize = 500;
 const VAN_BYTES_GOAL: f64 = 256.0 * 1_024.0;
 /// Vans whose batches lie ready before the hub is told that time has passed, as with its owner's thread.
 const GATHERED: usize = 16;

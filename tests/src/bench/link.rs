@@ -25,6 +25,7 @@ const RUNS_QUICK: u64 = 1;
 /// Exchanges with nothing new in each run, each with losses of its own: one lost packet weighs as much as a fifth of
 /// the whole exchange.
 const NOTHING_RUNS: u64 = 7;
+const NOTHING_RUNS_QUICK: u64 = 15;
 /// So long before an outage both are begun where there are outages: no handing over of this size fits before it.
 const BEFORE_OUTAGE: Duration = Duration::from_millis(1_500);
 
@@ -42,21 +43,22 @@ struct Run {
 /// A program, a port or the disk fails.
 pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let runs = if scale.quick { RUNS_QUICK } else { RUNS };
+    let (runs, nothing_runs) =
+        if scale.quick { (RUNS_QUICK, NOTHING_RUNS_QUICK) } else { (RUNS, NOTHING_RUNS) };
     let mut figures = Vec::new();
     for link in LINKS {
         let mut all = Vec::new();
         for seed in 1..=runs {
             eprintln!("{link}: run {seed} of {runs}");
-            all.push(run(&runtime, &link.parse()?, seed)?);
+            all.push(run(&runtime, &link.parse()?, seed, nothing_runs)?);
         }
         figures.extend(told(link, &all));
     }
     Ok(figures)
 }
 
-/// The first exchange, one with nothing new, and the PUT of the same cases, over one link.
-fn run(runtime: &Runtime, profile: &Profile, seed: u64) -> anyhow::Result<Run> {
+/// The first exchange, `nothing_runs` with nothing new, and the PUT of the same cases, over one link.
+fn run(runtime: &Runtime, profile: &Profile, seed: u64, nothing_runs: u64) -> anyhow::Result<Run> {
     let lines = day(seed, CASES)?;
     let started = Instant::now();
     let packed = zstd::bulk::compress(lines.as_bytes(), ZSTD_LEVEL).context("compress the cases")?;
@@ -71,7 +73,7 @@ fn run(runtime: &Runtime, profile: &Profile, seed: u64) -> anyhow::Result<Run> {
         let Exchange { bytes, seconds, .. } = district.sync(profile.clone(), 100 * seed + number)?;
         Ok(Cost { bytes, seconds })
     };
-    let nothing = (0..NOTHING_RUNS).map(nothing).collect::<anyhow::Result<Vec<_>>>()?;
+    let nothing = (0..nothing_runs).map(nothing).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Run { first, nothing: median(&nothing), put, compressing })
 }
 
