@@ -1,6 +1,14 @@
 //! People of the pre-list, asked of the holder of the store.
 
-use shared::{desk::people, name, nik::Nik, registry::row::Listed, store::read_model::PersonRow};
+use std::collections::{BTreeMap, BTreeSet};
+
+use shared::{
+    desk::people,
+    name,
+    nik::Nik,
+    registry::row::Listed,
+    store::read_model::{PersonRow, Served},
+};
 
 use crate::{
     agent::{Agent, said},
@@ -8,13 +16,17 @@ use crate::{
 };
 
 impl Agent {
-    /// People of the pre-list whom a text finds and who are not known here yet, at most `limit`.
+    /// People of the pre-list whom a text finds, all without any, and who are not known here yet, at most `limit`.
     pub(crate) fn listed(&mut self, text: &str, limit: usize) -> Result<Vec<Listed>, Failure> {
-        let found = self.replica().registries().prelist().filter(|row| row.is_found_by(text));
-        let found: Vec<Listed> = found.take(FOUND_MAX).cloned().collect();
+        let all = text.trim().is_empty();
+        let found = self.replica().registries().prelist().filter(|row| all || row.is_found_by(text));
+        let found: Vec<Listed> = found.take(if all { usize::MAX } else { FOUND_MAX }).cloned().collect();
         let mut listed = Vec::new();
         for row in found {
-            if listed.len() < limit && self.known(&row)?.is_none() {
+            if listed.len() == limit {
+                break;
+            }
+            if self.known(&row)?.is_none() {
                 listed.push(row);
             }
         }
@@ -30,7 +42,7 @@ impl Agent {
 }
 
 /// Whether somebody is the person of a row, as far as can be said: by NIK, or by name and birth.
-pub(crate) fn is_of(row: &Listed, person: &PersonRow) -> bool {
+fn is_of(row: &Listed, person: &PersonRow) -> bool {
     let nik = row.nik.as_ref().map(Nik::as_str);
     let is_of_nik = nik.is_some() && person.nik.as_deref() == nik;
     is_of_nik
@@ -38,5 +50,35 @@ pub(crate) fn is_of(row: &Listed, person: &PersonRow) -> bool {
             && name::agree(&row.name, &person.name)
 }
 
-/// Rows that are compared with the people known here, at most.
+/// Who was served somewhere, by what tells people apart: of thousands each row is found without a look at all.
+#[derive(Debug, Default)]
+pub(crate) struct ServedThere {
+    niks: BTreeSet<String>,
+    /// Names by birth.
+    born: BTreeMap<String, Vec<String>>,
+}
+
+impl FromIterator<Served> for ServedThere {
+    fn from_iter<T: IntoIterator<Item = Served>>(people: T) -> Self {
+        let mut there = Self::default();
+        for Served { nik, name, born } in people {
+            there.niks.extend(nik);
+            if let Some(born) = born {
+                there.born.entry(born).or_default().push(name);
+            }
+        }
+        there
+    }
+}
+
+impl ServedThere {
+    /// Whether the person of a row was served, as [`is_of`] says it of one.
+    pub(crate) fn has(&self, row: &Listed) -> bool {
+        let is_of_nik = row.nik.as_ref().is_some_and(|nik| self.niks.contains(nik.as_str()));
+        let names = row.born.and_then(|born| self.born.get(&born.to_string()));
+        is_of_nik || names.is_some_and(|names| names.iter().any(|name| name::agree(&row.name, name)))
+    }
+}
+
+/// Rows that words find and that are compared with the people known here, at most.
 const FOUND_MAX: usize = 200;

@@ -17,7 +17,7 @@ use shared::{
 use crate::{
     agent::{Agent, not_enrolled, said},
     host::output::Failure,
-    prelist,
+    prelist::ServedThere,
 };
 
 /// People and products of a visit that are listed, each.
@@ -195,7 +195,7 @@ impl Agent {
         let mut people = Vec::new();
         let at_visit = self.served_at(visit)?;
         for row in listed {
-            let served = at_visit.iter().any(|person| prelist::is_of(&row, person));
+            let served = at_visit.has(&row);
             people.push(Awaited { known: self.known(&row)?, row, served });
         }
         let products = read_model::waiting(self.read()?, village, EXPECTED_MAX).map_err(said)?;
@@ -207,7 +207,7 @@ impl Agent {
     fn count_expected(&mut self, visit: &VisitRow) -> Result<Counts, Failure> {
         let Some(village) = &visit.village else { return Ok(Counts::default()) };
         let at_visit = self.served_at(visit)?;
-        let is_served = |row: &&Listed| at_visit.iter().any(|person| prelist::is_of(row, person));
+        let is_served = |row: &&Listed| at_visit.has(row);
         let (people, served) =
             (self.announced_in(village).count() as u64, self.announced_in(village).filter(is_served).count());
         let products = read_model::waiting_count(self.read()?, village).map_err(said)?;
@@ -215,12 +215,12 @@ impl Agent {
     }
 
     /// Whom the cases of a visit are about, where its village announced anybody.
-    fn served_at(&mut self, visit: &VisitRow) -> Result<Vec<PersonRow>, Failure> {
+    fn served_at(&mut self, visit: &VisitRow) -> Result<ServedThere, Failure> {
         let village = visit.village.as_deref().unwrap_or_default();
         if self.announced_in(village).next().is_none() {
-            return Ok(Vec::new());
+            return Ok(ServedThere::default());
         }
-        read_model::people_served(self.read()?, visit.document).map_err(said)
+        Ok(read_model::people_served(self.read()?, visit.document).map_err(said)?.into_iter().collect())
     }
 
     fn announced_in<'a>(&'a self, village: &'a str) -> impl Iterator<Item = &'a Listed> {

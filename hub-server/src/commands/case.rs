@@ -9,7 +9,7 @@ use shared::desk::{
 };
 use shared::id::UnitId;
 use van_agent::host::{
-    cases::{Find, say_found, write_export},
+    cases::{Find, not_done, say_found, write_export},
     output::Failure,
 };
 
@@ -92,19 +92,11 @@ fn amend(desk: &mut Desk, options: Amend) -> anyhow::Result<()> {
 fn ready(desk: &mut Desk, order: Order, cases: Vec<String>) -> anyhow::Result<()> {
     let answer = desk.ask(&Request::HandOver { order, cases })?;
     desk.printer.value(&answer)?;
-    let rows = |name: &str| answer[name].as_array().into_iter().flatten();
-    for done in rows("done") {
+    for done in answer["done"].as_array().into_iter().flatten() {
         let (slip, status, unit) = (text(done, "slip"), text(done, "status"), text(done, "for_unit"));
         desk.printer.text(format_args!("{slip}  {status}  for {unit}"))?;
     }
-    let refused = rows("refused").map(|row| format!("{}  {}", text(row, "slip"), text(row, "reason")));
-    let refused: Vec<_> = refused.collect();
-    if refused.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::new(format!("not done:\n  {}", refused.join("\n  ")))
-        .next("the others are done; see `hub-server case show` of these")
-        .into())
+    not_done(&answer, "hub-server").map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 fn manifest(desk: &mut Desk, unit: UnitId) -> anyhow::Result<()> {

@@ -98,7 +98,7 @@ impl Hub {
         Ok(json!(lease))
     }
 
-    /// Tells every lease with what is known to be gone of it.
+    /// Tells every lease with what is gone of it by what has arrived here.
     pub(super) fn tell_leases(
         &mut self,
         now: Now,
@@ -107,15 +107,14 @@ impl Hub {
         let today = now.wall.day(self.offset_minutes());
         self.replica.read()?;
         let registries = self.replica.registries();
-        let stocks = blanks::stocks(self.replica.store().reader(), registries)?;
+        let tx = self.replica.store().reader();
+        let (stocks, numbers) = (blanks::stocks(tx, registries)?, blanks::numbers(tx, registries)?);
         for lease in registries.leases() {
-            let mut row = json!(blanks::lent(lease, blanks::gone(lease, &stocks), today));
-            if matches!(lease.kind, LeaseKind::Slip(_)) {
-                // The laptop counts them; here nobody knows.
-                row["gone"] = Value::Null;
-                row["low"] = Value::Null;
-            }
-            if !tell(row) {
+            let gone = match lease.kind {
+                LeaseKind::Blank(_) => blanks::gone(lease, &stocks),
+                LeaseKind::Slip(_) => blanks::given(lease, &numbers),
+            };
+            if !tell(json!(blanks::lent(lease, gone, today))) {
                 break;
             }
         }

@@ -17,7 +17,7 @@ use crate::{
     },
     id::{ChangeHash, DeviceId, Epoch},
     registry::{
-        Registries,
+        AgencyCode, Registries,
         lease::{Lease, LeaseKind},
         row::Service,
     },
@@ -273,8 +273,25 @@ pub fn lent(lease: &Lease, gone: u64, today: Date) -> Lent {
     }
 }
 
+/// The numbers of agencies with which the cases that are here began, each once.
+///
+/// # Errors
+/// The store fails.
+pub fn numbers(tx: Tx<'_>, registries: &Registries) -> Result<BTreeSet<(AgencyCode, Serial)>> {
+    let begun = read_model::numbers(tx)?.into_iter().filter_map(|(service, number)| {
+        Some((registries.service(&service)?.agency_code.clone(), number.parse().ok()?))
+    });
+    Ok(begun.collect())
+}
+
+/// How many of an agency's numbers that were lent are among `numbers`.
+pub fn given(lease: &Lease, numbers: &BTreeSet<(AgencyCode, Serial)>) -> u64 {
+    let LeaseKind::Slip(agency) = &lease.kind else { return 0 };
+    numbers.iter().filter(|(of, number)| of == agency && lease.range.contains(number)).count() as u64
+}
+
 /// How many numbers of a lease of blanks are used, spoilt or returned, by `stocks`; 0 of an agency's numbers, which
-/// the laptop that takes them counts.
+/// the laptop that takes them counts, and [`given`] by what has arrived.
 pub fn gone(lease: &Lease, stocks: &[Stock]) -> u64 {
     let LeaseKind::Blank(kind) = &lease.kind else { return 0 };
     let mut out = Vec::new();

@@ -44,6 +44,8 @@ fn what_a_stick_brings_to_another_laptop_is_carried_then_at_the_hub() {
     assert_eq!(carried.json()["carrying"][0]["laptop"], "V01A", "{carried}");
     let unsafe_to_wipe = carrier.call(&["custody", "--safe-to-wipe"]).run().exited(1);
     assert!(unsafe_to_wipe.stdout.contains("Carried for others"), "{unsafe_to_wipe}");
+    let verdict = unsafe_to_wipe.stdout.lines().find(|line| line.starts_with("Safe to wipe: NO: "));
+    assert!(verdict.is_some_and(|line| line.contains("carried for other laptops")), "{unsafe_to_wipe}");
 
     let back = export(&carrier, &stage.text("stick/back.bundle"));
     assert_eq!(author.run(&["bundle", "import", &back]).number("notes"), 1);

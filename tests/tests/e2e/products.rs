@@ -87,7 +87,7 @@ fn a_unit_loads_what_is_ready_for_it_and_nothing_else() {
     assert_eq!((done(&loaded).len(), &loaded.json()["left"]), (2, &json!(0)));
     let refusal = one.call(&["handover", "load", &wait, "--json"]).run().exited(1);
     assert_eq!(refused(&refusal), [(wait.as_str(), "it is received")]);
-    assert!(refusal.stderr.contains(&wait), "{refusal}");
+    assert!(refusal.stderr.contains(&wait) && refusal.stderr.contains("nothing was changed"), "{refusal}");
 
     assert_eq!(rows(&two.run(&["handover", "manifest"])), [(other[0].as_str(), "ready")]);
     two.run(&["handover", "load", &other[0]]);
@@ -96,7 +96,7 @@ fn a_unit_loads_what_is_ready_for_it_and_nothing_else() {
     assert_eq!(rows(&at_hub), [(other[0].as_str(), "loaded")]);
     assert_eq!(newest(stage.hub.run(&["case", "show", &other[0]]).json())["for_unit"], "V02");
     let twice = stage.hub.call(&["case", "ready", &other[0], "--as-agency", "DUK"]).run().exited(1);
-    assert!(twice.stderr.contains("it is loaded"), "{twice}");
+    assert!(twice.stderr.contains("it is loaded") && twice.stderr.contains("nothing was changed"), "{twice}");
 }
 
 #[test]

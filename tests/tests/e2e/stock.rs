@@ -42,6 +42,7 @@ fn who_was_announced_is_found_and_not_typed_again() {
     sync(&van);
     assert_eq!(announced(&van, "nope").len(), 2);
     assert_eq!(announced(&van, "5302010101200001").len(), 2);
+    assert_eq!(announced(&van, "").len(), 2, "without words the list ends with all of the pre-list");
 
     // A NIK alone is enough, and so is the row of somebody without one.
     let shared = json!({"village": "53.02.01.1001", "service": "DUK-LAHIR", "status": "received",
@@ -220,4 +221,20 @@ fn an_agency_that_numbers_centrally_has_its_numbers_taken_offline_and_none_twice
     // Another agency's service, and another laptop, take none.
     assert!(numbered(&van, json!({"name": "Empat", "service": "PBB-BAYAR"}))["number"].is_null());
     assert!(numbered(&mate, json!({"name": "Lima"}))["number"].is_null());
+    let lease = || stage.hub.run(&["lease", "list"]).lines[0].clone();
+    assert_eq!((&lease()["gone"], &lease()["low"]), (&json!(0), &json!(false)), "nothing has arrived");
+    van.run(&[
+        "amend",
+        first["slip"].as_str().expect("a slip"),
+        "--set",
+        "status=cancelled",
+        "--reason",
+        "salah",
+    ]);
+    sync(&van);
+    assert_eq!(
+        (&lease()["gone"], &lease()["low"]),
+        (&json!(2), &json!(true)),
+        "what is cancelled is gone too"
+    );
 }

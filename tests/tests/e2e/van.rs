@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 use tests::{
-    page::{get, hidden, post},
+    page::{Reader, get, hidden, post},
     people::{self, Order, Region},
     process::{Hub, Output, Running, Van},
 };
@@ -244,7 +244,7 @@ fn what_is_typed_of_a_known_person_is_never_lost() {
 #[test]
 fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     let folder = tempfile::tempdir().expect("folder");
-    let (hub, _running, van) = begin(folder.path());
+    let (hub, running, van) = begin(folder.path());
     let mut page = van.start(&[]);
     page.log("reconciled");
     let second = van.call(&["run", "--json"]).run().exited(1);
@@ -273,10 +273,18 @@ fn a_running_program_serves_commands_and_a_second_one_is_refused() {
     assert!(choose(hidden(&today, "csrf").expect("a token")).contains("set-cookie: keliling-language=en"));
     let found = get(at, &own, "/find?q=while", Some(&cookie));
     assert!(found.contains("While It Runs") && found.contains("diterima"), "{found}");
-    assert!(today.contains("WITA</p>") && today.contains("Pertukaran terakhir selesai pukul"), "{today}");
+    assert!(today.contains(" WITA · ") && today.contains("Pertukaran terakhir selesai pukul"), "{today}");
     let missing = get(at, &own, "/case/nothing", Some(&cookie));
     assert!(missing.starts_with("HTTP/1.1 404") && missing.contains("tidak ada di laptop ini"), "{missing}");
     page.terminate().done();
+    running.terminate().done();
+    let again = van.start(&[]);
+    let sync = Reader::of(&again).get("/sync");
+    assert!(
+        sync.contains("Pertukaran terakhir selesai pukul"),
+        "a new program knows of the exchanges before: {sync}"
+    );
+    again.terminate().done();
 }
 
 #[test]

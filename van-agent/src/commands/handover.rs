@@ -7,7 +7,13 @@ use serde_json::Value;
 use shared::desk::handover::{Act, Order};
 
 use super::{Desk, field};
-use crate::{attachment, cli::HandOver, handover::HandOverAct, host::output::Failure, request::Request};
+use crate::{
+    attachment,
+    cli::HandOver,
+    handover::HandOverAct,
+    host::{cases::not_done, output::Failure},
+    request::Request,
+};
 
 pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()> {
     match options {
@@ -72,19 +78,10 @@ fn order(desk: &mut Desk, order: Order, cases: Vec<String>, signature: Option<St
 /// Says what was done with which product; it has failed where it was not done with all.
 fn said(desk: &mut Desk, answer: &Value) -> anyhow::Result<()> {
     desk.printer.value(answer)?;
-    let each = |name: &str| answer[name].as_array().cloned().unwrap_or_default();
-    for done in each("done") {
-        desk.printer.text(format_args!("{}  {}", field(&done, "slip"), field(&done, "status")))?;
+    for done in answer["done"].as_array().into_iter().flatten() {
+        desk.printer.text(format_args!("{}  {}", field(done, "slip"), field(done, "status")))?;
     }
-    let refused = each("refused");
-    if refused.is_empty() {
-        return Ok(());
-    }
-    let lines =
-        refused.iter().map(|refused| format!("\n  {}: {}", field(refused, "slip"), field(refused, "reason")));
-    Err(Failure::new(format!("not done:{}", lines.collect::<String>()))
-        .next("the others are done; see `van-agent case show` of these")
-        .into())
+    not_done(answer, "van-agent").map_or(Ok(()), |failure| Err(failure.into()))
 }
 
 fn picture(file: &Path) -> Result<String, Failure> {

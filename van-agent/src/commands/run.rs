@@ -17,9 +17,8 @@ use crate::{
         owner::Handle,
         web::SignIn,
     },
-    link::{Keeper, Progress, Report, said},
-    peers, start, today,
-    web::{self, Exchange},
+    link::{Exchange, Keeper, Progress, Report, said},
+    peers, start, today, web,
 };
 
 /// How often the owner's thread is asked whether it lives.
@@ -123,16 +122,17 @@ async fn serve(
 ) -> anyhow::Result<bool> {
     let (listener, sign_in) = page(&link.home, at).await?;
     let url = sign_in.url(listener.local_addr()?);
-    let (reports, newest) = tokio::sync::watch::channel(None);
+    let newest = handle.run(|agent, _| agent.newest_exchange()).await?;
+    let (reports, newest) = tokio::sync::watch::channel(newest.unwrap_or_default());
     let (clock, offset_minutes) = (Clock::start(), link.offset_minutes);
     let noting = handle.clone();
     let report = move |report: &Report| {
         note(report);
         let at = clock.now().wall.to_rfc3339(offset_minutes);
-        let (handle, ended) = (noting.clone(), report.clone());
-        tokio::spawn(async move { today::note_contact(&handle, &ended).await });
+        let (handle, ended) = (noting.clone(), Exchange { report: report.clone(), at });
         // The page may have gone; the log has it.
-        drop(reports.send(Some(Exchange { report: report.clone(), at })));
+        drop(reports.send(Some(ended.clone())));
+        tokio::spawn(async move { today::note_exchange(&handle, ended).await });
     };
     let (moved, progress) = tokio::sync::watch::channel(Progress::default());
     let show = move |progress| {

@@ -38,8 +38,8 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
             ))?;
         }
     }
-    let verdict = if safe { "Safe to wipe: yes" } else { "Safe to wipe: NO" };
-    desk.printer.text(verdict)?;
+    let verdict = if safe { "yes".to_owned() } else { format!("NO: {}", lost(&custody)) };
+    desk.printer.text(format_args!("Safe to wipe: {verdict}"))?;
     if !safe {
         for case in custody["lost"].as_array().into_iter().flatten() {
             let (slip, name) = (field(case, "slip"), field(case, "name"));
@@ -75,6 +75,23 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
         return Err(Failure::new(what).next(next).into());
     }
     Ok(())
+}
+
+/// What a wipe would lose, counted.
+fn lost(custody: &Value) -> String {
+    let counted = [
+        ("unsent", "change", "that nobody else holds"),
+        ("under_way", "change", "that another laptop carries and the hub lacks"),
+        ("for_others", "change", "carried for other laptops"),
+        ("drafts", "draft", "that nobody else will finish"),
+        ("forms", "half-typed form", "on this laptop's page"),
+        ("attachments", "attachment", "that the hub lacks"),
+    ];
+    let lost = counted.into_iter().filter_map(|(name, noun, what)| {
+        let count = custody[name].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {noun}{} {what}", if count == 1 { "" } else { "s" }))
+    });
+    lost.collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {

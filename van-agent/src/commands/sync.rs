@@ -22,7 +22,7 @@ use crate::{
         home::{Home, LOCK_PATIENCE, Lock},
         output::{Failure, Printer},
     },
-    link::{Keeper, Progress, Report, Target, said},
+    link::{Exchange, Keeper, Progress, Report, Target, said},
     request::Request,
     start::{self, StartError},
     today,
@@ -196,7 +196,8 @@ pub(super) fn exchange(
         );
         tokio::select! {
             report = keeper.once(target, patience, budget) => {
-                today::note_contact(&handle, &report).await;
+                let at = handle.run(|agent, now| now.wall.to_rfc3339(agent.offset_minutes())).await?;
+                today::note_exchange(&handle, Exchange { report: report.clone(), at }).await;
                 anyhow::Ok(report)
             }
             stopped = tokio::signal::ctrl_c() => {

@@ -103,6 +103,24 @@ pub fn say_found(printer: &mut Printer, answer: &Value, limit: usize) -> Result<
     Ok(())
 }
 
+/// That not all of some products were done with what was asked, by the rows of an answer; `None` where all were.
+/// `program` names who shows a case.
+pub fn not_done(answer: &Value, program: &str) -> Option<Failure> {
+    let rows = |name: &str| answer[name].as_array().map_or(&[][..], Vec::as_slice);
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+    let refused = rows("refused").iter();
+    let lines: String =
+        refused.map(|row| format!("\n  {}: {}", text(row, "slip"), text(row, "reason"))).collect();
+    let others = match rows("done").len() {
+        _ if lines.is_empty() => return None,
+        0 => "nothing was changed".to_owned(),
+        1 => "the other one is done".to_owned(),
+        done => format!("the other {done} are done"),
+    };
+    let next = format!("{others}; see `{program} case show` of what is not");
+    Some(Failure::new(format!("not done:{lines}")).next(next))
+}
+
 /// A case as `base64` of a standard automerge file, or as the readable object `json`.
 ///
 /// # Errors

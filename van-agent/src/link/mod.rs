@@ -20,7 +20,7 @@ use shared::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-pub use self::report::{Progress, Report, Why};
+pub use self::report::{Exchange, Progress, Report, Why};
 use self::{
     report::measure,
     speak::{Before, Line},

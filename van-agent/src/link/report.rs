@@ -1,6 +1,6 @@
 //! What is told of an exchange, on its way and at its end.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Why an exchange came to nothing, as pages tell it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// No network, or nobody answers.
@@ -38,7 +38,8 @@ impl Why {
 }
 
 /// How an exchange went.
-#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// Whether everything is handed over and the feed is read to its end.
     pub ok: bool,
@@ -85,6 +86,15 @@ pub struct Report {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// An exchange that ended.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Exchange {
+    /// How it went.
+    pub report: Report,
+    /// When, in the district's zone, as RFC 3339.
+    pub at: String,
 }
 
 /// What a person may see of an exchange on its way.

@@ -14,7 +14,7 @@ use crate::{
     agent::{Agent, said},
     handover,
     host::{output::Failure, owner::Handle},
-    link::Report,
+    link::Exchange,
 };
 
 /// Bytes free under which a disk needs attention.
@@ -31,34 +31,46 @@ const LIMITED_MAX: usize = 25;
 const CONTACTS_MAX: usize = 60;
 /// Contacts from which an hour of the day is called likely.
 const LIKELY_MIN: usize = 3;
-/// The facts that hold when the hub was reached, and how far its clock was ahead then, in milliseconds.
+/// The facts that hold how the newest exchange ended, when the hub was reached, and how far its clock was ahead then, in
+/// milliseconds.
+const EXCHANGE: &str = "newest_exchange";
 const CONTACTS: &str = "contacts";
 const CLOCK: &str = "hub_clock_ahead";
 
-/// Notes that the hub was reached, where an exchange ended well. It is done whether that can be kept or not.
-pub(crate) async fn note_contact(handle: &Handle<Agent>, report: &Report) {
-    if report.ok
-        && let Ok(Err(failure)) = handle.run(|agent, now| agent.note_contact(now)).await
-    {
-        tracing::info!(error = failure.message, "note the contact");
+/// Notes how an exchange ended. It is done whether that can be kept or not.
+pub(crate) async fn note_exchange(handle: &Handle<Agent>, exchange: Exchange) {
+    if let Ok(Err(failure)) = handle.run(move |agent, now| agent.note_exchange(now, &exchange)).await {
+        tracing::info!(error = failure.message, "note the exchange");
     }
 }
 
 impl Agent {
-    /// Notes that the hub was reached just now, and how far its clock was ahead.
-    fn note_contact(&mut self, now: Now) -> Result<(), Failure> {
+    /// Notes how an exchange ended just now, and where it ended well, how far the hub's clock was ahead.
+    fn note_exchange(&mut self, now: Now, exchange: &Exchange) -> Result<(), Failure> {
         let ahead = self.replica().hub_clock_ahead();
         let mut times = self.contacts()?;
         times.push(now.wall);
         let bytes: Vec<u8> =
             times.iter().rev().take(CONTACTS_MAX).rev().flat_map(|at| at.0.to_le_bytes()).collect();
+        let told = json!(exchange).to_string();
         let keep = |tx: store::Tx<'_>, _: &_| {
+            store::set_fact(tx, EXCHANGE, told.as_bytes())?;
+            if !exchange.report.ok {
+                return Ok(());
+            }
             if let Some(ahead) = ahead {
                 store::set_fact(tx, CLOCK, &ahead.to_le_bytes())?;
             }
             store::set_fact(tx, CONTACTS, &bytes)
         };
         self.replica_mut().keep::<_, StoreError>(keep).map_err(said)
+    }
+
+    /// How the newest exchange ended, whichever program had it.
+    pub(crate) fn newest_exchange(&mut self) -> Result<Option<Exchange>, Failure> {
+        let told = store::fact(self.read()?, EXCHANGE).map_err(said)?;
+        // One that another version wrote may not read back: then nobody knows.
+        Ok(told.and_then(|told| serde_json::from_slice(&told).ok()))
     }
 
     /// Everything of the first page that other requests do not tell. `disk_free` is what the disk of this home has

@@ -49,7 +49,7 @@ use crate::{
         owner::Handle,
         web::{LANGUAGE, SignIn, assets, guard},
     },
-    link::{Progress, Report},
+    link::{Exchange, Progress},
 };
 
 const INDONESIAN: &str = include_str!("../../locales/id.ftl");
@@ -63,15 +63,6 @@ const PAD: &str = include_str!("../../templates/pad.mjs");
 const SCAN: &str = include_str!("../../templates/scan.mjs");
 const PRINT: &str = include_str!("../../templates/print.mjs");
 const LIVE: &str = include_str!("../../templates/live.mjs");
-
-/// An exchange that ended.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Exchange {
-    /// How it went.
-    pub report: Report,
-    /// When, in the district's zone, as RFC 3339.
-    pub at: String,
-}
 
 /// What the pages know.
 #[derive(Clone)]

@@ -214,7 +214,8 @@ pub(super) fn open(words: &Words, custody: &Value) -> Vec<String> {
 
 /// How an exchange went: that it ended, never where anything is, which only custody knows.
 pub(super) fn told(words: &Words, exchange: &Exchange) -> (bool, String) {
-    let time = words.clock(&exchange.at);
+    let day = exchange.at.split_once('T').map_or("", |(day, _)| day);
+    let time = format!("{} · {}", words.clock(&exchange.at), words.day(day));
     if exchange.report.stopped.is_some() {
         return (true, format!("{} {time}", words.get("sync-stopped")));
     }

@@ -11,6 +11,9 @@ use crate::{
 pub(super) const USED: &str =
     "SELECT unit, slip, service, blank FROM case_row WHERE blank IS NOT NULL ORDER BY blank, document";
 
+pub(super) const NUMBERS: &str =
+    "SELECT DISTINCT service, number FROM case_row WHERE number IS NOT NULL ORDER BY service, number";
+
 /// Books of blanks, each with its unit: documents of the kind of a visit that have no label.
 ///
 /// # Errors
@@ -45,6 +48,16 @@ pub fn used_blanks(tx: Tx<'_>) -> Result<Vec<UsedBlank>> {
     let rows = statement.query_map([], |row| {
         Ok(UsedBlank { unit: row.get(0)?, slip: row.get(1)?, service: row.get(2)?, blank: row.get(3)? })
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The references with which cases began, each with the code of the service; each once.
+///
+/// # Errors
+/// The store fails.
+pub fn numbers(tx: Tx<'_>) -> Result<Vec<(String, String)>> {
+    let mut statement = tx.prepare_cached(NUMBERS)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

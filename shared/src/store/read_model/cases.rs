@@ -378,7 +378,7 @@ pub(super) fn plan(query: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::read_model::blanks::USED;
+    use crate::store::read_model::{blanks, people};
 
     /// What each asks for, and by which indexes alone it may look at cases: among 100,000 cases all else takes longer
     /// than a person waits.
@@ -390,7 +390,9 @@ mod tests {
             (APPLICANT.to_owned(), "case_started (started>? AND started<?)"),
             (UNDECIDED.to_owned(), "case_conflict"),
             (format!("{CASE} {ASKED}"), "case_question (question=?)"),
-            (USED.to_owned(), "case_blank"),
+            (blanks::USED.to_owned(), "case_blank"),
+            (blanks::NUMBERS.to_owned(), "COVERING INDEX case_number"),
+            (people::SERVED.to_owned(), "COVERING INDEX case_visit (visit=?)"),
         ] {
             let steps = plan(&query);
             assert!(steps.iter().any(|step| step.contains(index)), "{index}: {steps:?}");

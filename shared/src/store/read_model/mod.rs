@@ -20,7 +20,7 @@ use super::{Result, Tx};
 use crate::id::DocumentId;
 
 pub use self::{
-    blanks::{UsedBlank, books, cases_with_blanks_since, used_blanks},
+    blanks::{UsedBlank, books, cases_with_blanks_since, numbers, used_blanks},
     cases::{
         CaseRow, accepted_count, applicant_of_encounter, asked, asked_count, case_count, case_of,
         case_of_reference, case_touched, cases, cases_of_person, cases_of_sitting, cases_of_slip,
@@ -28,7 +28,9 @@ pub use self::{
         undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},
-    people::{PersonRow, people_of_nik, people_served, person_of, person_of_reference, twins_of, unlinked},
+    people::{
+        PersonRow, Served, people_of_nik, people_served, person_of, person_of_reference, twins_of, unlinked,
+    },
     products::{cases_at, count_at, held_by, manifest, products_found, waiting, waiting_count},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
     search::{find, people, people_born, refresh_part as refresh_words_part},

@@ -41,6 +41,8 @@ pub(super) struct CaseRow {
     pub(super) visit: Option<DocumentId>,
     pub(super) reference: Option<String>,
     pub(super) blank: Option<String>,
+    /// The reference with which it began.
+    pub(super) number: Option<String>,
     /// Begin of the sitting, milliseconds.
     pub(super) started: Option<i64>,
     /// When it reached an end state, milliseconds.
@@ -114,6 +116,7 @@ impl CaseRow {
             conflict,
             asked,
             detail: stored(&CaseDetail::of(&case)),
+            number: events.first().and_then(|event| event.reference.clone()),
             accepting: events.iter().filter(accepts).map(|event| event.change).collect(),
             slip: case.slip.unwrap_or_default(),
             service: case.service,
