@@ -211,13 +211,14 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictiona
         return None;
     }
     let dictionary = Dictionary::at_most(dictionary).filter(|_| columns.len() <= DICTIONARY_USED_BYTES);
-    let mut compressor = match dictionary {
-        Some(dictionary) => zstd::bulk::Compressor::with_prepared_dictionary(&dictionary.writer).ok()?,
-        None => zstd::bulk::Compressor::new(LEVEL).ok()?,
+    let frame = match dictionary {
+        Some(dictionary) => dictionary.compress(&columns).ok()?,
+        None => {
+            let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
+            compressor.include_contentsize(false).ok()?;
+            compressor.compress(&columns).ok()?
+        }
     };
-    compressor.include_contentsize(false).ok()?;
-    compressor.include_dictid(false).ok()?;
-    let frame = compressor.compress(&columns).ok()?;
     let mut bytes = vec![LAYOUT, dictionary.map_or(0, |dictionary| dictionary.number)];
     put_varint(&mut bytes, columns.len() as u64);
     bytes.extend_from_slice(frame.strip_prefix(&ZSTD_MAGIC)?);
@@ -281,12 +282,11 @@ pub fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
     let size = usize::try_from(found).ok().filter(|size| *size <= INFLATED_BYTES_MAX);
     let size = size.ok_or(PackError::Inflated { found })?;
     let frame = [&ZSTD_MAGIC, reader.rest()].concat();
-    let mut decompressor = match dictionary {
-        Some(dictionary) => zstd::bulk::Decompressor::with_prepared_dictionary(&dictionary.reader),
-        None => zstd::bulk::Decompressor::new(),
-    }
-    .map_err(|_| PackError::Zstd)?;
-    let columns = decompressor.decompress(&frame, size).map_err(|_| PackError::Zstd)?;
+    let columns = match dictionary {
+        Some(dictionary) => dictionary.decompress(&frame, size),
+        None => zstd::bulk::decompress(&frame, size),
+    };
+    let columns = columns.map_err(|_| PackError::Zstd)?;
     if columns.len() == size { Ok(columns) } else { Err(PackError::Zstd) }
 }
 

@@ -77,8 +77,16 @@ const KEYS: [&str; 59] = [
 
 /// Where in [`KEYS`] a key stands.
 pub(super) fn key_number(key: &str) -> Option<u16> {
-    static NUMBERS: LazyLock<BTreeMap<&str, u16>> = LazyLock::new(|| KEYS.into_iter().zip(0..).collect());
-    NUMBERS.get(key).copied()
+    /// By their first bytes, which tell most of them apart.
+    static NUMBERS: LazyLock<BTreeMap<u8, Vec<(&str, u16)>>> = LazyLock::new(|| {
+        let mut numbers: BTreeMap<u8, Vec<_>> = BTreeMap::new();
+        for (key, number) in KEYS.into_iter().zip(0..) {
+            numbers.entry(key.as_bytes()[0]).or_default().push((key, number));
+        }
+        numbers
+    });
+    let alike = NUMBERS.get(key.as_bytes().first()?)?;
+    alike.iter().find(|(known, _)| *known == key).map(|(_, number)| *number)
 }
 
 /// The key of a number, if there is one.

@@ -69,7 +69,7 @@ impl<T: Ord + Clone> Table<T> {
 struct Values<'a> {
     previous: u64,
     /// Differences from each prediction, and the bits that they have together.
-    differences: [Vec<u64>; PREDICTORS],
+    differences: Vec<[u64; PREDICTORS]>,
     bits: [u64; PREDICTORS],
     codes: Vec<u64>,
     kinds: Vec<u64>,
@@ -80,11 +80,11 @@ struct Values<'a> {
 
 impl Values<'_> {
     fn number(&mut self, value: u64, bases: [u64; PREDICTORS]) {
-        for (at, base) in bases.into_iter().enumerate() {
-            let difference = zigzag(value.wrapping_sub(base) as i64);
-            self.bits[at] += u64::from(u64::BITS - difference.leading_zeros());
-            self.differences[at].push(difference);
+        let differences = bases.map(|base| zigzag(value.wrapping_sub(base) as i64));
+        for (bits, difference) in self.bits.iter_mut().zip(differences) {
+            *bits += u64::from(u64::BITS - difference.leading_zeros());
         }
+        self.differences.push(differences);
         self.previous = value;
     }
 
@@ -92,7 +92,7 @@ impl Values<'_> {
         let predicted = |out: &mut Vec<u8>| {
             let best = (0..PREDICTORS).min_by_key(|at| self.bits[*at]).unwrap_or(0);
             out.push(best as u8);
-            put_numbers(out, &self.differences[best]);
+            put_numbers(out, &self.differences.iter().map(|all| all[best]).collect::<Vec<_>>());
         };
         match holds {
             Holds::Objects | Holds::Elements | Holds::Predecessors => {
