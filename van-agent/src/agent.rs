@@ -275,7 +275,9 @@ impl Agent {
     pub(crate) fn show(&mut self, case: &str) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let (device, offset_minutes) = (self.replica.station().device(), self.offset_minutes());
-        let shown = show::case(self.read()?, device, document, offset_minutes).map_err(said)?;
+        self.read()?;
+        let (tx, registries) = (self.replica.store().reader(), self.replica.registries());
+        let shown = show::case(tx, registries, device, document, offset_minutes).map_err(said)?;
         let shown = shown.ok_or_else(|| no_case(case))?;
         let service = self.replica.registries().service(&shown.row.service);
         let mut shown = json!(shown);

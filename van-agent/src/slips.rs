@@ -74,7 +74,9 @@ impl Agent {
     /// Everything that stands on the slip of a case.
     fn paper(&mut self, case: DocumentId) -> Result<Value, Failure> {
         let (device, offset_minutes) = (self.replica().station().device(), self.offset_minutes());
-        let shown = show::case(self.read()?, device, case, offset_minutes).map_err(said)?;
+        self.read()?;
+        let (tx, registries) = (self.replica().store().reader(), self.replica().registries());
+        let shown = show::case(tx, registries, device, case, offset_minutes).map_err(said)?;
         let Some(shown) = shown.map(|shown| json!(shown)) else {
             return Err(Failure::new("there is no such case here").because(Because::of("no-case")).missing());
         };

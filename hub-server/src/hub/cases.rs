@@ -38,9 +38,9 @@ impl Hub {
     /// All of one case.
     pub(super) fn show_case(&mut self, case: &str) -> anyhow::Result<Value> {
         let offset = self.offset_minutes();
-        let tx = self.replica.read()?;
-        let document = resolve::case(tx, case)?;
-        Ok(serde_json::to_value(show::case(tx, DeviceId::HUB, document, offset)?)?)
+        let document = resolve::case(self.replica.read()?, case)?;
+        let (tx, registries) = (self.replica.store().reader(), self.replica.registries());
+        Ok(serde_json::to_value(show::case(tx, registries, DeviceId::HUB, document, offset)?)?)
     }
 
     /// Changes fields of a case or of its people.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     resolve::{self, ResolveError},
-    warnings::{self, Code, Warning},
+    warnings::{self, Code, People, Warning},
 };
 use crate::{
     collection::{Collector, Received},
@@ -15,9 +15,8 @@ use crate::{
         state::ParseStateError,
     },
     id::{DocumentId, Kind, UnitId, VillageCode},
-    name,
     registry::row::OfflineMode,
-    store::{StoreError, read_model},
+    store::StoreError,
     sync::writing::{SaveError, Writing},
     time::Zone,
 };
@@ -259,6 +258,9 @@ pub fn amend(
             Item::Field(field) => {
                 decides(writing, document, field, amendment)?;
                 set_of_case(writing, &mut edit, &case, setting, field, amendment, &mut warnings)?;
+                if field == Field::Subject {
+                    warnings.extend(of_subject(writing, &case, &setting.value)?);
+                }
             }
         }
     }
@@ -381,10 +383,20 @@ fn identity(writing: &mut Writing<'_>, person: DocumentId) -> Result<Vec<Warning
 /// Whether the NIK of a person is another person's too, by name.
 fn other_name(writing: &mut Writing<'_>, document: DocumentId) -> Result<Option<Warning>, SaveError> {
     let person = Person::read(&View::of(writing.history(document)?));
-    let (Some(nik), Some(name)) = (person.nik, person.name) else { return Ok(None) };
-    let holders = read_model::people_of_nik(writing.tx, nik.as_str())?;
-    let other = holders.into_iter().find(|row| row.document != document && !name::agree(&row.name, &name));
-    Ok(other.map(|row| warnings::nik_other_name(row.document)))
+    Ok(warnings::other_name(writing.tx, document, &person)?)
+}
+
+/// What is odd about another subject than a case had.
+fn of_subject(writing: &mut Writing<'_>, case: &Case, subject: &str) -> Result<Vec<Warning>, SaveError> {
+    let (Ok(document), Some(started)) = (subject.trim().parse(), case.started) else { return Ok(Vec::new()) };
+    let person = Person::read(&View::of(writing.history(document)?));
+    let people = People {
+        subject: (document, &person),
+        others: Vec::new(),
+        service: case.service.as_deref().and_then(|code| writing.registries.service(code)),
+        day: started.at.day(started.offset_minutes),
+    };
+    Ok(people.warnings(writing.tx)?)
 }
 
 fn age(writing: &Writing<'_>, case: &Case, born: &str) -> Option<Warning> {

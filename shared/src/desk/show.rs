@@ -8,11 +8,12 @@ use super::{
     files::{self, ShownAttachment},
     questions::{self, ShownQuestion},
     rows::Row,
-    warnings,
+    warnings::{Code, People, Warning},
 };
 use crate::{
-    document::{Case, Conflict, Event, History, Life, Person, State, View, Visit, conflict},
+    document::{Case, Conflict, Event, History, Life, Person, State, View, Visit, conflict, correction},
     id::{ChangeHash, DeviceId, DocumentId, Kind},
+    registry::Registries,
     store::{
         Result, Tx, changes, quarantine,
         read_model::{self, CaseRow},
@@ -152,6 +153,7 @@ pub struct ShownRefusal {
 /// The store fails or is damaged.
 pub fn case(
     tx: Tx<'_>,
+    registries: &Registries,
     device: DeviceId,
     document: DocumentId,
     offset_minutes: i16,
@@ -186,14 +188,22 @@ pub fn case(
     let (subject, applicant, collector) =
         (party(case.subject)?, party(case.applicant)?, party(case.collector)?);
     let mut row = Row::from(row);
-    if let Some(warnings) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
-        let others: Vec<_> =
-            [&applicant, &collector].into_iter().flatten().map(|other| &other.fields).collect();
-        let subject = subject.as_ref().map(|subject| &subject.fields);
-        warnings.retain(|code, _| warnings::still_holds(code, case.consent, subject, &others));
-        if !conflicts.iter().any(|conflict| conflict.sort == conflict::Sort::SameBlank) {
-            warnings.remove("same_blank");
-        }
+    if let Some(stored) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
+        let is_of_another = correction::subjects(&history).any(|subject| Some(subject) != case.subject);
+        let found = match (&subject, case.started) {
+            (Some(subject), Some(started)) => {
+                let others = [&applicant, &collector].into_iter().flatten();
+                let people = People {
+                    subject: (subject.person, &subject.fields),
+                    others: others.map(|other| (other.person, &other.fields)).collect(),
+                    service: case.service.as_deref().and_then(|code| registries.service(code)),
+                    day: started.at.day(started.offset_minutes),
+                };
+                Some(people.warnings(tx)?)
+            }
+            (Some(_), None) | (None, _) => None,
+        };
+        hold(stored, case.consent, is_of_another, &conflicts, found.as_deref());
     }
     Ok(Some(ShownCase {
         row,
@@ -214,6 +224,36 @@ pub fn case(
         quarantine,
         heads: history.heads(),
     }))
+}
+
+/// Leaves of the stored warnings of a case those that still hold; `found` is what is odd about its people as they are
+/// now, where that is known.
+fn hold(
+    stored: &mut serde_json::Map<String, serde_json::Value>,
+    consent: Option<bool>,
+    is_of_another: bool,
+    conflicts: &[ShownConflict],
+    found: Option<&[Warning]>,
+) {
+    let collides = |sort| conflicts.iter().any(|conflict| conflict.sort == sort);
+    stored.retain(|code, _| match code.as_str() {
+        "consent" => consent != Some(true),
+        "same_blank" => collides(conflict::Sort::SameBlank),
+        "same_open" => !is_of_another || collides(conflict::Sort::SameService),
+        "differs" => !is_of_another,
+        _ => true,
+    });
+    let Some(found) = found else { return };
+    for code in Code::ALL.iter().filter(|code| code.is_of_people()) {
+        match found.iter().find(|(found, _)| found == code) {
+            None => drop(stored.remove(code.as_str())),
+            Some((_, words)) => {
+                if let Some(told) = stored.get_mut(code.as_str()) {
+                    *told = words.as_str().into();
+                }
+            }
+        }
+    }
 }
 
 /// What a person must decide in a case, in its subject, and between it and other cases.

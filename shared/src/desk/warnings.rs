@@ -6,8 +6,10 @@ use crate::{
     born::Born,
     document::Person,
     id::DocumentId,
+    name,
     nik::{Nik, NikWarning, Sex},
     registry::{Registries, row::Service},
+    store::{Result, Tx, read_model},
 };
 
 macro_rules! codes {
@@ -95,19 +97,63 @@ pub fn nik_other_name(holder: DocumentId) -> Warning {
     (Code::NikOtherName, format!("the NIK is known under another name, of person {holder}"))
 }
 
-/// Whether a warning of `code` that was stored with a case still holds, as far as its people tell.
-pub fn still_holds(code: &str, consent: Option<bool>, subject: Option<&Person>, others: &[&Person]) -> bool {
-    let Some(subject) = subject else { return true };
-    let nik = subject.nik.as_ref();
-    match code {
-        "consent" => consent != Some(true),
-        "no_nik" => nik.is_none() || others.iter().any(|other| other.nik.is_none()),
-        "phone" => subject.phone.as_deref().is_some_and(|text| phone(text).is_some()),
-        "nik_sex" => nik.is_some_and(|nik| subject.sex.is_some_and(|sex| sex != nik.sex())),
-        "nik_birth_date" | "nik_century" => nik.is_some() && subject.born.is_some(),
-        "nik_district_unknown" | "nik_other_name" => nik.is_some(),
-        _ => true,
+/// The people of a case as they are now, who may be others than those whom its stored warnings are about.
+pub(super) struct People<'a> {
+    /// Whom it is about, with the document.
+    pub(super) subject: (DocumentId, &'a Person),
+    /// Who asked and who will fetch the product.
+    pub(super) others: Vec<(DocumentId, &'a Person)>,
+    /// What it is about.
+    pub(super) service: Option<&'a Service>,
+    /// The local day of its sitting.
+    pub(super) day: Date,
+}
+
+impl Code {
+    /// Whether the people of a case alone tell whether such a warning holds.
+    pub(super) fn is_of_people(self) -> bool {
+        matches!(
+            self,
+            Self::Age
+                | Self::BornAhead
+                | Self::NikBirthDate
+                | Self::NikCentury
+                | Self::NikOtherName
+                | Self::NikSex
+                | Self::NoNik
+                | Self::Phone
+        )
     }
+}
+
+impl People<'_> {
+    /// What is odd about them; of who is not the subject, what may be a mistake about who that is.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(super) fn warnings(&self, tx: Tx<'_>) -> Result<Vec<Warning>> {
+        let (_, subject) = self.subject;
+        let mut found = identity(subject.nik.as_ref(), subject.sex, subject.born, self.day);
+        found.extend(self.service.and_then(|service| age(service, subject.born, self.day)));
+        found.extend(subject.phone.as_deref().and_then(phone));
+        for (document, person) in self.others.iter().chain([&self.subject]) {
+            found.extend(person.nik.is_none().then(no_nik));
+            found.extend(other_name(tx, *document, person)?);
+            found.extend(person.born.and_then(|born| born_ahead(born, self.day)));
+        }
+        Ok(found)
+    }
+}
+
+/// Whether the NIK of a person is another person's too, by name.
+///
+/// # Errors
+/// The store fails.
+pub(super) fn other_name(tx: Tx<'_>, document: DocumentId, person: &Person) -> Result<Option<Warning>> {
+    let (Some(nik), Some(name)) = (&person.nik, &person.name) else { return Ok(None) };
+    let holders = read_model::people_of_nik(tx, nik.as_str())?;
+    let other = holders.into_iter().find(|row| row.document != document && !name::agree(&row.name, name));
+    Ok(other.map(|row| nik_other_name(row.document)))
 }
 
 /// Whether a birth lies after `today`, as far as the clock is right.

@@ -1,7 +1,7 @@
 //! Corrections: changes after which a slip that is out no longer says what the case does.
 
 use super::{
-    Edit, Field, History,
+    Edit, Field, History, State,
     field::{self, SetError},
     schema::key,
 };
@@ -14,8 +14,8 @@ use crate::{
 const OF_CASE: [&str; 3] = [key::SUBJECT, key::STARTED, key::OFFICER];
 const OF_PERSON: [&str; 1] = [key::NAME];
 
-/// The changes of a case or a person, but for those that made it, that write over what a slip shows, or that correct
-/// any field with a reason.
+/// The changes of a case or a person, but for those that made it, that write over what a slip shows, that correct any
+/// field with a reason, or that withdraw the case.
 pub fn corrections(kind: Kind, history: &History) -> impl Iterator<Item = &Change> {
     let shown: &[&str] = match kind {
         Kind::Case => &OF_CASE,
@@ -28,7 +28,8 @@ pub fn corrections(kind: Kind, history: &History) -> impl Iterator<Item = &Chang
         match operation.object {
             Object::Root => shown.contains(&name.as_str()),
             // Why a file was taken away stands among the reasons under its hash.
-            Object::Made(map) => Some(map) == reasons && name.parse::<ContentHash>().is_err(),
+            Object::Made(map) if Some(map) == reasons => name.parse::<ContentHash>().is_err(),
+            Object::Made(_) => kind == Kind::Case && *name == key::STATE && withdraws(&operation.action),
         }
     };
     let later = history.iter().map(|(_, change)| change).filter(|change| !change.parents.is_empty());
@@ -70,6 +71,11 @@ pub fn subjects(history: &History) -> impl Iterator<Item = DocumentId> {
     })
 }
 
+/// Whether what is written as the state of an event ends the case without a product.
+fn withdraws(action: &Action) -> bool {
+    matches!(action, Action::Put(Scalar::Str(state)) if state == State::Cancelled.as_str())
+}
+
 /// The operation that made the map at a key of the root, which the first change does.
 fn made(history: &History, name: &str) -> Option<OperationId> {
     let (_, first) = history.first()?;
@@ -88,6 +94,7 @@ mod tests {
         Field,
         case::tests::{VAN, open, recorded, save},
         field,
+        status::NewEvent,
     };
 
     #[test]
@@ -118,6 +125,12 @@ mod tests {
         crate::document::case::tick(&mut edit, "KTP").expect("allowed");
         save(&mut edit, &mut history);
         assert_eq!(count(&history), 3, "what is brought later corrects nothing");
+        for (state, corrections) in [(State::Complete, 3), (State::Cancelled, 4)] {
+            let mut edit = open(&history, VAN);
+            NewEvent::new(state, crate::time::Timestamp(9)).write(&mut edit).expect("allowed");
+            save(&mut edit, &mut history);
+            assert_eq!(count(&history), corrections, "{state}");
+        }
     }
 
     #[test]

@@ -302,6 +302,34 @@ fn what_an_agency_gives_back_needs_somebody_with_its_reason_and_what_was_changed
 }
 
 #[test]
+fn a_case_of_another_person_has_the_warnings_of_that_one() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let child =
+        json!({"name": "Seran", "nik": "5302015501159001", "born": "2015-01-15", "service": "DUK-KK"});
+    let wrong = json!({"name": "Bete", "service": "DUK-KIA", "phone": "0380123"});
+    let (slip, other) = (case(&van, wrong), case(&van, child));
+    let warnings = || {
+        let shown = of(&van, &slip);
+        let found = shown["warnings"].as_object().into_iter().flat_map(|found| found.keys().cloned());
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(warnings(), ["age", "no_nik", "phone"]);
+    let [bete, seran] =
+        [&slip, &other].map(|slip| of(&van, slip)["person"].as_str().expect("an id").to_owned());
+    let now_of = |person: &str| {
+        van.run(&["amend", &slip, "--set", &format!("subject={person}"), "--reason", "tertukar"]);
+    };
+    now_of(&seran);
+    assert_eq!(warnings(), Vec::<String>::new());
+    now_of(&bete);
+    assert_eq!(warnings(), ["age", "no_nik", "phone"]);
+    let adult = json!({"name": "Nope", "nik": "5302016902009003", "sex": "L", "born": "2000-02-29", "service": "DUK-KK"});
+    now_of(of(&van, &case(&van, adult))["person"].as_str().expect("an id"));
+    assert_eq!(warnings(), ["age", "nik_sex"], "what is odd about the new one alone is told too");
+}
+
+#[test]
 fn a_case_of_the_wrong_person_leaves_nobody_behind_and_a_withdrawn_one_says_so_on_its_slip() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");
@@ -313,7 +341,14 @@ fn a_case_of_the_wrong_person_leaves_nobody_behind_and_a_withdrawn_one_says_so_o
     assert_eq!([&shown["subject"]["person"], &shown["applicant"]["person"]], [&person; 2], "{shown}");
     let told = ["field", "before", "value", "reason"].map(|name| shown["edits"][1][name].clone());
     assert_eq!(told, ["subject", "Bete", "Seran", "tertukar"], "{shown}");
+    let out = van.run(&["slip", "show", &slip]);
+    van.run(&["slip", "printed", &slip]);
     van.run(&["amend", &slip, "--set", "status=cancelled", "--reason", "tidak jadi"]);
     let said = van.call(&["slip", "show", &slip]).run().done();
     assert!(said.stdout.contains("DIBATALKAN") && !said.stdout.contains("TERCATAT"), "{said}");
+    assert!(said.stdout.contains(&format!("PENGGANTI {}", out.number("revision"))), "{said}");
+    let verified = van.call(&["slip", "verify", &out.text("stamp")]).run().done();
+    assert!(verified.stdout.contains("DIGANTI"), "{verified}");
+    let open = van.run(&["slip", "unprinted"]);
+    assert!(open.lines.iter().any(|row| row["slip"] == slip.as_str()), "the citizen is to get the new one");
 }

@@ -47,8 +47,9 @@ fn one_service_twice_for_one_person_is_a_conflict_of_both_cases() {
     }
     assert_eq!(marked(&mut pair.vans[one]), [true, true]);
     for (replica, device) in [(&mut pair.hub, DeviceId::HUB), (&mut pair.vans[one], DeviceId(1))] {
-        let tx = replica.read().expect("reads");
-        let shown = show::case(tx, device, first, 480).expect("reads").expect("is there");
+        replica.read().expect("reads");
+        let (tx, registries) = (replica.store().reader(), replica.registries());
+        let shown = show::case(tx, registries, device, first, 480).expect("reads").expect("is there");
         assert_eq!(shown.conflicts.len(), 1);
         assert_eq!(shown.conflicts[0].sort, Sort::SameService);
         let sides = &shown.conflicts[0].sides;
