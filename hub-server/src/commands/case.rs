@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::desk::{
     amend::Amendment,
-    author, files,
+    author, edits, files,
     handover::{self, Act, Order},
     questions, rows,
 };
@@ -129,7 +129,7 @@ fn shown(case: &Value) -> String {
             lines.push(format!("  {party}: {} ({})", text(person, "name"), facts.join(", ")));
         }
     }
-    lines.extend(text(case, "notes").lines().map(|line| format!("  Notes: {line}")));
+    lines.extend(case["notes"].as_str().map(|notes| format!("  Notes: {}", edits::set_in(notes))));
     for event in objects("events") {
         let extra = ["agency", "reference", "reason"].iter().filter_map(|key| event[*key].as_str());
         let product = handover::in_words(&event);
@@ -143,6 +143,7 @@ fn shown(case: &Value) -> String {
             extra.join("; ")
         ));
     }
+    lines.extend(objects("edits").iter().map(|edit| format!("  {}", edits::in_words(edit))));
     lines.extend(objects("questions").iter().map(|one| format!("  Question {}", questions::in_words(one))));
     lines.extend(objects("attachments").iter().map(|one| format!("  Attachment {}", files::line(one))));
     let to_follow = files::to_follow_in_words(&case["to_follow"]);

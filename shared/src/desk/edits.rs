@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{
     author::{self, Author},
@@ -101,6 +102,22 @@ pub fn of(
         }
     }
     Ok(edits)
+}
+
+/// A shown edit in words: when, from what to what, by whom and why; of a text of several lines all of them, those after
+/// the first set in.
+pub fn in_words(edit: &Value) -> String {
+    let value = |name: &str| edit[name].as_str().unwrap_or("nothing").to_owned();
+    let text = |name: &str| edit[name].as_str().unwrap_or_default().to_owned();
+    let reason = edit["reason"].as_str().map_or_else(String::new, |reason| format!(" reason: {reason}"));
+    let officer = edit["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}"));
+    let (at, field, by) = (text("at"), text("field"), author::in_words(edit));
+    set_in(&format!("{at}  {field}: {} -> {} ({by}{officer}){reason}", value("before"), value("value")))
+}
+
+/// A text of several lines, those after the first set in.
+pub fn set_in(text: &str) -> String {
+    text.replace('\n', "\n      ")
 }
 
 impl Said {

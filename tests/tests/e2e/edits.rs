@@ -302,6 +302,23 @@ fn what_an_agency_gives_back_needs_somebody_with_its_reason_and_what_was_changed
 }
 
 #[test]
+fn a_changed_note_of_several_lines_is_told_whole() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"notes": "awal"}));
+    van.run(&["amend", &slip, "--set", "notes=satu\ndua\ntiga", "--reason", "dilengkapi"]);
+    sync(&van);
+    for said in [van.call(&["case", "show", &slip]), stage.hub.call(&["case", "show", &slip])] {
+        let said = said.run().done();
+        let lines: Vec<_> = said.stdout.lines().collect();
+        let at = lines.iter().position(|line| line.ends_with("notes: awal -> satu"));
+        let next = &lines[at.unwrap_or_else(|| panic!("{said}"))..][1..3];
+        assert_eq!(next[0], "      dua");
+        assert!(next[1].starts_with("      tiga (V01A") && next[1].ends_with("reason: dilengkapi"), "{said}");
+    }
+}
+
+#[test]
 fn a_case_of_another_person_has_the_warnings_of_that_one() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");

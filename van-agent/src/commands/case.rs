@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::{
     born,
-    desk::{amend::Amendment, author, files, handover, questions, rows},
+    desk::{amend::Amendment, author, edits, files, handover, questions, rows},
 };
 
 use super::{Desk, attachment, field};
@@ -129,7 +129,7 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     ];
     for (name, title) in whole {
         if let Some(text) = shown.get(name).and_then(Value::as_str) {
-            printer.text(format_args!("  {title:<10} {text}"))?;
+            printer.text(format_args!("  {title:<10} {}", edits::set_in(text)))?;
         }
     }
     for (title, text) in facts(&shown) {
@@ -141,7 +141,7 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         printer.text(format_args!("  {}", format!("{at}  {state} ({by}) {product}").trim_end()))?;
     }
     for edit in shown["edits"].as_array().into_iter().flatten() {
-        printer.text(format_args!("  {}", edit_line(edit)))?;
+        printer.text(format_args!("  {}", edits::in_words(edit)))?;
     }
     for question in shown["questions"].as_array().into_iter().flatten() {
         printer.text(format_args!("  Question {}", questions::in_words(question)))?;
@@ -172,15 +172,6 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
     }
     Ok(())
-}
-
-/// A field that was changed, as one line: when, from what to what, by whom and why.
-fn edit_line(edit: &Value) -> String {
-    let value = |name: &str| edit[name].as_str().unwrap_or("nothing").to_owned();
-    let (at, name, by) = (field(edit, "at"), field(edit, "field"), author::in_words(edit));
-    let reason = edit["reason"].as_str().map_or_else(String::new, |reason| format!(" reason: {reason}"));
-    let officer = edit["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}"));
-    format!("{at}  {name}: {} -> {} ({by}{officer}){reason}", value("before"), value("value"))
 }
 
 /// What is told of a case beside its plain fields: each with its title.
