@@ -71,6 +71,15 @@ impl Born {
         }
     }
 
+    /// As people write it, the day first: `5/1/2004`, `1/2004` or `2004`.
+    pub fn as_people_write(self) -> String {
+        match self {
+            Self::Year(year) => format!("{year:04}"),
+            Self::Month(year, month) => format!("{}/{year:04}", u8::from(month)),
+            Self::Day(day) => format!("{}/{}/{:04}", day.day(), u8::from(day.month()), day.year()),
+        }
+    }
+
     /// The fewest and the most whole years of age on `today`; 0 for one not yet born.
     pub fn age(self, today: Date) -> (u32, u32) {
         let years = |born: Date| {
@@ -236,6 +245,9 @@ mod tests {
             ("1948-7", "1948-07"),
         ] {
             assert_eq!(born(text).to_string(), known);
+        }
+        for text in ["5/1/2004", "7/1948", "1948"] {
+            assert_eq!(born(text).as_people_write(), text);
         }
     }
 

@@ -28,7 +28,8 @@ async function pictures(programs, browser, folder) {
   for (const kind of ["general", "general", "priority", "collect"]) ask("queue", "take", kind);
   const van = await programs.start("van-agent", "van", ["run", "--web", "127.0.0.1:0"]);
   const site = new URL(van.ready.url).origin;
-  const { page } = await Reader.open(browser);
+  const reader = await Reader.open(browser);
+  const { page } = reader;
   await page.setViewportSize(SCREEN);
   await page.goto(van.ready.url);
   mkdirSync(folder, { recursive: true });
@@ -44,9 +45,7 @@ async function pictures(programs, browser, folder) {
     await page.keyboard.press("Enter");
     await arrives;
     await take("record");
-    const gone = page.waitForEvent("load");
-    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
-    await gone;
+    await reader.forget();
   });
   await check("custody", async () => {
     await page.goto(`${site}/custody`);

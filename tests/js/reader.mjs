@@ -78,6 +78,15 @@ export class Reader {
     return this.page.goto(url);
   }
 
+  /** Throws the form that is open away, by the button of that name, which is asked once more. */
+  async forget(name = "Hapus isian") {
+    await this.page.getByRole("button", { name }).press("Enter");
+    await this.page.locator("h1", { hasText: name }).waitFor();
+    const gone = this.page.waitForEvent("load");
+    await this.page.keyboard.press("Alt+y");
+    await gone;
+  }
+
   /** Presses Tab until what has the focus is `selector`. */
   async tabTo(selector) {
     for (let stop = 0; stop < TAB_STOPS_MAX; stop += 1) {

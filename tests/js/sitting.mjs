@@ -71,7 +71,7 @@ async function day(programs, browser, pictures) {
     assert.match(await page.locator("#nik-says").innerText(), /Perempuan, 1 Maret 1988/);
     await officer.next();
     assert.equal(await officer.focus(), "name");
-    assert.equal(await page.locator("#born").inputValue(), MOTHER.born);
+    assert.equal(await page.locator("#born").inputValue(), "1/3/1988", "in the form that the field asks for");
     await officer.type(MOTHER.name);
     await officer.fill("kk", MOTHER.kk);
     await officer.fill("village", VILLAGE);
@@ -149,6 +149,9 @@ async function day(programs, browser, pictures) {
     assert.match(told, /Ibu: Maria Nope/);
     assert.equal(cases(programs).filter(({ name }) => name === "Yohanis Nope").length, 1, "nothing is saved yet");
     await reader.audit("record-like-id", "id");
+    await officer.next("Alt+r");
+    assert.match(await page.locator("#like[role=alert]").innerText(), /Pilih dulu siapa orangnya/);
+    await page.getByRole("button", { name: "Orang yang sama" }).first().and(page.locator(":focus")).waitFor();
     await page.getByRole("button", { name: "Orang lain" }).press("Enter");
     await page.waitForURL("**/record?form=*");
     await officer.go("Alt+s", "**/saved/*");
@@ -204,6 +207,27 @@ async function day(programs, browser, pictures) {
     const [shown] = programs.ask("van-agent", "van", ["case", "show", row.slip]);
     assert.deepEqual([shown.subject.father, shown.subject.mother, shown.name], ["Yunus Fallo", MOTHER.name, "O'a"]);
   });
+  await check("a birth ahead of the clock is told before anything is saved, and stops nothing", async () => {
+    const before = cases(programs).length;
+    await reader.go(`${site()}/record`);
+    await officer.fill("name", "Belum Lahir");
+    await page.locator("#sex").selectOption("L");
+    await officer.fill("born", "5/1/2090");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-LAHIR");
+    await officer.next();
+    const told = page.locator(".chosen .open", { hasText: "Tanggal lahir lebih baru" });
+    assert.equal(await told.count(), 1);
+    assert.equal(cases(programs).length, before);
+    await officer.fill("born", "5/1/2020");
+    await officer.fill("add", "DUK-KIA");
+    await officer.next();
+    assert.equal(await told.count(), 0, "of a birth that was, nothing is told");
+    await officer.fill("born", "5/1/2090");
+    await officer.go("Alt+s", "**/saved/*");
+    const [shown] = programs.ask("van-agent", "van", ["find", "Belum Lahir"]);
+    assert.match(shown.warnings.born_ahead, /2090-01-05/);
+  });
   await check("after a death report every sheet of that person says so, and a sheet can be thrown away", async () => {
     const sitting = async (service) => {
       await reader.go(`${site()}/record`);
@@ -221,8 +245,18 @@ async function day(programs, browser, pictures) {
     const before = cases(programs).length;
     await sitting("TAS-AUT");
     assert.match(await page.locator(".card [role=alert]").innerText(), /Ada laporan kematian/);
-    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
-    await page.waitForURL("**/record");
+    const forget = async () => {
+      await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
+      await page.getByRole("button", { name: "Tidak, kembali" }).and(page.locator(":focus")).waitFor();
+    };
+    await forget();
+    assert.match(await page.locator("[role=alert]").innerText(), /tidak dapat dikembalikan/);
+    await officer.go("Enter", "**/record?form=*");
+    assert.match(await officer.text(), /Nahak[^]*TAS-AUT/, "Enter goes back to all that was typed");
+    await forget();
+    await reader.audit("sure-id", "id");
+    await officer.go("Escape", "**/record?form=*");
+    await reader.forget();
     assert.equal(cases(programs).length, before);
     assert.equal(await page.locator(".half-typed").count(), 0, "no sheet is left");
   });
@@ -370,8 +404,7 @@ async function day(programs, browser, pictures) {
     assert.equal(await page.locator("#name").inputValue(), "Salah Ketik");
     reader.complaints.length = 0;
     await reader.audit("record-wrong-id", "id");
-    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
-    await page.waitForURL("**/record");
+    await reader.forget();
   });
   await check("a second press of the button, and a late autosave, save nothing twice", async () => {
     await reader.go(`${site()}/record`);
@@ -423,8 +456,7 @@ async function day(programs, browser, pictures) {
     await page.waitForURL("**/record?form=*");
     assert.equal(await page.locator("#name").inputValue(), "Belum Selesai Diketik");
     assert.equal(await page.locator("#mother").inputValue(), "Diketik Tanpa Program");
-    await page.getByRole("button", { name: "Hapus isian" }).press("Enter");
-    await page.waitForURL("**/record");
+    await reader.forget();
   });
   await check("the keys of a page are listed by a question mark", async () => {
     await page.locator("h1").click();

@@ -239,7 +239,7 @@ async function village(programs, browser, pictures) {
     const before = cases(programs).length;
     await sitting("TAS-AUT");
     assert.match(await main(), /Ada laporan kematian/);
-    await press("Hapus isian");
+    await reader.forget();
     assert.equal(cases(programs).length, before);
   });
   await check("10. products: a wrong collector is refused in words, one goes out, three are entrusted, one goes back", async () => {

@@ -20,7 +20,7 @@ use shared::{
         custody,
         sealing::{self, Unsealed},
     },
-    time::Now,
+    time::{Now, Zone},
 };
 
 use crate::{
@@ -34,6 +34,9 @@ use crate::{
 
 /// The fact that holds what is kept for the next visit: the local day, then forms and drafts, a line each.
 const POSTPONED: &str = "postponed";
+
+/// Why a draft was saved or cancelled when the day was closed, as its case keeps it.
+pub(crate) const DECIDED: &str = "decided when the day was closed";
 
 /// What becomes of a draft or of a half-typed form when the day is closed.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -86,7 +89,7 @@ impl Agent {
     pub(crate) fn close_day(&mut self, now: Now, leader: &str) -> Result<Value, Failure> {
         let (drafts, forms) = self.undecided(now)?;
         if !drafts.is_empty() || !forms.is_empty() {
-            return Err(undecided(&drafts, &forms));
+            return Err(undecided(&drafts, &forms, self.zone()));
         }
         // Settles who this laptop is before anything is signed.
         let unsealed = self.unsealed()?;
@@ -112,7 +115,7 @@ impl Agent {
             let cases = match step {
                 Step::Saved(cases) => cases,
                 Step::Wrong { field, why } => {
-                    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                    let why = why.map_or_else(String::new, |why| format!(": {}", why.english));
                     return Err(Failure::usage(format!("the form cannot be saved for its {field}{why}"))
                         .why("unfinished")
                         .next("open it on the page of `van-agent run`, or postpone it"));
@@ -150,7 +153,7 @@ impl Agent {
         };
         let amendment = Amendment {
             settings: vec![Setting::status(state)],
-            reason: Some("decided when the day was closed".to_owned()),
+            reason: Some(DECIDED.to_owned()),
             officer: Some(self.officer()?).filter(|officer| !officer.is_empty()),
             ..Amendment::default()
         };
@@ -318,16 +321,13 @@ impl Agent {
         Ok(drafts)
     }
 
-    /// Half-typed forms; one with nothing but a mistyped NIK is no draft.
+    /// Half-typed forms, as custody counts them.
     fn open_forms(&mut self) -> Result<Vec<Value>, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
         let mut shown = Vec::new();
         for form in forms::all(tx).map_err(said)? {
             let sheet = Sheet::of_text(&form.fields);
-            if sheet.is_mistyped() {
-                continue;
-            }
             let person = match sheet.text("person").parse() {
                 Ok(document) => read_model::person_of(tx, document).map_err(said)?,
                 Err(_) => None,
@@ -341,15 +341,15 @@ impl Agent {
 }
 
 /// Why the day cannot be closed yet: every draft and every half-typed form by its name, and what to do with each.
-fn undecided(drafts: &[Value], forms: &[Value]) -> Failure {
+fn undecided(drafts: &[Value], forms: &[Value], zone: Zone) -> Failure {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let draft = |draft: &Value| format!("draft {} ({})", text(draft, "slip"), text(draft, "name"));
     let form = |form: &Value| {
         let began = text(form, "began");
-        let clock = began.get(11..16).unwrap_or_default();
+        let begun = format!("begun at {} {}", began.get(11..16).unwrap_or_default(), zone.name());
         match text(form, "name").as_str() {
-            "" => format!("a form begun at {clock}"),
-            name => format!("a form of {name}, begun at {clock}"),
+            "" => format!("a form {begun}"),
+            name => format!("a form of {name}, {begun}"),
         }
     };
     let all: Vec<_> = drafts.iter().map(draft).chain(forms.iter().map(form)).collect();
@@ -366,4 +366,20 @@ fn undecided(drafts: &[Value], forms: &[Value]) -> Failure {
     ))
     .why("day-open")
     .next(next.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_undecided_is_told_with_its_time_in_the_districts_zone() {
+        let form = json!({"form": "0011223344556677", "name": "", "began": "2026-11-22T10:30:00+08:00"});
+        let draft = json!({"slip": "53.02/V01A/20261122/0001-K", "name": "Nahak"});
+        let told = undecided(&[draft], &[form], Zone::Wita).message;
+        assert!(
+            told.ends_with("draft 53.02/V01A/20261122/0001-K (Nahak); a form begun at 10:30 WITA"),
+            "{told}"
+        );
+    }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     desk::{amend, because::Because, rows, show, slips as desk},
+    document::State,
     id::DocumentId,
     registry::row::Service,
     store::{
@@ -106,6 +107,7 @@ impl Agent {
             "status": shown["status"],
             "state": stamp.statement.state,
             "reference": reference(&shown),
+            "outcome": outcome(&shown),
             "missing": missing(&shown, service),
             "warnings": shown["warnings"],
             "custody": shown["custody"],
@@ -215,6 +217,33 @@ fn want_after(writing: &mut Writing<'_>, document: DocumentId) -> Result<(), Sav
 fn reference(shown: &Value) -> Option<&str> {
     let events = shown["events"].as_array().into_iter().flatten();
     events.rev().find_map(|event| event["reference"].as_str())
+}
+
+/// What came of a case, and when: the last event that the agency's decision or the hand-over made, while the case stands
+/// by it.
+fn outcome(shown: &Value) -> Option<Value> {
+    let state: State = shown["status"].as_str()?.parse().ok()?;
+    let decided: &[State] = match state {
+        State::HandedOver => &[State::HandedOver],
+        State::Closed => &[State::HandedOver, State::Rejected, State::Issued, State::IssuedByDefault],
+        State::Rejected => &[State::Rejected],
+        State::Issued | State::IssuedByDefault | State::Ready | State::Loaded | State::WithCollector => {
+            &[State::Issued, State::IssuedByDefault]
+        }
+        State::Draft
+        | State::Received
+        | State::Complete
+        | State::Incomplete
+        | State::WaitingForNetwork
+        | State::Forwarded
+        | State::InProcess
+        | State::Returned
+        | State::Cancelled => return None,
+    };
+    let events = shown["events"].as_array()?;
+    let by = |event: &&Value| decided.iter().any(|state| event["state"] == state.as_str());
+    let event = events.iter().rfind(by)?;
+    Some(json!({"state": event["state"], "at": event["at"]}))
 }
 
 /// What the citizen has to bring yet.

@@ -9,18 +9,22 @@ const wait = (milliseconds) => new Promise((settle) => setTimeout(settle, millis
 
 /** What reads a picture: the text of the slip in it, or nothing. */
 async function reader(csrf) {
-  const formats = (await globalThis.BarcodeDetector?.getSupportedFormats()) ?? [];
-  if (formats.includes("qr_code")) {
-    const detector = new BarcodeDetector({ formats: ["qr_code"] });
-    return async (canvas) => (await detector.detect(canvas))[0]?.rawValue;
-  }
-  return async (canvas) => {
+  const program = async (canvas) => {
     const form = new FormData();
     form.append("csrf", csrf);
     form.append("photo", await new Promise((settle) => canvas.toBlob(settle, "image/jpeg", QUALITY)));
     const answer = await fetch("/verify/frame", { method: "POST", body: form });
     return answer.status === 200 ? answer.text() : undefined;
   };
+  try {
+    const formats = await BarcodeDetector.getSupportedFormats();
+    if (!formats.includes("qr_code")) return program;
+    const detector = new BarcodeDetector({ formats: ["qr_code"] });
+    // Some browsers have the name and nothing behind it.
+    return (canvas) => detector.detect(canvas).then(([found]) => found?.rawValue, () => program(canvas));
+  } catch {
+    return program;
+  }
 }
 
 /** Shows what the camera sees until a slip is read, or the button is pressed again. */
@@ -58,15 +62,22 @@ async function watch(button, field) {
 
 function begin(button, field) {
   button.onclick = null;
-  watch(button, field).catch(() => {
-    button.disabled = true;
-    button.textContent = button.dataset.none;
-  });
+  watch(button, field).catch(() => without(button));
 }
 
-if (navigator.mediaDevices?.getUserMedia) {
-  for (const button of document.querySelectorAll("[data-scan]")) {
+/** Says in the place of the button what else there is. */
+function without(button) {
+  const told = document.createElement("small");
+  told.setAttribute("role", "status");
+  told.textContent = button.dataset.none;
+  button.replaceWith(told);
+}
+
+for (const button of document.querySelectorAll("[data-scan]")) {
+  if (navigator.mediaDevices?.getUserMedia) {
     button.hidden = false;
     button.onclick = () => begin(button, document.getElementById(button.dataset.scan));
+  } else {
+    without(button);
   }
 }

@@ -394,7 +394,7 @@ fn of_subject(writing: &mut Writing<'_>, case: &Case, subject: &str) -> Result<V
         subject: (document, &person),
         others: Vec::new(),
         service: case.service.as_deref().and_then(|code| writing.registries.service(code)),
-        day: started.at.day(started.offset_minutes),
+        day: started.day(),
     };
     Ok(people.warnings(writing.tx)?)
 }

@@ -11,9 +11,11 @@ use super::{
     warnings::{Code, People, Warning},
 };
 use crate::{
-    document::{Case, Conflict, Event, History, Life, Person, State, View, Visit, conflict, correction},
+    document::{
+        Case, Conflict, Event, History, Life, Moment, Person, State, View, Visit, conflict, correction,
+    },
     id::{ChangeHash, DeviceId, DocumentId, Kind},
-    registry::Registries,
+    registry::{Registries, row::Service},
     store::{
         Result, Tx, changes, quarantine,
         read_model::{self, CaseRow},
@@ -192,14 +194,8 @@ pub fn case(
         let is_of_another = correction::subjects(&history).any(|subject| Some(subject) != case.subject);
         let found = match (&subject, case.started) {
             (Some(subject), Some(started)) => {
-                let others = [&applicant, &collector].into_iter().flatten();
-                let people = People {
-                    subject: (subject.person, &subject.fields),
-                    others: others.map(|other| (other.person, &other.fields)).collect(),
-                    service: case.service.as_deref().and_then(|code| registries.service(code)),
-                    day: started.at.day(started.offset_minutes),
-                };
-                Some(people.warnings(tx)?)
+                let service = case.service.as_deref().and_then(|code| registries.service(code));
+                Some(people(subject, [&applicant, &collector], service, started).warnings(tx)?)
             }
             (Some(_), None) | (None, _) => None,
         };
@@ -224,6 +220,21 @@ pub fn case(
         quarantine,
         heads: history.heads(),
     }))
+}
+
+fn people<'a>(
+    subject: &'a ShownPerson,
+    others: [&'a Option<ShownPerson>; 2],
+    service: Option<&'a Service>,
+    started: Moment,
+) -> People<'a> {
+    let others = others.into_iter().flatten().map(|other| (other.person, &other.fields));
+    People {
+        subject: (subject.person, &subject.fields),
+        others: others.collect(),
+        service,
+        day: started.day(),
+    }
 }
 
 /// Leaves of the stored warnings of a case those that still hold; `found` is what is odd about its people as they are

@@ -4,7 +4,7 @@ use time::Date;
 
 use crate::{
     born::Born,
-    document::Person,
+    document::{Field, Person},
     id::DocumentId,
     name,
     nik::{Nik, NikWarning, Sex},
@@ -95,6 +95,87 @@ pub fn no_nik() -> Warning {
 /// That a NIK is known under another name.
 pub fn nik_other_name(holder: DocumentId) -> Warning {
     (Code::NikOtherName, format!("the NIK is known under another name, of person {holder}"))
+}
+
+/// That the same person has open cases of the same service; `again` is why another one is recorded all the same.
+pub fn same_open(slips: &[String], again: Option<&str>) -> Warning {
+    (Code::SameOpen, format!("case {}{OF_SAME_OPEN}{}", slips.join(", "), recorded_again(again)))
+}
+
+/// That cases name the same numbered blank; `again` is why another one is recorded all the same.
+pub fn same_blank(blank: &str, slips: &[String], again: Option<&str>) -> Warning {
+    let slips = slips.join(", ");
+    (Code::SameBlank, format!("blank {blank}{OF_CASE}{slips}{ALREADY}{}", recorded_again(again)))
+}
+
+/// That something was typed of a known person that is stored otherwise.
+pub fn differs(field: Field, name: &str, stored: &str, typed: &str) -> Warning {
+    (Code::Differs, format!("{field}{OF}{name}{IS}{stored}{STAYS}{typed}{TYPED}"))
+}
+
+const OF_SAME_OPEN: &str = " for the same person and service is still open";
+const OF_CASE: &str = " was used for case ";
+const ALREADY: &str = " already";
+const AGAIN: &str = "; recorded again: ";
+const OF: &str = " of ";
+const IS: &str = " is ";
+const STAYS: &str = " and stays so; ";
+const TYPED: &str = " was typed now";
+
+fn recorded_again(why: Option<&str>) -> String {
+    why.map_or_else(String::new, |why| format!("{AGAIN}{why}"))
+}
+
+/// What a warning holds beside its code, of those whose words alone tell it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told<'a> {
+    /// The cases that are repeated, and why.
+    Repeats {
+        /// Their numbers.
+        slips: &'a str,
+        /// The reason, where somebody gave one.
+        again: Option<&'a str>,
+    },
+    /// What differs.
+    Differs(Vec<Difference<'a>>),
+}
+
+/// What was typed of a known person that is stored otherwise.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference<'a> {
+    /// The field, as documents call it.
+    pub field: &'a str,
+    /// Whose.
+    pub name: &'a str,
+    /// What is stored.
+    pub stored: &'a str,
+    /// What was typed.
+    pub typed: &'a str,
+}
+
+/// Reads the words of a stored warning; `None` of what others wrote.
+pub fn told<'a>(code: &str, words: &'a str) -> Option<Told<'a>> {
+    if code == Code::Differs.as_str() {
+        let all = words.strip_suffix(TYPED)?.split(TYPED);
+        return Some(Told::Differs(all.map(difference).collect::<Option<_>>()?));
+    }
+    let (words, again) = match words.split_once(AGAIN) {
+        Some((words, again)) => (words, Some(again)),
+        None => (words, None),
+    };
+    let slips = match code {
+        "same_open" => words.strip_prefix("case ")?.strip_suffix(OF_SAME_OPEN)?,
+        "same_blank" => words.split_once(OF_CASE)?.1.strip_suffix(ALREADY)?,
+        _ => return None,
+    };
+    Some(Told::Repeats { slips, again })
+}
+
+fn difference(words: &str) -> Option<Difference<'_>> {
+    let (field, rest) = words.trim_start_matches("; ").split_once(OF)?;
+    let (known, typed) = rest.split_once(STAYS)?;
+    let (name, stored) = known.split_once(IS)?;
+    Some(Difference { field, name, stored, typed })
 }
 
 /// The people of a case as they are now, who may be others than those whom its stored warnings are about.
@@ -190,4 +271,32 @@ pub fn officer(registries: &Registries, officer: Option<&str>) -> Option<Warning
 pub fn phone(text: &str) -> Option<Warning> {
     let (_, is_mobile) = crate::phone::normalise(text);
     (!is_mobile).then(|| (Code::Phone, "the telephone number is not one of a mobile phone".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_warning_holds_is_read_back() {
+        let slips = ["53.02/V01A/20261121/0042-K".to_owned(), "53.02/V01A/20261121/0043-I".to_owned()];
+        let joined = slips.join(", ");
+        for again in [None, Some("kartu hilang; minta lagi")] {
+            let expected = Some(Told::Repeats { slips: &joined, again });
+            for (code, words) in [same_open(&slips, again), same_blank("A0012", &slips, again)] {
+                assert_eq!(told(code.as_str(), &words), expected, "{words}");
+            }
+        }
+        let (code, one) = differs(Field::Mother, "O'a Mate", "Maria", "Mira; atau Maria");
+        let (_, other) = differs(Field::Born, "Nahak", "1948", "1949-02");
+        let both = format!("{one}; {other}");
+        let Some(Told::Differs(found)) = told(code.as_str(), &both) else { panic!("{both}") };
+        let found: Vec<_> = found.iter().map(|one| (one.field, one.name, one.stored, one.typed)).collect();
+        let expected =
+            [("mother", "O'a Mate", "Maria", "Mira; atau Maria"), ("born", "Nahak", "1948", "1949-02")];
+        assert_eq!(found, expected);
+        for (code, words) in [("differs", "x"), ("same_open", "case 1"), ("age", "x")] {
+            assert_eq!(told(code, words), None);
+        }
+    }
 }

@@ -228,3 +228,22 @@ fn of_many_products_pages_show_the_beginning_and_whatever_is_looked_for() {
     assert_eq!(van.run(&["handover", "manifest"]).lines.len(), MANY + 1);
     running.terminate().done();
 }
+
+#[test]
+fn products_expected_at_a_visit_are_told_with_where_their_cases_are() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slips = stage.ready(&van, 2, None);
+    stage.stop();
+    van.run(&["visit", "open", "Pasar", "--village", "53.02.01.1001"]);
+    van.run(&["handover", "load", &slips[0]]);
+    let running = van.start(&[]);
+    let visits = Reader::of(&running).get("/visits");
+    let row = |slip: &str| {
+        let found = visits.split("<tr>").find(|row| row.contains(slip));
+        found.unwrap_or_else(|| panic!("{slip} is not expected: {visits}")).to_owned()
+    };
+    assert!(row(&slips[0]).contains("Masih di laptop"), "it was loaded since: {visits}");
+    assert!(row(&slips[1]).contains("Sudah di pusat"), "{visits}");
+    running.terminate().done();
+}

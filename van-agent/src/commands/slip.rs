@@ -56,6 +56,10 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
 fn said(paper: &Value) -> String {
     let marks = [
         paper["reference"].as_str().map(|number| format!(", agency's number {number}")),
+        paper["outcome"]["state"].as_str().map(|state| {
+            let at = paper["outcome"]["at"].as_str().and_then(|at| at.get(..10)).unwrap_or_default();
+            format!(", {state} {at}")
+        }),
         paper["replaces"].as_u64().map(|earlier| format!(", PENGGANTI {earlier}")),
         paper["copies"]
             .as_u64()

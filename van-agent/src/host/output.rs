@@ -35,7 +35,7 @@ pub struct Failure {
 }
 
 /// Codes for why something was not done that no shared error has; pages have words for each.
-pub const WHY: [&str; 38] = [
+pub const WHY: [&str; 43] = [
     "not-enrolled",
     "busy",
     "choice",
@@ -74,6 +74,11 @@ pub const WHY: [&str; 38] = [
     "scores",
     "broke-off",
     "other-version",
+    "no-sheet",
+    "sheet-expired",
+    "sheet-entered",
+    "sheet-open",
+    "somebody",
 ];
 
 impl Failure {

@@ -4,7 +4,7 @@
 //! missing, or is told in a warning of the case, or the line is refused.
 
 use shared::{
-    desk::warnings::{self, Code, Warning},
+    desk::warnings::{self, Warning},
     document::{Field, Person, View, field, person},
     id::{DocumentId, Kind, VillageCode},
     name,
@@ -169,9 +169,7 @@ impl Group<'_> {
                 (Some(typed), None) => missing.push((field, typed)),
                 (Some(typed), Some(stored_value)) if folded(&typed) != folded(&stored_value) => {
                     let name = stored.name.as_deref().unwrap_or("a person without a name");
-                    let words =
-                        format!("{field} of {name} is {stored_value} and stays so; {typed} was typed now");
-                    odd.push((Code::Differs, words));
+                    odd.push(warnings::differs(field, name, &stored_value, &typed));
                 }
                 (Some(_), Some(_)) | (None, _) => {}
             }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Value, json};
 use shared::{
     desk::{
-        because::Explained as _,
+        because::{Because, Explained as _},
         blanks,
         warnings::{self, Code, Warning},
     },
@@ -128,6 +128,31 @@ impl RefusedError {
         }
     }
 
+    /// Why, by a code for which pages have words; none where the field says it.
+    fn because(&self) -> Option<Because> {
+        let code = match self {
+            Self::Set(error) => return Some(error.because()),
+            Self::Edit(error) => return Some(error.because()),
+            Self::Save(error) => return Some(error.because()),
+            Self::Store(error) => return Some(error.because()),
+            Self::Village(_) => "village",
+            Self::NoSheet(_) => "no-sheet",
+            Self::SheetExpired(_) => "sheet-expired",
+            Self::SheetEntered(_) => "sheet-entered",
+            Self::SheetOpen(_) => "sheet-open",
+            Self::Visit(_) => "no-visit",
+            Self::Somebody { .. } => "somebody",
+            Self::Line(_)
+            | Self::Service(_)
+            | Self::ReferenceUsed { .. }
+            | Self::Listed(_)
+            | Self::Person(_)
+            | Self::Stranger { .. }
+            | Self::Missing { .. } => return None,
+        };
+        Some(Because::of(code))
+    }
+
     /// The failure of the store that it is, if it is one.
     fn into_store(self) -> Result<StoreError, Self> {
         if let Self::Store(error) | Self::Save(SaveError::Store(error)) = self {
@@ -137,6 +162,15 @@ impl RefusedError {
     }
 }
 
+/// What is wrong with a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Why {
+    /// By a code for which pages have words; none where the field says it.
+    pub because: Option<Because>,
+    /// In English.
+    pub english: String,
+}
+
 /// Why nothing is saved of lines that belong together.
 #[derive(Debug)]
 pub enum WholeError {
@@ -144,8 +178,8 @@ pub enum WholeError {
     Refused {
         /// The field that is wrong, where it is one.
         field: Option<&'static str>,
-        /// What is wrong, in words.
-        why: String,
+        /// What is wrong.
+        why: Why,
     },
     /// The laptop is not enrolled, or the store failed.
     Failed(Failure),
@@ -153,7 +187,8 @@ pub enum WholeError {
 
 impl From<RefusedError> for WholeError {
     fn from(error: RefusedError) -> Self {
-        let (field, why) = (error.field(), error.to_string());
+        let why = Why { because: error.because(), english: error.to_string() };
+        let field = error.field();
         match error.into_store() {
             Ok(error) => error.into(),
             Err(_) => Self::Refused { field, why },
@@ -517,15 +552,13 @@ impl<'a> Group<'a> {
         line: &Line,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), RefusedError> {
-        let reason = line.again.as_ref().map_or_else(String::new, |why| format!("; recorded again: {why}"));
+        let again = line.again.as_deref();
         let open = match self.made.open.get(&(subject, line.service.clone())) {
             Some(slip) => vec![slip.clone()],
             None => slips(read_model::open_cases(writing.tx, subject, &line.service)?),
         };
         if !open.is_empty() {
-            let words =
-                format!("case {} for the same person and service is still open{reason}", open.join(", "));
-            warnings.push((Code::SameOpen, words));
+            warnings.push(warnings::same_open(&open, again));
         }
         let Some(blank) = &line.blank else { return Ok(()) };
         let key = (blanks::kind_of(writing.registries, &line.service), blank.clone());
@@ -534,8 +567,7 @@ impl<'a> Group<'a> {
             None => slips(read_model::cases_of_blank(writing.tx, key.0.as_ref(), blank)?),
         };
         if !used.is_empty() {
-            let words = format!("blank {blank} was used for case {} already{reason}", used.join(", "));
-            warnings.push((Code::SameBlank, words));
+            warnings.push(warnings::same_blank(blank, &used, again));
         }
         Ok(())
     }

@@ -26,7 +26,7 @@ use shared::{
 };
 
 use super::{
-    save::{WholeError, save_whole},
+    save::{WholeError, Why, save_whole},
     sheet::{Clock, Sheet},
 };
 use crate::{
@@ -53,8 +53,8 @@ pub(crate) enum Step {
     /// Something is wrong with a field.
     Wrong {
         field: &'static str,
-        /// In English, where the program said so.
-        why: Option<String>,
+        /// What is wrong, where the field does not say it.
+        why: Option<Why>,
     },
     /// Everything is saved: the cases.
     Saved(Vec<String>),
@@ -249,6 +249,9 @@ impl Agent {
         for (field, text) in row.fields() {
             sheet.set(field, &text);
         }
+        if let Some(born) = row.born {
+            sheet.set("born", &born.as_people_write());
+        }
         sheet.set("listed", key);
         if sheet.text("village").is_empty() {
             sheet.set("village", row.village.as_str());
@@ -353,7 +356,8 @@ impl Agent {
             sheet.set("sex", nik.sex().as_str());
         }
         if sheet.text("born").is_empty() {
-            sheet.set("born", &nik.born(now.wall.day(self.offset_minutes())).to_string());
+            let born = Born::Day(nik.born(now.wall.day(self.offset_minutes())));
+            sheet.set("born", &born.as_people_write());
         }
     }
 

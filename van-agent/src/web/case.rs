@@ -9,6 +9,7 @@ use axum::{
 };
 use serde_json::Value;
 use shared::{
+    desk::warnings::{self, Difference, Told},
     document::{Field, attachment, consent},
     registry::row::Service,
 };
@@ -20,6 +21,7 @@ use super::{
     sheet::consent_words,
 };
 use crate::{
+    day::DECIDED,
     host::{output::Failure, web::Words},
     request::Request,
 };
@@ -103,7 +105,7 @@ impl Happened {
     pub(super) fn of(words: &Words, event: &Value) -> Self {
         Self {
             state: words.part("state", &text(event, "state")),
-            reason: text(event, "reason"),
+            reason: reason(words, event),
             more: beside(words, event),
             at: text(event, "at"),
             writer: writer(words, event),
@@ -231,16 +233,35 @@ pub(super) async fn page(
     (status, show(page)).into_response()
 }
 
-/// A warning in short, then as it was written in English where it is to be told.
+/// A warning in words, then as it was written in English where that tells more.
 fn warning(words: &Words, code: &str, text: &Value) -> (String, Option<String>) {
     let text = text.as_str().unwrap_or_default();
-    match words.find(&format!("warning-{code}")) {
-        // Both values, or the other case and the reason, stand in the sentence alone.
-        Some(short) if ["differs", "same_open", "same_blank"].contains(&code) => {
-            (short, Some(text.to_owned()))
+    let Some(short) = words.find(&format!("warning-{code}")) else {
+        return (String::new(), Some(text.to_owned()));
+    };
+    let more = match warnings::told(code, text) {
+        Some(Told::Repeats { slips, again }) => {
+            let why = again.map_or_else(String::new, |why| format!(" · {}: {why}", words.get("reason")));
+            format!("{slips}{why}")
         }
-        Some(short) => (short, detail(words, text)),
-        None => (String::new(), Some(text.to_owned())),
+        Some(Told::Differs(found)) => {
+            let one = |one: &Difference<'_>| {
+                let field = words.part("field", one.field);
+                let (stored, typed) = (words.get("value-stored"), words.get("value-typed"));
+                format!("{field} ({}): {stored} {}, {typed} {}", one.name, one.stored, one.typed)
+            };
+            found.iter().map(one).collect::<Vec<_>>().join("; ")
+        }
+        None => return (short, detail(words, text)),
+    };
+    (format!("{short} {more}"), None)
+}
+
+/// Why somebody did something; what the program wrote by itself in words of the page's language.
+fn reason(words: &Words, told: &Value) -> String {
+    match text(told, "reason") {
+        said if said == DECIDED => words.get("day-decided"),
+        said => said,
     }
 }
 
@@ -260,7 +281,7 @@ fn edited(words: &Words, edit: &Value) -> Edited {
         field: words.part("field", &name),
         before: value("before"),
         value: value("value"),
-        reason: text(edit, "reason"),
+        reason: reason(words, edit),
         at: text(edit, "at"),
         writer: writer(words, edit),
     }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::{
     blank::Serial,
+    born::Born,
     desk::{
         amend::{Amendment, ParseSettingError, Setting},
         because::Because,
@@ -25,6 +26,7 @@ use super::{
     case::{shown, ticks},
     pages::{Reason, ask, death, failed, in_language, show, text, why, words},
     posted::Posted,
+    sure::{self, Answer},
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -91,16 +93,17 @@ pub(super) async fn begin(
     Query(Wanted { person }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    page(&site, words(&headers), case, person, None).await
+    page(&site, words(&headers), case, person, None, None).await
 }
 
-/// The page, with what is wrong where something is; what was typed then stands in its fields.
+/// The page, with what was typed in its fields where something was, and what is wrong where something is.
 async fn page(
     site: &Site,
     words: &'static Words,
     case: String,
     wanted: String,
-    wrong: Option<(&Posted, Reason)>,
+    posted: Option<&Posted>,
+    wrong: Option<Reason>,
 ) -> Response {
     let (shown, service) = match shown(site, &case).await {
         Ok(found) => found,
@@ -110,7 +113,6 @@ async fn page(
         Ok(people) => people,
         Err(failure) => return failed(words, &failure),
     };
-    let posted = wrong.as_ref().map(|(posted, _)| *posted);
     let typed = |field: Field, stored: String| match posted {
         Some(posted) => (field.as_str(), stored, posted.text(field.as_str()).to_owned()),
         None => (field.as_str(), stored.clone(), stored),
@@ -145,7 +147,7 @@ async fn page(
         reason: posted.map_or_else(String::new, |posted| posted.text("reason").to_owned()),
         wanted,
         people,
-        wrong: wrong.map(|(_, reason)| reason),
+        wrong,
         words,
     };
     let status = if page.wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
@@ -177,6 +179,9 @@ pub(super) async fn act(
         Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
         // What was once signed for is changed with a reason alone.
         Ok(_) if reason.is_none() => Err((words.get("wrong-reason"), None)),
+        Ok(_) if posted.text("do") == "cancel" && Answer::of(&posted) != Answer::Yes => {
+            return ask_to_cancel(&site, words, case, &posted).await;
+        }
         Ok(settings) => match meanwhile(&site, words, &case, &posted).await {
             Ok(()) => {
                 let amended = amend(&site, words, &case, settings, reason).await;
@@ -189,7 +194,21 @@ pub(super) async fn act(
     match done {
         Ok(_) if posted.text("back") == "needs-you" => see("/needs-you"),
         Ok(_) => see(&format!("/saved/{case}")),
-        Err(wrong) => page(&site, words, case, String::new(), Some((&posted, wrong))).await,
+        Err(wrong) => page(&site, words, case, String::new(), Some(&posted), Some(wrong)).await,
+    }
+}
+
+/// Asks whether a case is to be withdrawn, or shows what was typed again where it is not.
+async fn ask_to_cancel(site: &Site, words: &'static Words, case: String, posted: &Posted) -> Response {
+    if Answer::of(posted) == Answer::No {
+        return page(site, words, case, String::new(), Some(posted), None).await;
+    }
+    match shown(site, &case).await {
+        Ok((shown, _)) => {
+            let about = format!("{} · {}", text(&shown, "slip"), text(&shown, "name"));
+            sure::ask(site, words, "cancel-case", &about, format!("/correct/{case}"), posted)
+        }
+        Err(failure) => failed(words, &failure),
     }
 }
 
@@ -213,6 +232,9 @@ async fn meanwhile(site: &Site, words: &Words, case: &str, posted: &Posted) -> R
 fn stored(shown: &Value, field: Field) -> String {
     let name = field.as_str();
     let value = if PERSON.contains(&field) { &shown["subject"][name] } else { &shown[name] };
+    if let (Field::Born, Some(Ok(born))) = (field, value.as_str().map(str::parse::<Born>)) {
+        return born.as_people_write();
+    }
     value.as_bool().map_or_else(|| value.as_str().unwrap_or_default().to_owned(), |is| is.to_string())
 }
 

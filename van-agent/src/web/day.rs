@@ -15,8 +15,9 @@ use super::{
     Site,
     acts::see,
     blanks::running_out,
-    pages::{ask, detail, failed, show, text, words, wrong},
+    pages::{ask, failed, show, text, words, wrong},
     posted::Posted,
+    sure::{self, Answer},
 };
 use crate::{
     day::Decision,
@@ -127,6 +128,14 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
         name => format!("/day?leader={}", utf8_percent_encode(name, NON_ALPHANUMERIC)),
     };
     let Ok(decision) = Decision::from_str(posted.text("do"), false) else { return see(&back) };
+    match Answer::of(&posted) {
+        Answer::Yes => {}
+        Answer::No => return see(&back),
+        Answer::Unasked if decision == Decision::Delete => {
+            return sure::ask(&site, words, "forget", posted.text("name"), "/day/decide".to_owned(), &posted);
+        }
+        Answer::Unasked => {}
+    }
     let decided = site.run(move |agent, now| {
         let step = agent.decide_form(now, &open, decision)?;
         if step.is_none() {
@@ -140,9 +149,8 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
         Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see(&back),
         Err(failure) => return failed(words, &failure),
     };
-    let wrong = wrong(words, field);
-    let why = why.and_then(|why| detail(words, &why)).unwrap_or_default();
-    let wrong = format!("{} {wrong} {why}", words.get("day-not-saved"));
+    let (wrong, why) = wrong(words, field, why.as_ref());
+    let wrong = format!("{} {wrong} {}", words.get("day-not-saved"), why.unwrap_or_default());
     (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, leader, Some(wrong)).await).into_response()
 }
 
@@ -245,7 +253,8 @@ fn service(words: &Words, row: &Value) -> Service {
 
 fn blanks(words: &Words, row: &Value) -> String {
     let count = |name: &str| format!("{} {}", row[name], words.part("blank", name));
-    format!("{} {}: {}, {}", text(row, "agency"), text(row, "kind"), count("used"), count("spoilt"))
+    let named = format!("{} {}", text(row, "agency"), text(row, "kind"));
+    format!("{}: {}, {}", named.trim(), count("used"), count("spoilt"))
 }
 
 fn sealed(words: &Words, seal: &Value) -> Sealed {

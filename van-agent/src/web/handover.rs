@@ -24,6 +24,7 @@ use super::{
     card::{Card, card},
     pages::{Reason, ask, detail, failed, in_language, show, text, why, words},
     posted::Posted,
+    sure::{self, Answer},
 };
 use crate::{
     agent::{Agent, said},
@@ -361,6 +362,16 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
             (scan, _) => add(&site, words, &mut typed, scan).await,
         };
         return page(&site, words, typed, told).await;
+    }
+    if button == "wrong-hands" && !typed.cases.is_empty() && !typed.reason.is_empty() {
+        match Answer::of(&posted) {
+            Answer::Yes => {}
+            Answer::No => return page(&site, words, typed, Told::default()).await,
+            Answer::Unasked => {
+                let (about, place) = (format!("{}: {}", typed.q, typed.reason), "/handover".to_owned());
+                return sure::ask(&site, words, "wrong-hands-raise", &about, place, &posted);
+            }
+        }
     }
     let told = match typed.order(button) {
         None => Told::wrong(words.get("wrong-other")),

@@ -25,6 +25,7 @@ mod settings;
 mod sheet;
 mod sheets;
 mod slips;
+mod sure;
 mod survey;
 mod sync;
 mod today;

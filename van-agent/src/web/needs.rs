@@ -18,8 +18,9 @@ use super::{
     Site,
     acts::see,
     case::{Happened, Question, Undecided, undecided, writer},
-    pages::{Row, ask, detail, failed, refusal, show, text, why, words},
+    pages::{Reason, Row, ask, detail, failed, refusal, show, text, why, words},
     posted::Posted,
+    sure::{self, Answer},
 };
 use crate::{
     host::{output::Failure, web::Words},
@@ -47,23 +48,21 @@ struct NeedsYou {
     cut: Option<(String, u64)>,
     /// Whether a question was just written down.
     asked: bool,
-    /// What is wrong, in words, with the case and what was typed about it.
-    wrong: Option<Wrong>,
+    /// What was typed about a case and is not done.
+    typed: Option<Typed>,
+    wrong: Option<Reason>,
 }
 
-/// What could not be done.
-struct Wrong {
+/// What was typed about a case.
+struct Typed {
     case: String,
-    typed: String,
-    sentence: String,
-    /// In the program's own words, in English.
-    detail: Option<String>,
+    text: String,
 }
 
 impl NeedsYou {
-    /// What was typed about a case before it could not be done.
+    /// What was typed about a case and is not done.
     fn typed(&self, case: &str) -> &str {
-        self.wrong.as_ref().filter(|wrong| wrong.case == case).map_or("", |wrong| &wrong.typed)
+        self.typed.as_ref().filter(|typed| typed.case == case).map_or("", |typed| &typed.text)
     }
 }
 
@@ -84,13 +83,10 @@ struct Replied {
 
 /// Something that the hub holds.
 struct Held {
-    /// Empty where no case is known.
-    case: String,
+    /// The case; empty where none is known.
+    row: Row,
     /// The slip number, or the document where no case is known.
     name: String,
-    /// Whom it is about.
-    person: String,
-    service: String,
     /// The rule in the page's language.
     short: String,
     /// As the hub gave it.
@@ -115,7 +111,7 @@ pub(super) async fn begin(
     Query(Wanted { show, asked }): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    page(&site, words(&headers), show, asked.is_some(), None).await
+    page(&site, words(&headers), show, asked.is_some(), None, None).await
 }
 
 /// Asks the hub about a case, puts its answer away, withdraws the case, or ends what an agency answered.
@@ -123,11 +119,20 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let words = words(&headers);
     let (case, said) = (posted.text("case"), posted.text("text").trim());
     let shown_max = posted.text("show").parse().ok();
-    let wrong =
-        |sentence, detail| Some(Wrong { case: case.to_owned(), typed: said.to_owned(), sentence, detail });
+    let typed = || Some(Typed { case: case.to_owned(), text: said.to_owned() });
     let does = posted.text("do");
     if said.is_empty() && does != "settle" {
-        return page(&site, words, shown_max, false, wrong(words.get("wrong-reason"), None)).await;
+        return page(&site, words, shown_max, false, typed(), Some((words.get("wrong-reason"), None))).await;
+    }
+    if does == "withdraw" {
+        match Answer::of(&posted) {
+            Answer::Yes => {}
+            Answer::No => return page(&site, words, shown_max, false, typed(), None).await,
+            Answer::Unasked => {
+                let place = "/needs-you".to_owned();
+                return sure::ask(&site, words, "cancel-case", posted.text("about"), place, &posted);
+            }
+        }
     }
     let state = match does {
         "withdraw" => Some(CaseState::Cancelled),
@@ -144,11 +149,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     match done {
         Ok(()) => see(if does == "ask" { "/needs-you?asked=yes" } else { "/needs-you" }),
         Err(failure) if failure.missing => failed(words, &failure),
-        Err(failure) => {
-            let (sentence, detail) = why(words, &failure);
-            let wrong = wrong(sentence, detail);
-            page(&site, words, shown_max, false, wrong).await
-        }
+        Err(failure) => page(&site, words, shown_max, false, typed(), Some(why(words, &failure))).await,
     }
 }
 
@@ -175,7 +176,8 @@ async fn page(
     words: &'static Words,
     wanted: Option<u64>,
     asked: bool,
-    wrong: Option<Wrong>,
+    typed: Option<Typed>,
+    wrong: Option<Reason>,
 ) -> Response {
     let at_most = wanted.unwrap_or(NEEDED).clamp(NEEDED, NEEDED_MAX);
     let (of, found) = match ask(site, words, Request::NeedsYou { limit: at_most }).await {
@@ -221,17 +223,15 @@ async fn page(
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    (status, show(NeedsYou { words, token, decide, answered, replied, held, at_most, cut, asked, wrong }))
-        .into_response()
+    let page = NeedsYou { words, token, decide, answered, replied, held, at_most, cut, asked, typed, wrong };
+    (status, show(page)).into_response()
 }
 
 fn refused(words: &Words, value: &Value) -> Held {
     let slip = text(value, "slip");
     Held {
-        case: text(value, "case"),
+        row: Row::of(value),
         name: if slip.is_empty() { text(value, "document") } else { slip },
-        person: text(value, "name"),
-        service: text(value, "service"),
         short: refusal(words, value),
         reason: detail(words, &text(value, "reason")),
         writer: writer(words, &value["author"]),

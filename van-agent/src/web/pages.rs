@@ -21,6 +21,7 @@ use crate::{
         output::Failure,
         web::{Language, Words, choose_language, chosen_language},
     },
+    record::save::Why,
     request::Request,
 };
 
@@ -161,10 +162,13 @@ pub(super) fn why(words: &Words, failure: &Failure) -> Reason {
     (words.because(because), detail(words, &failure.message))
 }
 
-/// What is wrong with a field of a form.
-pub(super) fn wrong(words: &Words, field: &str) -> String {
+/// What is wrong with a field of a form: by its code where it has one, or else as the field says it.
+pub(super) fn wrong(words: &Words, field: &str, why: Option<&Why>) -> Reason {
     let named = || Some(format!("{}: {}", words.find(&format!("field-{field}"))?, words.get("wrong-other")));
-    words.find(&format!("wrong-{field}")).or_else(named).unwrap_or_else(|| words.get("wrong-other"))
+    let of_field = || words.find(&format!("wrong-{field}")).or_else(named);
+    let because = why.and_then(|why| why.because).map(|because| words.because(because));
+    let sentence = because.or_else(of_field).unwrap_or_else(|| words.get("wrong-other"));
+    (sentence, why.and_then(|why| detail(words, &why.english)))
 }
 
 /// Why something is held, by the name of the rule.

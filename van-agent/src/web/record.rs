@@ -12,9 +12,10 @@ use shared::{document::Confirmation, store::queue::Class, time::Now};
 use super::{
     Site,
     acts::see,
-    pages::{Reason, detail, failed, show, words, wrong},
+    pages::{Reason, failed, show, words, wrong},
     posted::Posted,
     sheet::View,
+    sure::{self, Answer},
 };
 use crate::{
     agent::Agent,
@@ -126,6 +127,13 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         return StatusCode::BAD_REQUEST.into_response();
     }
     let sheet = Sheet::of(&posted.0);
+    match (action.as_str(), Answer::of(&posted)) {
+        ("forget", Answer::No) => return see(&format!("/record?form={id}")),
+        ("forget", Answer::Unasked) if !sheet.is_empty() => {
+            return ask_to_forget(&site, words, id, sheet).await;
+        }
+        _ => {}
+    }
     let aloud = format!("/record/aloud/{id}");
     let done = site.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
         let began = agent.sheet(&id)?.map_or(now.wall, |kept| kept.began);
@@ -146,12 +154,27 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Ok((Step::Aloud, _)) => see(&aloud),
         Ok((Step::Next(at), Some(view))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
         Ok((Step::Wrong { field, why }, Some(view))) => {
-            let why = why.and_then(|why| detail(words, &why));
-            answer(&site, words, Ok(view), Some((wrong(words, field), why)))
+            answer(&site, words, Ok(view), Some(wrong(words, field, why.as_ref())))
         }
         Ok(_) => see("/record"),
         Err(failure) => failed(words, &failure),
     }
+}
+
+/// Keeps what was typed and asks whether it is to be forgotten.
+async fn ask_to_forget(site: &Site, words: &'static Words, id: String, sheet: Sheet) -> Response {
+    let form = id.clone();
+    let kept = site.run(move |agent, now| {
+        agent.keep_sheet(now, &form, &sheet)?;
+        Ok(sheet.called(agent.person_row(sheet.text("person"))?.as_ref()))
+    });
+    let name = match kept.await {
+        Ok(name) => name,
+        Err(failure) => return failed(words, &failure),
+    };
+    let again = [("form", id.as_str()), ("do", "forget")];
+    let again = again.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    sure::ask(site, words, "forget", &name, "/record".to_owned(), &Posted(again.to_vec()))
 }
 
 fn step(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<Step, Failure> {

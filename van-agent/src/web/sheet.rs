@@ -58,6 +58,8 @@ pub(super) struct View {
     pub(super) others: Vec<(String, String)>,
     /// The field that comes next.
     pub(super) at: String,
+    /// Whether nothing else is done before somebody says who it is.
+    pub(super) must_choose: bool,
 }
 
 impl View {
@@ -73,6 +75,7 @@ impl View {
         let known = agent.person_row(sheet.text("person"))?;
         let like = agent.like(sheet)?;
         let chosen = chosen(agent, now, words, sheet, known.as_ref())?;
+        let must_choose = at == "like" && !like.is_empty();
         let at = match chosen.last() {
             _ if !like.is_empty() => "like".to_owned(),
             // A service with nothing to type or to tick leads on to the next one.
@@ -123,6 +126,7 @@ impl View {
             visits,
             others,
             at,
+            must_choose,
         })
     }
 

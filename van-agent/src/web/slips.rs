@@ -84,6 +84,8 @@ struct Slip {
     cancelled: bool,
     /// Whether the agency has the case in its books.
     registered: bool,
+    /// What came of the case, with the day, in words.
+    outcome: Option<String>,
     /// Its stamp: modules a side, and the path of the dark ones.
     stamp: Option<(usize, String)>,
 }
@@ -196,6 +198,10 @@ fn slip(words: &Words, paper: &Value) -> Slip {
         copy: paper["copies"].as_u64().is_some_and(|copies| copies > 0),
         cancelled: status == "cancelled",
         registered: paper["state"] == "registered",
+        outcome: paper["outcome"]["state"].as_str().map(|state| {
+            let day = paper["outcome"]["at"].as_str().and_then(|at| at.get(..10)).unwrap_or_default();
+            format!("{} {}", words.part("state", state).to_uppercase(), words.day(day))
+        }),
         stamp: qr::outline(&text(paper, "stamp")),
     }
 }

@@ -2,7 +2,7 @@
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use shared::{
-    born,
+    born::{self, Born},
     desk::{because::Because, files},
 };
 use unic_langid::LanguageIdentifier;
@@ -172,10 +172,11 @@ impl Words {
         field.map_or(why.clone(), |field| format!("{field}: {why}"))
     }
 
-    /// A birth as people write it: `± 1948` where it is a guess, or a year alone.
+    /// A birth, in any writing, as people read it: `± 1948` where it is a guess, or a year alone.
     pub fn born(&self, text: &str, guess: bool) -> String {
         let about = if born::is_about(text, guess) { "± " } else { "" };
-        format!("{about}{}", self.day(text))
+        let known = text.parse::<Born>().map_or_else(|_| text.to_owned(), |born| born.to_string());
+        format!("{about}{}", self.day(&known))
     }
 
     /// A day as people write it, as far as it is known: `5 Januari 2004`, `Januari 2004`, `2004`. A text that is
