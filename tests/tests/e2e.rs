@@ -8,6 +8,8 @@ mod attachments;
 mod bad_input;
 #[path = "e2e/carrying.rs"]
 mod carrying;
+#[path = "e2e/carrying_files.rs"]
+mod carrying_files;
 #[path = "e2e/edits.rs"]
 mod edits;
 #[path = "e2e/full_disk.rs"]

@@ -613,7 +613,7 @@ field-sheet = Number of the emergency sheet
 # Carrying
 carry = Carry
 carry-what = Another laptop, or a stick, can take what this laptop wrote to the hub, and bring receipts back. Whoever carries can change nothing.
-carry-open = A bundle holds citizens' data and is not encrypted: keep the stick as you keep the forms. Scans are not in it.
+carry-open = A bundle holds citizens' data and is not encrypted: keep the stick as you keep the forms. Scans go in behind the records, as long as there is room.
 carry-stick = By stick
 carry-folder = Folder of the stick
 carry-choose = Open the folder

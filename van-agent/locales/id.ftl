@@ -563,7 +563,7 @@ field-sheet = Nomor lembar darurat
 # Titipan
 carry = Titipan
 carry-what = Laptop lain atau flashdisk dapat membawa data laptop ini ke pusat dan membawa pulang buktinya. Pembawa tidak dapat mengubah apa pun.
-carry-open = Berkas titipan berisi data warga dan tidak disandikan: jaga flashdisk seperti menjaga formulir. Pindaian tidak ikut.
+carry-open = Berkas titipan berisi data warga dan tidak disandikan: jaga flashdisk seperti menjaga formulir. Pindaian ikut sesudah data, selama ada tempat.
 carry-stick = Lewat flashdisk
 carry-folder = Folder flashdisk
 carry-choose = Buka folder

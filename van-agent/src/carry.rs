@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     desk::author,
-    id::{DeviceId, PublicKey},
+    id::{ContentHash, DeviceId, PublicKey},
     store::{
         carried::{self, Carried, Met},
         notes,
     },
-    sync::bundle::{BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, Exported, For, ImportError, Imported, Part},
+    sync::bundle::{
+        BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, Exported, Files, ImportError, Imported, Part,
+    },
     time::Now,
 };
 
@@ -24,9 +26,6 @@ use crate::{
         owner::{Handle, Stopped},
     },
 };
-
-/// Parts of a bundle that are taken in before others may come to the store; of a batch 64 KB each.
-const PARTS_AT_ONCE: usize = 16;
 
 /// What is done with bundles, and with what is carried.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,8 +43,14 @@ pub enum CarryAct {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileAct {
-    /// Write a bundle into a folder, or to a file that is not there yet; absolute.
-    Export(PathBuf),
+    /// Write a bundle into a folder, with further ones beside it for files that find no room in it, or to a file that is
+    /// not there yet; absolute.
+    Export {
+        /// Where to.
+        to: PathBuf,
+        /// Bytes that all of it may have.
+        budget: Option<u64>,
+    },
     /// Take a bundle in.
     Import(PathBuf),
     /// Verify a bundle.
@@ -95,7 +100,7 @@ pub(crate) fn pass_on(owner: &Handle<Agent>, call: Call) -> Result<(), Stopped> 
 /// The file cannot be read, written or taken for a bundle.
 pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Failure> {
     match act {
-        FileAct::Export(to) => export(store, to),
+        FileAct::Export { to, budget } => export(store, to, budget.unwrap_or(u64::MAX)),
         FileAct::Import(file) => {
             let bytes = files::read(file, BUNDLE_BYTES_MAX)?;
             let imported = take_in(store, &bytes, None)?;
@@ -108,24 +113,74 @@ pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Fa
     }
 }
 
-fn export(store: &mut impl Store, to: &Path) -> Result<Value, Failure> {
-    let made = store.run(|agent, now| {
-        agent.enrolled()?;
-        let exported = agent.replica_mut().export_bundle(now, For::Anyone).map_err(said)?;
-        Ok::<_, Failure>((agent.bundle_name(now), exported))
+/// Writes bundles, of which the first holds all facts; where one cannot be written, none stays.
+fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failure> {
+    let (mut written, mut given) = (Vec::new(), Vec::new());
+    let row = write_row(store, to, budget, &mut written, &mut given);
+    let (first, left) = row.inspect_err(|_| {
+        for file in &written {
+            // The reason is told; what stays of it is of no use.
+            drop(std::fs::remove_file(file));
+        }
     })?;
-    let (name, Exported { bytes, own_changes, carried_changes, receipts, notes, left }) = made?;
-    let file = if to.is_dir() { to.join(name) } else { to.to_owned() };
-    files::write_new(&file, &bytes)?;
+    let bytes = written.iter().filter_map(|file| Some(std::fs::metadata(file).ok()?.len())).sum::<u64>();
     Ok(json!({
-        "file": file,
-        "bytes": bytes.len(),
-        "own_changes": own_changes,
-        "carried_changes": carried_changes,
-        "receipts": receipts,
-        "notes": notes,
-        "left": left,
+        "file": written[0],
+        "files": written,
+        "bytes": bytes,
+        "own_changes": first.own_changes,
+        "carried_changes": first.carried_changes,
+        "receipts": first.receipts,
+        "notes": first.notes,
+        "left": first.left,
+        "attachments": given.len(),
+        "attachments_left": left.0,
+        "attachment_bytes_left": left.1,
     }))
+}
+
+/// Writes bundle after bundle until no file is left, or none finds room: the first one, and the files that are left
+/// with their bytes.
+fn write_row(
+    store: &mut impl Store,
+    to: &Path,
+    budget: u64,
+    written: &mut Vec<PathBuf>,
+    given: &mut Vec<ContentHash>,
+) -> Result<(Exported, (u64, u64)), Failure> {
+    let (mut rest, mut first, mut name) = (budget, None, String::new());
+    loop {
+        let before = given.clone();
+        let made = store.run(move |agent, now| {
+            agent.enrolled()?;
+            let files = Files { bytes_max: rest, given: &before };
+            let exported = agent.replica_mut().export_with_files(now, files).map_err(said)?;
+            Ok::<_, Failure>((agent.bundle_name(now), exported))
+        })?;
+        let (named, mut exported) = made?;
+        let left = exported.files_left;
+        if let Some(first) = first.take_if(|_| exported.files.is_empty()) {
+            return Ok((first, left));
+        }
+        let file = match written.len() {
+            _ if !to.is_dir() => to.to_owned(),
+            0 => {
+                name = named;
+                to.join(format!("{name}.{BUNDLE_EXTENSION}"))
+            }
+            before => to.join(format!("{name}-{}.{BUNDLE_EXTENSION}", before + 1)),
+        };
+        let bytes = std::mem::take(&mut exported.bytes);
+        files::write_new(&file, &bytes)?;
+        rest = rest.saturating_sub(bytes.len() as u64);
+        written.push(file);
+        given.extend(&exported.files);
+        let is_done = left.0 == 0 || exported.files.is_empty() || !to.is_dir();
+        let first = first.get_or_insert(exported);
+        if is_done {
+            return Ok((std::mem::take(first), left));
+        }
+    }
 }
 
 /// Takes a bundle in, a few parts at a time, so that others come to the store between them; where somebody `giver`
@@ -142,7 +197,7 @@ pub(crate) fn take_in(
     })?;
     let mut imported = begun?;
     while !parts.is_empty() {
-        let some: Vec<_> = parts.drain(..PARTS_AT_ONCE.min(parts.len())).collect();
+        let some = Bundle::some_of(&mut parts);
         let taken = store.run(move |agent, now| {
             for part in some {
                 agent.replica_mut().take_part(now, part, &mut imported).map_err(said)?;
@@ -174,12 +229,12 @@ impl Agent {
         if self.replica().station().place.is_some() { Ok(()) } else { Err(not_enrolled()) }
     }
 
-    /// `keliling-V01A-20261122-081500.bundle`.
+    /// `keliling-V01A-20261122-081500`.
     fn bundle_name(&self, now: Now) -> String {
         let at = now.wall.to_rfc3339(self.offset_minutes());
         let digits: String = at.chars().filter(char::is_ascii_digit).take(14).collect();
         let (day, time) = digits.split_at(digits.len().min(8));
-        format!("keliling-{}-{day}-{time}.{BUNDLE_EXTENSION}", self.called(self.replica().station().device()))
+        format!("keliling-{}-{day}-{time}", self.called(self.replica().station().device()))
     }
 
     fn verify(&self, bytes: &[u8]) -> Result<Value, Failure> {
@@ -192,6 +247,7 @@ impl Agent {
             "batches": count(|part| matches!(part, Part::Batch(_))),
             "receipts": count(|part| matches!(part, Part::Receipt(_))),
             "notes": count(|part| matches!(part, Part::Note(_))),
+            "attachments": count(|part| matches!(part, Part::File { .. })),
             "bytes": bytes.len(),
             "refused": wrong,
         }))

@@ -173,7 +173,7 @@ pub enum Command {
     /// Bundles: what this laptop has for others, as a file on a stick; what it carries.
     #[command(
         subcommand,
-        after_help = "A bundle holds citizens' data and is NOT encrypted: keep the stick as you keep the forms.\nScans and photos are not in it: they follow by themselves.\n\nExample:\n  van-agent bundle export /media/usb\n  van-agent bundle import /media/usb/keliling-V02A-20261122-081500.bundle"
+        after_help = "A bundle holds citizens' data and is NOT encrypted: keep the stick as you keep the forms.\nRecords go first, then scans and photos; what finds no room in one file goes into another beside it.\n\nExample:\n  van-agent bundle export /media/usb\n  van-agent bundle import /media/usb/keliling-V02A-20261122-081500.bundle"
     )]
     Bundle(Bundle),
     /// Other laptops of the fleet: list them, exchange with one that listens.
@@ -552,11 +552,17 @@ pub enum SheetCommand {
 pub enum Bundle {
     /// Write what no receipt covers yet, of this laptop and of those that it carries for, with receipts and notes on
     /// their way home.
-    #[command(after_help = "Example:\n  van-agent bundle export /media/usb")]
+    #[command(
+        after_help = "Example:\n  van-agent bundle export /media/usb\n  van-agent bundle export --budget 20MB /media/usb"
+    )]
     Export {
         /// A folder, or a file that is not there yet.
         #[arg(value_name = "FILE|FOLDER")]
         to: PathBuf,
+        /// Scans and photos only as far as they fit into so many bytes, all files together: 20MB, 2GB. Records go whatever
+        /// they need.
+        #[arg(long, value_name = "SIZE", value_parser = budget::bytes)]
+        budget: Option<u64>,
     },
     /// Carry from now on what stands in a bundle; keep the receipts and notes in it.
     #[command(

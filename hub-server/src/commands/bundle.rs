@@ -13,12 +13,13 @@ pub(super) fn bundle(mut desk: Desk, options: Bundle) -> anyhow::Result<()> {
             let taken = desk.ask(&Request::BundleImport { file })?;
             desk.printer.value(&taken)?;
             desk.printer.text(format_args!(
-                "From {}: {} changes let in, {} batches were here already, {} changes are in quarantine.\nWrite the \
-                 receipts for the way home with `hub-server bundle export FILE`.",
+                "From {}: {} changes let in, {} batches were here already, {} changes are in quarantine; {} attachments \
+                 came.\nWrite the receipts for the way home with `hub-server bundle export FILE`.",
                 text(&taken, "maker"),
                 taken["changes"],
                 taken["known"],
                 taken["quarantined"],
+                taken["files"],
             ))?;
             let reasons: Vec<_> =
                 taken["refused"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();

@@ -20,9 +20,6 @@ use van_agent::host::{
 use super::Hub;
 use crate::request::Request;
 
-/// Parts of a bundle that are taken in before laptops may come to the store; of a batch 64 KB each.
-const PARTS_AT_ONCE: usize = 16;
-
 /// Hands `call` to the hub's thread; what reads or writes a file is done on this one, so that a slow stick keeps no
 /// laptop waiting.
 ///
@@ -54,7 +51,7 @@ fn import(hub: &Handle<Hub>, file: &Path) -> Result<anyhow::Result<Value>, Stopp
         Err(error) => return Ok(Err(error)),
     };
     while !parts.is_empty() {
-        let some: Vec<_> = parts.drain(..PARTS_AT_ONCE.min(parts.len())).collect();
+        let some = Bundle::some_of(&mut parts);
         imported = match hub.run_blocking(move |hub, now| hub.take_parts(now, some, imported))? {
             Ok(imported) => imported,
             Err(error) => return Ok(Err(error)),

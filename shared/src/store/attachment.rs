@@ -25,6 +25,8 @@ pub struct Known {
     pub own: bool,
     /// Whether it is to be fetched.
     pub wanted: bool,
+    /// Laptop: whether another laptop attached it and this one carries it to the hub.
+    pub carried: bool,
     /// Laptop: whether the hub's receipt for it is stored.
     pub receipted: bool,
 }
@@ -47,9 +49,19 @@ impl Named {
     }
 }
 
-const COLUMNS: &str = "hash, size, held, whole, own, wanted, receipt IS NOT NULL";
+const COLUMNS: &str = "hash, size, held, whole, own, wanted, carried, receipt IS NOT NULL";
 /// That a file belongs to a case.
 const BELONGS: &str = "EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND removed = 0)";
+
+/// Bytes that a laptop carries of others' files, at most.
+const CARRIED_BYTES_MAX: u64 = 1 << 30;
+/// Receipts for others' files that a laptop brings home, at most.
+const HOMEWARD_MAX: u64 = 1_000;
+
+/// That the hub is still to say that it holds a file of this laptop's, or one that it carries.
+fn open_here() -> String {
+    format!("(own = 1 AND receipt IS NULL AND {BELONGS} OR carried = 1 AND receipt IS NULL)")
+}
 
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
@@ -59,7 +71,8 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         whole: row.get(3)?,
         own: row.get(4)?,
         wanted: row.get(5)?,
-        receipted: row.get(6)?,
+        carried: row.get(6)?,
+        receipted: row.get(7)?,
     })
 }
 
@@ -117,6 +130,72 @@ pub fn put_half(tx: Tx<'_>, hash: ContentHash, size: u64, held: u64, source: Dev
     Ok(())
 }
 
+/// Laptop: notes a whole file of another laptop's, to be handed over; whether there was room for it.
+///
+/// # Errors
+/// The store fails.
+pub fn put_carried(tx: Tx<'_>, hash: ContentHash, size: u64, source: DeviceId) -> Result<bool> {
+    let carried: u64 = tx
+        .prepare_cached("SELECT coalesce(sum(size), 0) FROM attachment WHERE carried = 1")?
+        .query_row([], |row| row.get(0))?;
+    if carried + size > CARRIED_BYTES_MAX {
+        return Ok(false);
+    }
+    put_whole(tx, hash, size, Some(source))?;
+    tx.prepare_cached("UPDATE attachment SET carried = 1 WHERE hash = ?1 AND own = 0")?.execute([hash.0])?;
+    Ok(true)
+}
+
+/// Laptop: the hub holds a file that was carried. Returns whether its file is of no use here any more: no case here
+/// names it.
+///
+/// # Errors
+/// The store fails.
+pub fn put_down(tx: Tx<'_>, hash: ContentHash) -> Result<bool> {
+    tx.prepare_cached("UPDATE attachment SET carried = 0 WHERE hash = ?1")?.execute([hash.0])?;
+    let forgotten = tx
+        .prepare_cached(
+            "DELETE FROM attachment WHERE hash = ?1 AND own = 0
+               AND NOT EXISTS (SELECT 1 FROM named WHERE named.hash = ?1)",
+        )?
+        .execute([hash.0])?;
+    Ok(forgotten > 0)
+}
+
+/// Laptop: keeps the hub's receipt for others' files, to be brought home; whether it is new here.
+///
+/// # Errors
+/// The store fails.
+pub fn put_homeward(tx: Tx<'_>, receipt: &[u8]) -> Result<bool> {
+    let put =
+        tx.prepare_cached("INSERT OR IGNORE INTO homeward_file (frame) VALUES (?1)")?.execute([receipt])?;
+    tx.prepare_cached("DELETE FROM homeward_file WHERE turn <= (SELECT max(turn) FROM homeward_file) - ?1")?
+        .execute([HOMEWARD_MAX])?;
+    Ok(put > 0)
+}
+
+/// Laptop: the receipts for others' files that it brings home, the oldest first, as signed.
+///
+/// # Errors
+/// The store fails.
+pub fn homeward(tx: Tx<'_>) -> Result<Vec<Vec<u8>>> {
+    let mut statement = tx.prepare_cached("SELECT frame FROM homeward_file ORDER BY turn")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Hub: files that a device attached and that are whole here.
+///
+/// # Errors
+/// The store fails.
+pub fn whole_of(tx: Tx<'_>, author: DeviceId) -> Result<Vec<ContentHash>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT DISTINCT hash FROM named JOIN attachment USING (hash) WHERE author = ?1 AND whole = 1 ORDER BY hash",
+    )?;
+    let rows = statement.query_map([author.0], |row| id(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Asks for a file that is not here: it is fetched at the next contact.
 ///
 /// # Errors
@@ -148,8 +227,8 @@ pub fn wanted(tx: Tx<'_>) -> Result<Vec<Known>> {
     all(tx, &format!("wanted = 1 AND whole = 0 AND {BELONGS} ORDER BY held DESC, hash"))
 }
 
-/// Laptop: files attached here that the hub has not receipted, small pictures first; those that no longer
-/// belong to any case are left out.
+/// Laptop: files attached here, or carried for others, that the hub has not receipted, small pictures first; of what
+/// was attached here those that no longer belong to any case are left out.
 ///
 /// # Errors
 /// The store fails.
@@ -157,8 +236,9 @@ pub fn open(tx: Tx<'_>) -> Result<Vec<Known>> {
     all(
         tx,
         &format!(
-            "own = 1 AND receipt IS NULL AND {BELONGS}
-             ORDER BY EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash"
+            "{}
+             ORDER BY EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash",
+            open_here()
         ),
     )
 }
@@ -180,6 +260,7 @@ pub fn set_receipt(tx: Tx<'_>, hash: ContentHash, receipt: &[u8]) -> Result<()> 
 /// The store fails.
 pub fn doubt_receipts(tx: Tx<'_>) -> Result<()> {
     tx.execute("UPDATE attachment SET receipt = NULL, own = max(own, whole)", [])?;
+    tx.execute("DELETE FROM homeward_file", [])?;
     Ok(())
 }
 
@@ -262,15 +343,16 @@ pub fn lacking_of(tx: Tx<'_>, author: DeviceId, limit: usize) -> Result<Vec<(Nam
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How much is nowhere but here: files attached on this laptop without a receipt, and their bytes.
+/// How much this laptop still has to hand over: files attached here or carried for others without a receipt, and their
+/// bytes.
 ///
 /// # Errors
 /// The store fails.
 pub fn count_open(tx: Tx<'_>) -> Result<(u64, u64)> {
     Ok(tx
         .prepare_cached(&format!(
-            "SELECT count(*), coalesce(sum(size), 0) FROM attachment
-             WHERE own = 1 AND receipt IS NULL AND {BELONGS}"
+            "SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE {}",
+            open_here()
         ))?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }

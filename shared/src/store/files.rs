@@ -181,6 +181,12 @@ impl Files {
         drop(fs::remove_file(self.beside_it(hash, "part")));
     }
 
+    /// Removes a content that nothing names any more.
+    pub fn remove(&self, hash: ContentHash) {
+        // Where it stays it is in nobody's way.
+        drop(fs::remove_file(self.path(hash)));
+    }
+
     fn make_room(&self, hash: ContentHash) -> io::Result<()> {
         let path = self.path(hash);
         let folder = path.parent().expect("a hash has a folder of its own");

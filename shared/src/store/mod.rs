@@ -42,7 +42,7 @@ use crate::aside::Aside;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 19] = [
+const MIGRATIONS: [&str; 20] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -62,6 +62,7 @@ const MIGRATIONS: [&str; 19] = [
     include_str!("migrations/0017_counted.sql"),
     include_str!("migrations/0018_questions.sql"),
     include_str!("migrations/0019_numbers.sql"),
+    include_str!("migrations/0020_carried_files.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

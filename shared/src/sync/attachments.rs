@@ -3,8 +3,9 @@
 //! Once all facts of a laptop are durable the hub asks for what that laptop attached and it lacks, from the byte
 //! that it holds on; the laptop offers what else it holds no receipt for, and gets a receipt or a question. Whoever receives says what
 //! comes and from where: nothing else is taken. **Invariants:** a file is receipted only after its hash was
-//! checked and its transaction is durable; only files that a document of the device's scope names are given,
-//! and taken those too that a document names in which it has written; a breach costs the file, not the facts.
+//! checked and its transaction is durable; only files that a document of the device's scope names are given; taken is,
+//! from anyone, what a case at the hub names, since its hash proves it and a laptop may carry another's; a breach costs
+//! the file, not the facts.
 
 mod receiving;
 
@@ -17,21 +18,30 @@ use super::{
     session::Phase,
 };
 use crate::{
-    id::ContentHash,
+    id::{ContentHash, DeviceId},
     identity::{self, Context, Signature},
     store::{
-        Result,
+        Result, StoreError,
         attachment::{self, Named},
         changes, feeds,
         files::State,
         log,
     },
-    time::{Now, Timestamp},
+    time::Now,
     wire::{
         Frame,
         attachment::{Message, NAMED_MAX, Offered, Receipt, Refusal, Wanted},
     },
 };
+
+/// What a receipt for files was good for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Kept {
+    /// Files that were attached here and had none.
+    pub(super) covered: u64,
+    /// Whether it is newly brought home to others.
+    pub(super) homeward: bool,
+}
 
 impl Replica {
     /// Takes a word about files. Words said to an earlier life of a side are nothing to this one.
@@ -192,7 +202,8 @@ impl Replica {
             if self.sessions.get(&peer).is_some_and(|session| session.files.asked.contains_key(hash)) {
                 continue;
             }
-            let Some(named) = self.named_to(peer, *hash, true)? else {
+            let names = attachment::names(self.read_rows()?, *hash)?;
+            let Some(named) = names.into_iter().map(|(_, named)| named).max() else {
                 self.refuse(peer, *hash, Refusal::NotNamed)?;
                 continue;
             };
@@ -279,12 +290,17 @@ impl Replica {
             if session.files.queue.len() >= 4 * NAMED_MAX {
                 return Err(fault(CloseCode::Limit, "more files are asked for than allowed"));
             }
-            let may = match session.role {
-                // The hub may have whatever a document here names; a laptop what its own documents name.
-                Role::Child => !attachment::names(self.read_rows()?, wanted.hash)?.is_empty(),
+            let role = session.role;
+            let known = attachment::find(self.store.reader(), wanted.hash)?.filter(|known| known.whole);
+            let may = match role {
+                // The hub may have whatever a document here names or this laptop carries; a laptop what its own
+                // documents name.
+                Role::Child => {
+                    known.is_some_and(|known| known.carried)
+                        || !attachment::names(self.read_rows()?, wanted.hash)?.is_empty()
+                }
                 Role::Parent => self.named_to(peer, wanted.hash, false)?.is_some(),
             };
-            let known = attachment::find(self.store.reader(), wanted.hash)?.filter(|known| known.whole);
             let refusal = match known {
                 _ if !may => Refusal::NotNamed,
                 None => Refusal::NotHere,
@@ -421,27 +437,64 @@ impl Replica {
     /// Parent: signs a receipt for files that are durably here.
     fn receipt_files(&mut self, now: Now, peer: PeerId, hashes: Vec<ContentHash>) {
         let Some(session) = self.sessions.get(&peer) else { return };
-        let (hub_epoch, device) = (self.station.epoch, session.device);
-        let at: Timestamp = now.wall;
+        let receipt = self.signed_file_receipt(now, session.device, hashes);
+        self.say_files(peer, Message::Receipt(receipt));
+    }
+
+    /// Parent: its statement to a device that it durably holds files.
+    pub(super) fn signed_file_receipt(
+        &self,
+        now: Now,
+        device: DeviceId,
+        hashes: Vec<ContentHash>,
+    ) -> Receipt {
+        let (hub_epoch, at) = (self.station.epoch, now.wall);
         let mut receipt = Receipt { hub_epoch, device, hashes, at, signature: Vec::new() };
         let signature = self.station.key.sign(Context::AttachmentReceipt, &receipt.signed_message());
         receipt.signature = signature.0.to_vec();
-        self.say_files(peer, Message::Receipt(receipt));
+        receipt
+    }
+
+    /// Whether the hub signed a receipt for files.
+    pub(super) fn file_receipt_is_sound(&self, receipt: &Receipt) -> bool {
+        let hub = self.station.place.as_ref().map(|place| place.hub_key);
+        let signature = Signature::try_from(receipt.signature.as_slice()).ok();
+        hub.zip(signature).is_some_and(|(hub, signature)| {
+            let message = receipt.signed_message();
+            identity::verify(hub, Context::AttachmentReceipt, &message, &signature).is_ok()
+        })
+    }
+
+    /// Child: keeps a sound receipt for files, whoever it was said to: for what was attached here, and to be brought home
+    /// for what others did. What it covers is carried no more.
+    pub(super) fn keep_file_receipt(&mut self, receipt: &Receipt) -> Result<Kept> {
+        let frame = minicbor::to_vec(receipt).expect("encoding into memory cannot fail");
+        let (kept, of_no_use) = self.store.commit(|tx| {
+            let (mut kept, mut of_no_use, mut others) = (Kept::default(), Vec::new(), false);
+            for hash in &receipt.hashes {
+                let known = attachment::find(tx, *hash)?;
+                let is_own = known.is_some_and(|known| known.own);
+                kept.covered += u64::from(known.is_some_and(|known| known.own && !known.receipted));
+                others |= !is_own;
+                attachment::set_receipt(tx, *hash, &frame)?;
+                if known.is_some_and(|known| known.carried) && attachment::put_down(tx, *hash)? {
+                    of_no_use.push(*hash);
+                }
+            }
+            kept.homeward = others && attachment::put_homeward(tx, &frame)?;
+            Ok::<_, StoreError>((kept, of_no_use))
+        })?;
+        of_no_use.into_iter().for_each(|hash| self.store.files().remove(hash));
+        Ok(kept)
     }
 
     fn take_file_receipt(&mut self, peer: PeerId, receipt: &Receipt) -> Result<(), Fault> {
         let Some(place) = &self.station.place else { return Ok(()) };
-        let sound = Signature::try_from(receipt.signature.as_slice()).is_ok_and(|signature| {
-            let message = receipt.signed_message();
-            identity::verify(place.hub_key, Context::AttachmentReceipt, &message, &signature).is_ok()
-        });
+        let sound = self.file_receipt_is_sound(receipt);
         if !sound || receipt.device != place.device || self.station.feed_epoch != Some(receipt.hub_epoch) {
             return Err(protocol("a receipt for files that the hub did not sign for this laptop"));
         }
-        let frame = minicbor::to_vec(receipt).expect("encoding into memory cannot fail");
-        self.store.commit(|tx| {
-            receipt.hashes.iter().try_for_each(|hash| attachment::set_receipt(tx, *hash, &frame))
-        })?;
+        self.keep_file_receipt(receipt)?;
         if let Some(session) = self.sessions.get_mut(&peer) {
             for hash in &receipt.hashes {
                 session.files.open.remove(hash);

@@ -1,6 +1,7 @@
 //! A bundle: what one machine has for others, as a file that anyone may carry.
 //!
-//! It holds batches of devices' logs under their authors' signatures, the hub's receipts and custody notes. Part
+//! It holds batches of devices' logs under their authors' signatures, the hub's receipts and custody notes, and files
+//! of attachments with the hub's receipts for those, which programs that know no more than the first form refuse. Part
 //! follows part, each with the digest of all before it and of itself; at the end its maker signs the last digest.
 //! Nothing of a bundle is taken in before all of it has been read and verified so: any changed, missing or added
 //! byte is refused. It is not encrypted: who holds the file can read what stands in it.
@@ -11,14 +12,16 @@ mod importing;
 use minicbor::{Decode, Encode};
 
 pub use self::{
-    exporting::{Exported, For, Greeting, Held},
+    exporting::{Exported, Files, For, Greeting, Held},
     importing::{ImportError, Imported},
 };
 use crate::{
-    id::{DeviceId, DistrictCode, Epoch, PublicKey},
+    document::schema::ATTACHMENT_BYTES_MAX,
+    id::{ContentHash, DeviceId, DistrictCode, Epoch, PublicKey},
     identity::{self, Context, Key, Signature},
     time::Timestamp,
     wire::{
+        attachment,
         batch::BATCH_BYTES_RECEIVED_MAX,
         frame::{Note, Receipt},
     },
@@ -29,10 +32,18 @@ pub const BUNDLE_BYTES_MAX: usize = 64 << 20;
 /// How the name of a bundle's file ends.
 pub const BUNDLE_EXTENSION: &str = "bundle";
 
-/// How a bundle begins: seven letters and the version of its form.
-const MAGIC: [u8; 8] = *b"KELBNDL\x01";
-/// Bytes of one part.
+/// How a bundle begins, before the version of its form.
+const MAGIC: [u8; 7] = *b"KELBNDL";
+/// The form of a bundle without files.
+const FORM: u8 = 1;
+/// The form of a bundle with files, or with receipts for some.
+const FORM_WITH_FILES: u8 = 2;
+/// Bytes of one part of the first form.
 const PART_BYTES_MAX: usize = BATCH_BYTES_RECEIVED_MAX + 1024;
+/// Bytes of one part of the form with files.
+const FILE_PART_BYTES_MAX: usize = ATTACHMENT_BYTES_MAX as usize + 1024;
+/// Parts that are taken in at one go; of a batch 64 KB each.
+const PARTS_AT_ONCE: usize = 16;
 const DIGEST_BYTES: usize = 16;
 const SIGNATURE_BYTES: usize = 64;
 
@@ -79,6 +90,25 @@ pub enum Part {
     /// A carrier's note.
     #[n(2)]
     Note(#[n(0)] Note),
+    /// A file of an attachment.
+    #[n(3)]
+    File {
+        /// Its content.
+        #[n(0)]
+        hash: ContentHash,
+        /// Its bytes.
+        #[cbor(n(1), with = "minicbor::bytes")]
+        bytes: Vec<u8>,
+    },
+    /// A receipt of the hub for files.
+    #[n(4)]
+    FileReceipt(#[n(0)] attachment::Receipt),
+}
+
+impl Part {
+    fn is_of_files(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::FileReceipt(_))
+    }
 }
 
 /// A bundle whose every byte is as its maker signed it.
@@ -97,7 +127,7 @@ pub enum BundleError {
     #[error("this is no bundle of this program")]
     NoBundle,
     /// A later form.
-    #[error("the bundle has form {found}, this program reads form {}: update the program", MAGIC[7])]
+    #[error("the bundle has form {found}, this program reads form {FORM_WITH_FILES}: update the program")]
     Newer {
         /// Which.
         found: u8,
@@ -144,8 +174,9 @@ pub enum BundleError {
 impl Bundle {
     /// Encodes and signs the bundle; `key` is its maker's.
     pub fn to_bytes(&self, key: &Key) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        let mut chain = chain_of(&MAGIC);
+        let form = if self.parts.iter().any(Part::is_of_files) { FORM_WITH_FILES } else { FORM };
+        let mut bytes = [&MAGIC[..], &[form]].concat();
+        let mut chain = chain_of(&bytes);
         let parts = self.parts.iter().map(cbor);
         for part in std::iter::once(cbor(&self.head)).chain(parts) {
             let from = bytes.len();
@@ -168,13 +199,17 @@ impl Bundle {
         if bytes.len() > BUNDLE_BYTES_MAX {
             return Err(BundleError::TooLarge { found: bytes.len(), limit: BUNDLE_BYTES_MAX });
         }
-        match bytes.first_chunk::<8>() {
-            Some(magic) if *magic == MAGIC => {}
-            Some(magic) if magic[..7] == MAGIC[..7] => return Err(BundleError::Newer { found: magic[7] }),
-            Some(_) => return Err(BundleError::NoBundle),
-            None => return Err(BundleError::CutShort { bytes: bytes.len() }),
-        }
-        let mut reader = PartReader { bytes, at: MAGIC.len(), chain: chain_of(&MAGIC), part: 0 };
+        let bytes_max = match bytes.split_at_checked(MAGIC.len()) {
+            Some((magic, [FORM, ..])) if *magic == MAGIC => PART_BYTES_MAX,
+            Some((magic, [FORM_WITH_FILES, ..])) if *magic == MAGIC => FILE_PART_BYTES_MAX,
+            Some((magic, [found, ..])) if *magic == MAGIC => {
+                return Err(BundleError::Newer { found: *found });
+            }
+            Some((_, [_, ..])) => return Err(BundleError::NoBundle),
+            Some((_, [])) | None => return Err(BundleError::CutShort { bytes: bytes.len() }),
+        };
+        let begin = &bytes[..=MAGIC.len()];
+        let mut reader = PartReader { bytes, at: begin.len(), chain: chain_of(begin), part: 0, bytes_max };
         let head = reader.next()?.ok_or(BundleError::Malformed { part: 0 })?;
         let head: Head = minicbor::decode(head).map_err(|_| BundleError::Malformed { part: 0 })?;
         let mut parts = Vec::new();
@@ -190,6 +225,13 @@ impl Bundle {
             bytes => Err(BundleError::Trailing { bytes }),
         }
     }
+
+    /// The first of `parts`, so many as are taken in before others come to the store: a file stands last among them.
+    pub fn some_of(parts: &mut Vec<Part>) -> Vec<Part> {
+        let file = parts.iter().take(PARTS_AT_ONCE).position(Part::is_of_files);
+        let count = file.map_or(PARTS_AT_ONCE, |at| at + 1).min(parts.len());
+        parts.drain(..count).collect()
+    }
 }
 
 struct PartReader<'a> {
@@ -197,6 +239,8 @@ struct PartReader<'a> {
     at: usize,
     chain: [u8; DIGEST_BYTES],
     part: usize,
+    /// Bytes that a part may have.
+    bytes_max: usize,
 }
 
 impl<'a> PartReader<'a> {
@@ -214,8 +258,8 @@ impl<'a> PartReader<'a> {
         if length == 0 {
             return Ok(None);
         }
-        if length > PART_BYTES_MAX {
-            return Err(BundleError::TooLarge { found: length, limit: PART_BYTES_MAX });
+        if length > self.bytes_max {
+            return Err(BundleError::TooLarge { found: length, limit: self.bytes_max });
         }
         let part = self.take(length)?;
         self.chain = link(self.chain, &self.bytes[from..self.at]);
@@ -269,24 +313,62 @@ mod tests {
         assert_eq!(blake3::hash(&bytes).to_hex().as_str(), golden, "bundles on sticks must read for ever");
     }
 
+    /// The same with a file and a receipt for it.
+    fn with_files(key: &Key) -> Bundle {
+        let mut bundle = bundle(key);
+        let hash = ContentHash([5; 32]);
+        bundle.parts.push(Part::File { hash, bytes: vec![9; 300] });
+        bundle.parts.push(Part::FileReceipt(attachment::Receipt {
+            hub_epoch: Epoch([2; 16]),
+            device: DeviceId(3),
+            hashes: vec![hash],
+            at: Timestamp(1_795_000_000_000),
+            signature: vec![4; 64],
+        }));
+        bundle
+    }
+
+    #[test]
+    fn files_are_of_another_form_and_are_taken_in_one_at_a_time() {
+        let key = Key::from_seed([3; 32]);
+        let whole = with_files(&key);
+        let bytes = whole.to_bytes(&key);
+        assert_eq!((bytes[7], bundle(&key).to_bytes(&key)[7]), (2, 1), "who knows no files reads the rest");
+        assert_eq!(Bundle::of_bytes(&bytes), Ok(whole.clone()));
+        let golden = "e855f7bd29968ae2d005b142fbe7f8b53f35f59eece807724a4c8608ef64f0ff";
+        assert_eq!(blake3::hash(&bytes).to_hex().as_str(), golden, "bundles on sticks must read for ever");
+        let mut parts = whole.parts;
+        let counts: Vec<_> = std::iter::from_fn(|| match Bundle::some_of(&mut parts).len() {
+            0 => None,
+            count => Some(count),
+        })
+        .collect();
+        assert_eq!(counts, [3, 1]);
+    }
+
     #[test]
     fn every_changed_missing_or_added_byte_is_refused() {
         let key = Key::from_seed([3; 32]);
-        let bytes = bundle(&key).to_bytes(&key);
+        for bytes in [bundle(&key).to_bytes(&key), with_files(&key).to_bytes(&key)] {
+            refuses_every_change(&bytes);
+        }
+    }
+
+    fn refuses_every_change(bytes: &[u8]) {
         for at in 0..bytes.len() {
             for bit in [1, 0x80] {
-                let mut changed = bytes.clone();
+                let mut changed = bytes.to_vec();
                 changed[at] ^= bit;
                 let error = Bundle::of_bytes(&changed).expect_err("a byte was changed");
                 assert!(!error.to_string().is_empty());
             }
             assert!(Bundle::of_bytes(&bytes[..at]).is_err(), "cut at {at}");
         }
-        let more = [&bytes[..], b"x"].concat();
+        let more = [bytes, b"x"].concat();
         assert_eq!(Bundle::of_bytes(&more), Err(BundleError::Trailing { bytes: 1 }));
-        let mut later = bytes.clone();
-        later[7] = 2;
-        assert_eq!(Bundle::of_bytes(&later), Err(BundleError::Newer { found: 2 }));
+        let mut later = bytes.to_vec();
+        later[7] = 3;
+        assert_eq!(Bundle::of_bytes(&later), Err(BundleError::Newer { found: 3 }));
         assert_eq!(Bundle::of_bytes(b"%PDF-1.7 and more"), Err(BundleError::NoBundle));
     }
 

@@ -176,6 +176,28 @@ fn on_disk(folder: TempDir, disk: &Disk) -> Stage {
 }
 
 #[test]
+fn a_stick_that_is_full_is_told_and_nothing_half_stays_on_it() {
+    let stage = Stage::open();
+    let Some(disk) = Disk::mount(&stage.path("stick"), 400) else { return };
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete"}));
+    let paper = stage.text("ktp.bin");
+    std::fs::write(&paper, vec![7; 600_000]).expect("written");
+    van.run(&["case", "attach", &slip, &paper, "--kind", "scan"]);
+    let stick = disk.at.to_str().expect("UTF-8");
+    let failed = van.call(&["bundle", "export", stick]).run().exited(1);
+    assert!(
+        failed.stderr.contains("cannot be written") && failed.stderr.contains("free some space"),
+        "{failed}"
+    );
+    assert_eq!(std::fs::read_dir(&disk.at).expect("a folder").count(), 0, "{failed}");
+    // Records alone find room.
+    let made = van.run(&["bundle", "export", "--budget", "100KB", stick]);
+    assert_eq!((made.number("attachments"), made.number("attachments_left")), (0, 1), "{made}");
+    assert!(made.number("own_changes") > 0, "{made}");
+}
+
+#[test]
 fn a_backup_that_finds_no_room_leaves_nothing_behind() {
     let stage = Stage::open();
     let Some(disk) = Disk::mount(&stage.path("disk"), 400) else { return };

@@ -95,7 +95,7 @@ fn the_pages_ask_and_show_the_answer_in_both_languages() {
     let reader = Reader::of(&running);
     let page = reader.get("/needs-you");
     let token = hidden(&page, "csrf").expect("a token");
-    let case = van.run(&["case", "show", &slip]).text("case").to_owned();
+    let case = van.run(&["case", "show", &slip]).text("case");
     let post = |does: &str, text: &str| {
         reader.post("/needs-you", token, &format!("case={case}&do={does}&text={text}"))
     };

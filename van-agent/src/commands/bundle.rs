@@ -1,6 +1,7 @@
 //! `bundle`.
 
 use serde_json::Value;
+use shared::desk::files;
 
 use super::{Desk, field};
 use crate::{
@@ -12,7 +13,9 @@ use crate::{
 
 pub(super) fn bundle(desk: &mut Desk, options: Bundle) -> anyhow::Result<()> {
     let (act, said): (_, fn(&Value) -> String) = match options {
-        Bundle::Export { to } => (CarryAct::File(FileAct::Export(whole(&to)?)), exported),
+        Bundle::Export { to, budget } => {
+            (CarryAct::File(FileAct::Export { to: whole(&to)?, budget }), exported)
+        }
         Bundle::Import { file } => (CarryAct::File(FileAct::Import(whole(&file)?)), imported),
         Bundle::Verify { file } => (CarryAct::File(FileAct::Verify(whole(&file)?)), verified),
         Bundle::List => (CarryAct::List, listed),
@@ -31,16 +34,25 @@ pub(super) fn bundle(desk: &mut Desk, options: Bundle) -> anyhow::Result<()> {
 }
 
 fn exported(done: &Value) -> String {
+    let names: Vec<_> = done["files"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut text = format!(
-        "Wrote {} ({} bytes): {} changes of this laptop, {} of others, {} receipts and {} notes.\nIt holds citizens' \
-         data and is not encrypted: keep the stick as you keep the forms. Scans are not in it.",
-        field(done, "file"),
+        "Wrote {} ({} bytes): {} changes of this laptop, {} of others, {} receipts and {} notes, {} attachments.\nIt \
+         holds citizens' data and is not encrypted: keep the stick as you keep the forms.",
+        names.join(" and "),
         done["bytes"],
         done["own_changes"],
         done["carried_changes"],
         done["receipts"],
         done["notes"],
+        done["attachments"],
     );
+    if done["attachments_left"] != 0 {
+        let bytes = files::in_bytes(done["attachment_bytes_left"].as_u64().unwrap_or(0));
+        text += &format!(
+            "\n{} attachments ({bytes}) found no room: they stay on this laptop.",
+            done["attachments_left"]
+        );
+    }
     if done["left"] != 0 {
         text += "\nNot everything found room: sync, or write another one once this one has arrived.";
     }
@@ -51,24 +63,28 @@ fn exported(done: &Value) -> String {
 pub(super) fn imported(done: &Value) -> String {
     format!(
         "From {}: {} changes of others are carried from now on, {} batches were known; receipts cover {} changes more \
-         of this laptop, {} receipts are for others; {} notes say who carries for this laptop.",
+         of this laptop, {} receipts are for others; {} notes say who carries for this laptop; {} attachments came, {} of this laptop \
+         are at the hub.",
         field(done, "maker"),
         done["changes"],
         done["known"],
         done["receipted"],
         done["homeward"],
         done["notes"],
+        done["files"],
+        done["files_receipted"],
     )
 }
 
 fn verified(done: &Value) -> String {
     format!(
-        "Every byte is as {} wrote it at {}: {} batches, {} receipts, {} notes.",
+        "Every byte is as {} wrote it at {}: {} batches, {} receipts, {} notes, {} attachments.",
         field(done, "maker"),
         field(done, "at"),
         done["batches"],
         done["receipts"],
         done["notes"],
+        done["attachments"],
     )
 }
 

@@ -152,7 +152,10 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     } else if !address.is_empty() {
         (peers::meet(&site.agent, &address).await, "carry-met")
     } else {
-        (with_file(&site, FileAct::Export(folder.clone().into())).await, "carry-exported")
+        (
+            with_file(&site, FileAct::Export { to: folder.clone().into(), budget: None }).await,
+            "carry-exported",
+        )
     };
     let outcome = match answer {
         Ok(answer) => done(words, said, &answer),

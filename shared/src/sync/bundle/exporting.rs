@@ -1,17 +1,18 @@
 //! Making a bundle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
 use super::{BUNDLE_BYTES_MAX, Bundle, Head, Life, Part};
 use crate::{
-    id::{DeviceId, Epoch, UnitId},
+    id::{ContentHash, DeviceId, Epoch, UnitId},
     identity::Context,
-    store::{Result, StoreError, Tx, carried, changes, devices, log, signing},
+    store::{Result, StoreError, Tx, attachment, carried, changes, devices, log, signing},
     sync::{Replica, station::Station},
     time::{Now, Timestamp},
     wire::{
+        attachment::NAMED_MAX,
         batch::LogName,
         frame::{Note, Receipt},
     },
@@ -21,7 +22,7 @@ use crate::{
 const FULL_BYTES: usize = BUNDLE_BYTES_MAX - (1 << 20);
 
 /// A bundle that was made.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Exported {
     /// The file.
     pub bytes: Vec<u8>,
@@ -35,6 +36,19 @@ pub struct Exported {
     pub notes: u64,
     /// Batches that found no room.
     pub left: u64,
+    /// Files in it.
+    pub files: Vec<ContentHash>,
+    /// Files that found no room, and their bytes.
+    pub files_left: (u64, u64),
+}
+
+/// Which files go into a bundle.
+#[derive(Clone, Copy, Debug)]
+pub struct Files<'a> {
+    /// Bytes that the whole bundle may have.
+    pub bytes_max: u64,
+    /// Those that an earlier bundle of a row holds. Where it is none, facts go first; into those behind it files alone.
+    pub given: &'a [ContentHash],
 }
 
 /// Up to where somebody needs nothing more of a log.
@@ -102,6 +116,8 @@ struct Making {
     notes: u64,
     receipts: u64,
     left: u64,
+    files: Vec<ContentHash>,
+    files_left: (u64, u64),
 }
 
 impl Making {
@@ -113,6 +129,12 @@ impl Making {
         self.bytes += bytes.len();
         self.parts.push(Part::Batch(bytes));
         true
+    }
+
+    fn file(&mut self, hash: ContentHash, bytes: Vec<u8>) {
+        self.bytes += bytes.len();
+        self.files.push(hash);
+        self.parts.push(Part::File { hash, bytes });
     }
 
     fn receipt(&mut self, receipt: Receipt) {
@@ -129,6 +151,44 @@ impl Replica {
     /// # Errors
     /// The store fails, or this laptop is not enrolled.
     pub fn export_bundle(&mut self, now: Now, whose: For<'_>) -> Result<Exported> {
+        let (life, making) = self.facts(now, whose)?;
+        Ok(self.wrapped(now, Some(life), making))
+    }
+
+    /// Makes a bundle for a stick as [`Replica::export_bundle`] does, and adds files that no receipt of the hub covers, of
+    /// this laptop and of those that it carries for, with the hub's receipts for files on their way home. What finds no
+    /// room goes into a further bundle of the same row.
+    ///
+    /// # Errors
+    /// The store or the folder of files fails, or this laptop is not enrolled.
+    pub fn export_with_files(&mut self, now: Now, files: Files<'_>) -> Result<Exported> {
+        let (life, mut making) = if files.given.is_empty() {
+            self.facts(now, For::Anyone)?
+        } else {
+            let receipted = devices::receipted(self.store.reader(), self.station.epoch)?;
+            (Life { epoch: self.station.epoch, receipted }, Making::default())
+        };
+        let tx = self.read_rows()?;
+        let open = attachment::open(tx)?;
+        if files.given.is_empty() {
+            let receipts = attachment::homeward(tx)?;
+            let receipts = receipts.iter().filter_map(|frame| minicbor::decode(frame).ok());
+            making.parts.extend(receipts.map(Part::FileReceipt));
+        }
+        let bytes_max = usize::try_from(files.bytes_max).unwrap_or(FULL_BYTES).min(FULL_BYTES);
+        for known in open.into_iter().filter(|known| known.whole && !files.given.contains(&known.hash)) {
+            let size = usize::try_from(known.size).unwrap_or(usize::MAX);
+            if making.bytes.saturating_add(size) > bytes_max {
+                making.files_left = (making.files_left.0 + 1, making.files_left.1 + known.size);
+            } else if let Some(bytes) = self.read_file(known.hash)? {
+                making.file(known.hash, bytes);
+            }
+        }
+        Ok(self.wrapped(now, Some(life), making))
+    }
+
+    /// What no receipt covers, for whom it is.
+    fn facts(&mut self, now: Now, whose: For<'_>) -> Result<(Life, Making)> {
         let Self { store, station, .. } = self;
         let own = store.commit(|tx| {
             let log = log::find_or_begin(tx, &station.log())?;
@@ -153,9 +213,9 @@ impl Replica {
         making.notes = notes.len() as u64;
         making.parts.extend(notes.into_iter().map(Part::Note));
         let receipted = devices::receipted(tx, station.epoch)?;
-        let life = Some(Life { epoch: station.epoch, receipted });
+        let life = Life { epoch: station.epoch, receipted };
         if matches!(whose, For::Farewell(..)) {
-            return Ok(self.wrapped(now, life, making));
+            return Ok((life, making));
         }
         let mut next = receipted.max(told.held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
@@ -175,7 +235,7 @@ impl Replica {
                 making.carried_changes += carried.changes;
             }
         }
-        Ok(self.wrapped(now, life, making))
+        Ok((life, making))
     }
 
     /// The hub makes a bundle of its receipts for the laptops of `unit`, or of all: the way home of a stick that
@@ -185,7 +245,7 @@ impl Replica {
     /// The store fails.
     pub fn export_receipts(&mut self, now: Now, unit: Option<&UnitId>) -> Result<Exported> {
         let tx = self.store.reader();
-        let mut making = Making::default();
+        let (mut making, mut told) = (Making::default(), BTreeSet::new());
         for (life, laptop) in devices::lives(tx)? {
             if unit.is_some_and(|unit| laptop.is_none_or(|laptop| laptop.unit != *unit)) {
                 continue;
@@ -193,6 +253,13 @@ impl Replica {
             let name = LogName { author: life.device, epoch: life.epoch, reader: None };
             if let Some(log) = log::find(tx, &name)?.filter(|log| log.head.index > 0) {
                 making.receipt(self.signed_receipt(&log, now)?);
+            }
+            if told.insert(life.device) {
+                let held = attachment::whole_of(tx, life.device)?;
+                let receipts = held.chunks(NAMED_MAX).map(|hashes| {
+                    Part::FileReceipt(self.signed_file_receipt(now, life.device, hashes.to_vec()))
+                });
+                making.parts.extend(receipts);
             }
         }
         Ok(self.wrapped(now, None, making))
@@ -246,7 +313,8 @@ impl Replica {
     }
 
     fn wrapped(&self, now: Now, life: Option<Life>, making: Making) -> Exported {
-        let Making { parts, own_changes, carried_changes, receipts, notes, left, .. } = making;
+        let Making { parts, own_changes, carried_changes, receipts, notes, left, files, files_left, .. } =
+            making;
         let place = self.station.place.as_ref().expect("who makes a bundle is enrolled");
         let head = Head {
             maker: place.device,
@@ -256,7 +324,7 @@ impl Replica {
             life,
         };
         let bytes = Bundle { head, parts }.to_bytes(&self.station.key);
-        Exported { bytes, own_changes, carried_changes, receipts, notes, left }
+        Exported { bytes, own_changes, carried_changes, receipts, notes, left, files, files_left }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::{Bundle, BundleError, Head, Part};
 use crate::{
-    id::{DeviceId, DistrictCode, PublicKey},
+    id::{ContentHash, DeviceId, DistrictCode, PublicKey},
     identity::{self, Context, Signature},
-    store::{StoreError, Tx, carried, devices, log, notes},
+    store::{StoreError, Tx, attachment, carried, devices, log, notes},
     sync::{
         Replica, courier,
         intake::{self, IntakeError},
@@ -12,6 +12,7 @@ use crate::{
     },
     time::Now,
     wire::{
+        attachment as attachment_wire,
         batch::{Batch, LogName},
         frame::{Cursor, Note, Receipt},
     },
@@ -68,6 +69,10 @@ pub struct Imported {
     pub homeward: u64,
     /// Notes of other laptops that say more than was known of what they hold of this one's.
     pub notes: u64,
+    /// Files that were not held before: carried from now on, or at the hub taken.
+    pub files: u64,
+    /// Files of this laptop that a receipt in the bundle newly covers.
+    pub files_receipted: u64,
     /// Hub: changes that were put into quarantine.
     pub quarantined: u64,
     /// Why parts were not taken, each once.
@@ -82,6 +87,8 @@ impl Imported {
         self.receipted += other.receipted;
         self.homeward += other.homeward;
         self.notes += other.notes;
+        self.files += other.files;
+        self.files_receipted += other.files_receipted;
         self.quarantined += other.quarantined;
         other.refused.into_iter().for_each(|reason| self.refuse(reason));
     }
@@ -111,6 +118,9 @@ impl Replica {
                 Part::Receipt(receipt) if hub.is_some_and(|hub| receipt_is_sound(receipt, &hub)) => Ok(()),
                 Part::Receipt(_) => Err(UNSOUND.to_owned()),
                 Part::Note(note) => self.note_is_sound(note).then_some(()).ok_or_else(|| NOTE.to_owned()),
+                Part::File { hash, bytes } => is_content(*hash, bytes),
+                Part::FileReceipt(receipt) if self.file_receipt_is_sound(receipt) => Ok(()),
+                Part::FileReceipt(_) => Err(UNSOUND.to_owned()),
             };
             if let Err(reason) = checked {
                 imported.refuse(reason);
@@ -163,7 +173,9 @@ impl Replica {
         match part {
             Part::Batch(bytes) if self.station.hub => self.let_in_batch(now, &bytes, imported),
             Part::Batch(bytes) => self.carry(now, &bytes, imported),
-            Part::Receipt(_) | Part::Note(_) if self.station.hub => Ok(()),
+            Part::File { hash, bytes } => self.take_file(hash, &bytes, imported),
+            Part::Receipt(_) | Part::Note(_) | Part::FileReceipt(_) if self.station.hub => Ok(()),
+            Part::FileReceipt(receipt) => self.bring_file_receipt_home(&receipt, imported),
             Part::Receipt(receipt) => self.bring_home(&receipt, imported),
             Part::Note(note) => self.keep_note(&note, imported),
         }
@@ -304,6 +316,63 @@ impl Replica {
         Ok(())
     }
 
+    /// Takes a file whose bytes are those that it is named by: the hub where a case names it, a laptop to carry it.
+    fn take_file(
+        &mut self,
+        hash: ContentHash,
+        bytes: &[u8],
+        imported: &mut Imported,
+    ) -> Result<(), StoreError> {
+        let (size, source) = (bytes.len() as u64, imported.maker);
+        if let Err(reason) = is_content(hash, bytes) {
+            imported.refuse(reason);
+            return Ok(());
+        }
+        let is_hub = self.station.hub;
+        let names = attachment::names(self.read_rows()?, hash)?;
+        if is_hub && !names.iter().any(|(_, named)| named.allows(size)) {
+            imported.refuse(format!("file {}: no case here names it, in its size", hash.short()));
+            return Ok(());
+        }
+        let known = attachment::find(self.store.reader(), hash)?;
+        if known.is_some_and(|known| known.whole || known.receipted && !known.wanted) {
+            return Ok(());
+        }
+        self.store.files().put(bytes)?;
+        let taken = self.store.commit(|tx| match is_hub {
+            true => attachment::put_whole(tx, hash, size, Some(source)).map(|()| true),
+            false => attachment::put_carried(tx, hash, size, source),
+        })?;
+        if taken {
+            imported.files += 1;
+        } else {
+            self.store.files().remove(hash);
+            imported.refuse("this laptop carries as many files as it may: sync with the hub first");
+        }
+        Ok(())
+    }
+
+    /// The hub's receipt for files is kept where they are of this laptop, and else brought home; what it covers is
+    /// carried no more.
+    fn bring_file_receipt_home(
+        &mut self,
+        receipt: &attachment_wire::Receipt,
+        imported: &mut Imported,
+    ) -> Result<(), StoreError> {
+        if !self.file_receipt_is_sound(receipt) {
+            imported.refuse(UNSOUND);
+            return Ok(());
+        }
+        if self.station.feed_epoch != Some(receipt.hub_epoch) {
+            imported.refuse("a receipt of another life of the hub");
+            return Ok(());
+        }
+        let kept = self.keep_file_receipt(receipt)?;
+        imported.files_receipted += kept.covered;
+        imported.homeward += u64::from(kept.homeward);
+        Ok(())
+    }
+
     fn note_is_sound(&self, note: &Note) -> bool {
         let key = self.key_of(note.carrier).ok().flatten();
         let signature = Signature::try_from(note.signature.as_slice()).ok();
@@ -355,6 +424,14 @@ impl Replica {
 
 const UNSOUND: &str = "a receipt that the hub did not sign";
 const NOTE: &str = "a note that its carrier did not sign";
+
+/// Whether bytes are those of a content, with what is to be told of others.
+fn is_content(hash: ContentHash, bytes: &[u8]) -> Result<(), String> {
+    match bytes.is_empty() || blake3::hash(bytes).as_bytes() != &hash.0 {
+        true => Err(format!("file {}: its bytes are not those that its case names", hash.short())),
+        false => Ok(()),
+    }
+}
 
 /// Forgets what leads to the very place that a receipt proves.
 fn forget_delivered(tx: Tx<'_>, receipt: &Receipt) -> Result<(), StoreError> {

@@ -7,12 +7,17 @@ use crate::{
     desk::files::{self, NewFile},
     document::attachment::Kind,
     id::{ContentHash, DocumentId},
+    identity::Context,
     store::attachment::{self, Look},
-    sync::{Channel, Event, Replica, custody},
+    sync::{
+        Channel, Event, Replica,
+        bundle::{Bundle, Files, Part},
+        custody,
+    },
     time::Now,
     wire::{
         Frame,
-        attachment::{Message, Offered},
+        attachment::{Message, Offered, Receipt},
         frame::FrameReader,
     },
 };
@@ -264,4 +269,82 @@ fn what_no_case_names_or_is_longer_or_unasked_is_refused_and_nothing_else_suffer
         assert!(whole(&mut pair.hub, hash), "attack {number}: the honest file comes in the end");
         assert_eq!(left(&mut pair.vans[van]), (0, 0, true), "attack {number}");
     }
+}
+
+/// What a bundle of a laptop brings to another machine.
+fn bundle(pair: &mut Pair, van: usize) -> Vec<u8> {
+    let files = Files { bytes_max: u64::MAX, given: &[] };
+    pair.vans[van].export_with_files(pair.now, files).expect("exports").bytes
+}
+
+#[test]
+fn a_file_is_carried_to_the_hub_and_its_receipt_is_carried_home() {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    assert!(pair.exchange(author) && pair.exchange(carrier));
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[author], now, case, &bytes(60_000, 7));
+    let there = bundle(&mut pair, author);
+    let taken = pair.vans[carrier].import_bundle(now, &there).expect("imports");
+    assert_eq!((taken.files, taken.refused.len()), (2, 0), "{taken:?}");
+    assert_eq!(left(&mut pair.vans[carrier]), (2, 60_040, false));
+    assert!(pair.exchange(carrier), "{:?}", pair.events);
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(left(&mut pair.vans[carrier]), (0, 0, true));
+    assert_eq!(left(&mut pair.vans[author]), (2, 60_040, false), "nobody has told");
+    let home = bundle(&mut pair, carrier);
+    let told = pair.vans[author].import_bundle(now, &home).expect("imports");
+    assert_eq!((told.files_receipted, told.refused.len()), (2, 0), "{told:?}");
+    assert_eq!(left(&mut pair.vans[author]).0, 0);
+}
+
+#[test]
+fn a_file_that_is_not_what_it_is_named_by_is_refused_and_the_rest_of_the_bundle_counts() {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    assert!(pair.exchange(author) && pair.exchange(carrier));
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    attach(&mut pair.vans[author], now, case, &bytes(30, 7));
+    let mut spoilt = Bundle::of_bytes(&bundle(&mut pair, author)).expect("reads");
+    for part in &mut spoilt.parts {
+        if let Part::File { bytes, .. } = part {
+            bytes[0] ^= 1;
+        }
+    }
+    let unknown = bytes(50, 9);
+    spoilt.parts.push(Part::File { hash: ContentHash(*blake3::hash(&unknown).as_bytes()), bytes: unknown });
+    let spoilt = spoilt.to_bytes(&pair.vans[author].station().key);
+    let taken = pair.vans[carrier].import_bundle(now, &spoilt).expect("reads");
+    assert_eq!((taken.files, taken.refused.len()), (1, 1), "{taken:?}");
+    assert!(taken.changes > 0, "{taken:?}");
+    let at_hub = pair.hub.import_bundle(now, &spoilt).expect("reads");
+    assert_eq!((at_hub.files, at_hub.refused.len()), (0, 2), "{at_hub:?}");
+    assert!(at_hub.changes > 0, "{at_hub:?}");
+}
+
+#[test]
+fn what_the_hub_does_not_hold_nobody_is_told_that_it_holds() {
+    let mut pair = Pair::new();
+    let (author, liar) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    assert!(pair.exchange(author) && pair.exchange(liar));
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[author], now, case, &bytes(30, 7));
+    let key = &pair.vans[liar].station().key;
+    let mut receipt = Receipt {
+        hub_epoch: pair.hub.station().epoch,
+        device: pair.vans[author].station().device(),
+        hashes: vec![hash],
+        at: now.wall,
+        signature: Vec::new(),
+    };
+    receipt.signature = key.sign(Context::AttachmentReceipt, &receipt.signed_message()).0.to_vec();
+    let mut lie = Bundle::of_bytes(&bundle(&mut pair, liar)).expect("reads");
+    lie.parts.push(Part::FileReceipt(receipt));
+    let lie = lie.to_bytes(&pair.vans[liar].station().key);
+    let taken = pair.vans[author].import_bundle(now, &lie).expect("reads");
+    assert_eq!((taken.files_receipted, taken.refused.len()), (0, 1), "{taken:?}");
+    assert_eq!(left(&mut pair.vans[author]).0, 1);
 }

@@ -1,0 +1,179 @@
+//! Scans on a stick: to the hub by another laptop, and its receipts home.
+
+use std::{fs, path::Path};
+
+use serde_json::json;
+use tests::process::{Output, Van};
+
+use crate::stage::{Stage, case, shown, sync};
+
+/// The author of records, and who carries them; both know the key of the other.
+fn two(stage: &Stage) -> (Van, Van) {
+    let author = stage.van("author", "V01");
+    let carrier = stage.van("carrier", "V02");
+    sync(&author);
+    (author, carrier)
+}
+
+/// A scan of so many bytes, none of which repeat.
+fn scan(stage: &Stage, name: &str, size: usize, seed: u8) -> String {
+    let path = stage.text(name);
+    let mut bytes = vec![0; size];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[seed]).finalize_xof().fill(&mut bytes);
+    fs::write(&path, bytes).expect("written");
+    path
+}
+
+fn open(van: &Van) -> u64 {
+    van.run(&["custody"]).number("attachments")
+}
+
+fn paths(output: &Output) -> Vec<String> {
+    let files = output.json()["files"].as_array().cloned().unwrap_or_default();
+    files.iter().filter_map(|file| file.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_scan_reaches_the_hub_by_a_stick_and_its_receipt_comes_home() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let stick = stage.text("stick");
+    fs::create_dir(&stick).expect("a folder");
+    let slip = case(&author, json!({"name": "Bete"}));
+    let paper = scan(&stage, "ktp.bin", 300_000, 1);
+    author.run(&["case", "attach", &slip, &paper, "--kind", "scan", "--name", "KTP"]);
+    assert_eq!(open(&author), 1);
+
+    let made = author.run(&["bundle", "export", &stick]);
+    assert_eq!((made.number("attachments"), made.number("attachments_left")), (1, 0), "{made}");
+    let there = made.text("file");
+    assert_eq!(carrier.run(&["bundle", "verify", &there]).number("attachments"), 1);
+    let taken = carrier.run(&["bundle", "import", &there]);
+    assert_eq!(taken.number("files"), 1, "{taken}");
+    assert_eq!(carrier.run(&["bundle", "import", &there]).number("files"), 0, "it is here already");
+    assert_eq!(open(&carrier), 1);
+    carrier.call(&["custody", "--safe-to-wipe"]).run().exited(1);
+
+    sync(&carrier);
+    let at_hub = shown(stage.hub.run(&["case", "show", &slip]));
+    assert_eq!(at_hub["attachments"][0]["state"], "at_hub", "{at_hub}");
+    let out = stage.text("out.bin");
+    stage.hub.run(&["case", "attachment", &slip, "KTP", "--out", &out]);
+    assert_eq!(fs::read(&out).expect("written"), fs::read(&paper).expect("it is there"));
+    assert_eq!(open(&carrier), 0);
+    carrier.call(&["custody", "--safe-to-wipe"]).run().done();
+    assert_eq!(files_in(&stage.path("carrier/attachments")), 0, "what is of no use here any more is gone");
+
+    // The author has not met the hub: what proves it comes back by the carrier.
+    let back = carrier.run(&["bundle", "export", &stage.text("stick/back.bundle")]);
+    let home = author.run(&["bundle", "import", &back.text("file")]);
+    assert_eq!(home.number("files_receipted"), 1, "{home}");
+    assert_eq!(open(&author), 0);
+    author.call(&["custody", "--safe-to-wipe"]).run().done();
+    assert_eq!(shown(author.run(&["case", "show", &slip]))["attachments"][0]["state"], "at_hub");
+}
+
+#[test]
+fn the_hub_takes_scans_from_a_stick_and_gives_receipts_for_them() {
+    let stage = Stage::open();
+    let (author, _) = two(&stage);
+    let slip = case(&author, json!({"name": "Bete"}));
+    author.run(&[
+        "case",
+        "attach",
+        &slip,
+        &scan(&stage, "a.bin", 40_000, 1),
+        "--kind",
+        "scan",
+        "--name",
+        "A",
+    ]);
+    let there = author.run(&["bundle", "export", &stage.text("there.bundle")]);
+    let taken = stage.hub.run(&["bundle", "import", &there.text("file")]);
+    assert_eq!((taken.number("files"), &taken.json()["refused"]), (1, &json!([])), "{taken}");
+    let back = stage.text("back.bundle");
+    stage.hub.run(&["bundle", "export", "--unit", "V01", &back]);
+    assert_eq!(author.run(&["bundle", "import", &back]).number("files_receipted"), 1);
+    author.call(&["custody", "--safe-to-wipe"]).run().done();
+}
+
+#[test]
+fn records_go_before_scans_and_what_finds_no_room_goes_beside_or_stays() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let stick = stage.text("stick");
+    fs::create_dir(&stick).expect("a folder");
+    let slip = case(&author, json!({"name": "Bete"}));
+    for (name, seed) in [("a.bin", 1), ("b.bin", 2)] {
+        author.run(&[
+            "case",
+            "attach",
+            &slip,
+            &scan(&stage, name, 60_000, seed),
+            "--kind",
+            "scan",
+            "--name",
+            name,
+        ]);
+    }
+    let little = author.run(&["bundle", "export", "--budget", "90KB", &stage.text("little.bundle")]);
+    assert_eq!((little.number("attachments"), little.number("attachments_left")), (1, 1), "{little}");
+    assert_eq!(little.number("attachment_bytes_left"), 60_000);
+    assert!(little.number("own_changes") > 0 && little.number("bytes") < 90_000, "{little}");
+    let none = author.run(&["bundle", "export", "--budget", "15KB", &stick]);
+    assert_eq!((paths(&none).len(), none.number("attachments")), (1, 0), "{none}");
+    assert!(none.number("own_changes") > 0, "records go whatever the budget");
+
+    // Of 4 scans of 20 MB three fit into one file.
+    for seed in 3..7 {
+        let name = format!("{seed}.bin");
+        let paper = scan(&stage, &name, 20_000_000, seed);
+        author.run(&["case", "attach", &slip, &paper, "--kind", "scan", "--name", &name]);
+    }
+    let all = author.run(&["bundle", "export", &stick]);
+    let files = paths(&all);
+    assert_eq!((files.len(), all.number("attachments"), all.number("attachments_left")), (2, 6, 0), "{all}");
+    // Of scans whose case nobody knows yet the hub takes none, whoever brings them.
+    let early = stage.hub.call(&["bundle", "import", &files[1], "--json"]).run();
+    assert!(early.to_string().contains("no case here names it"), "{early}");
+    for file in &files {
+        carrier.run(&["bundle", "import", file]);
+    }
+    assert_eq!(open(&carrier), 6);
+}
+
+#[test]
+fn a_changed_byte_of_a_scan_is_refused_and_whoever_made_it_has_it_still() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let slip = case(&author, json!({"name": "Bete"}));
+    author.run(&[
+        "case",
+        "attach",
+        &slip,
+        &scan(&stage, "a.bin", 40_000, 1),
+        "--kind",
+        "scan",
+        "--name",
+        "A",
+    ]);
+    let made = author.run(&["bundle", "export", &stage.text("there.bundle")]);
+    let there = made.text("file");
+    let mut bytes = fs::read(&there).expect("it is there");
+    let middle = bytes.len() - 20_000;
+    bytes[middle] ^= 1;
+    fs::write(&there, bytes).expect("written");
+    let refused = carrier.call(&["bundle", "import", &there]).run().exited(1);
+    assert!(
+        refused.stderr.contains("was changed or damaged") && refused.stderr.contains("still"),
+        "{refused}"
+    );
+    assert_eq!((open(&carrier), open(&author)), (0, 1));
+}
+
+/// Files below a folder.
+fn files_in(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()
+}
