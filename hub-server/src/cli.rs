@@ -89,6 +89,9 @@ pub enum Command {
     /// Seals of laptops' days: list what the hub has of each, take one by typing.
     #[command(subcommand, after_help = "Example:\n  hub-server seal list")]
     Seal(Seal),
+    /// Dictionaries of packed batches: add a newer one, list them.
+    #[command(subcommand, after_help = "Example:\n  hub-server dictionary list")]
+    Dictionary(Dictionary),
     /// Slips that citizens bring.
     #[command(subcommand, after_help = "Example:\n  hub-server slip verify --image photo.jpg")]
     Slip(Slip),
@@ -374,6 +377,21 @@ pub enum Seal {
     },
     /// List all seals: who signed, what the hub has of each, and what is missing.
     #[command(after_help = "Example:\n  hub-server seal list --json")]
+    List,
+}
+
+/// What to do with dictionaries.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Dictionary {
+    /// Keep a dictionary for ever, as the newest: laptops fetch it behind all records, and small batches are written
+    /// with it from the exchange after that one.
+    #[command(after_help = "Example:\n  hub-server dictionary add batches.zdict")]
+    Add {
+        /// What `scripts/dictionary` trained.
+        file: PathBuf,
+    },
+    /// All that were added, the newest first.
+    #[command(after_help = "Example:\n  hub-server dictionary list --json")]
     List,
 }
 

@@ -130,6 +130,13 @@ pub enum Request {
         /// The name on the paper.
         name: Option<String>,
     },
+    /// Take a dictionary of packed batches.
+    DictionaryAdd {
+        /// The file, absolute.
+        file: PathBuf,
+    },
+    /// Dictionaries that were added, each an event, newest first.
+    Dictionaries,
     /// Take in a bundle.
     BundleImport {
         /// The file, absolute.

@@ -22,7 +22,7 @@ use shared::{
         Entry,
         batch::{self, Hashed},
         column::{put_numbers, put_texts, zigzag},
-        pack::{self, Place, Places},
+        pack::{self, Packs, Place, Places},
     },
 };
 
@@ -232,11 +232,8 @@ impl Log {
 
     /// Bytes of all entries from `first` on, in batches of `size`.
     pub fn bytes(&self, first: usize, size: usize) -> usize {
-        let places = self.places(first);
-        self.entries[first..]
-            .chunks(size)
-            .map(|part| batch::encode(part, &places, pack::NEWEST).bytes.len())
-            .sum()
+        let (places, packs) = (self.places(first), Packs::inside(pack::NEWEST));
+        self.entries[first..].chunks(size).map(|part| batch::encode(part, &places, &packs).bytes.len()).sum()
     }
 
     /// What packing compresses, of all entries from `first` on in batches of `size`.
@@ -248,15 +245,14 @@ impl Log {
 
     /// How long encoding and decoding take, per change.
     pub fn times(&self, size: usize) -> [Duration; 2] {
-        let places = Places::default();
+        let (places, packs) = (Places::default(), Packs::inside(pack::NEWEST));
         let parts: Vec<_> = self.entries.chunks(size).collect();
         let started = Instant::now();
-        let packed: Vec<_> =
-            parts.iter().filter_map(|part| pack::encode(part, &places, pack::NEWEST)).collect();
+        let packed: Vec<_> = parts.iter().filter_map(|part| pack::encode(part, &places, &packs)).collect();
         let encoded = started.elapsed();
         let started = Instant::now();
         for (packed, part) in packed.iter().zip(&parts) {
-            let entries = pack::inflate(&packed.bytes)
+            let entries = pack::inflate(&packed.bytes, None)
                 .and_then(|columns| pack::decode(&columns, part.len(), &places, |_| None))
                 .unwrap_or_default();
             let changes = entries.iter().filter_map(|(entry, _)| entry.change());

@@ -10,6 +10,8 @@ mod bad_input;
 mod carrying;
 #[path = "e2e/carrying_files.rs"]
 mod carrying_files;
+#[path = "e2e/dictionaries.rs"]
+mod dictionaries;
 #[path = "e2e/edits.rs"]
 mod edits;
 #[path = "e2e/full_disk.rs"]

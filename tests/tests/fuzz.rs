@@ -97,6 +97,7 @@ fn streams() -> [(&'static str, Vec<Frame>); 2] {
         eager: true,
         program: "0.1.0".to_owned(),
         packs: Some(1),
+        dictionaries: None,
         places: Some(true),
     };
     let welcome = Welcome {
@@ -112,6 +113,7 @@ fn streams() -> [(&'static str, Vec<Frame>); 2] {
         reconcile: false,
         unit: "V01".parse().unwrap(),
         packs: Some(1),
+        dictionaries: None,
         couriers: Some(true),
     };
     let up = vec![

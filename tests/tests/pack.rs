@@ -14,7 +14,7 @@ use shared::{
     wire::{
         Batch, Entry,
         batch::{self, Body, Chain, Codec, Hashed, LogName, Origin, Stage},
-        pack::{NEWEST, Place, Places},
+        pack::{NEWEST, Packs, Place, Places},
     },
 };
 use tests::{
@@ -111,12 +111,13 @@ fn rows<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u8> {
 }
 
 fn packed(first: u64, entries: &Hashed, places: &Places) -> Batch {
-    let Body { codec, bytes, places } = batch::encode(entries, places, NEWEST);
+    let Body { codec, bytes, places, dictionary } = batch::encode(entries, places, &Packs::inside(NEWEST));
     assert_eq!(codec, Codec::Pack);
     let (before, chain) = (Chain([1; 16]), Chain([2; 16]));
     let log = LogName { author: DeviceId(4), epoch: Epoch([9; 16]), reader: None };
     let last = first + entries.len() as u64 - 1;
-    Batch { log, first, last, before, chain, codec, body: bytes, signature: vec![7; 64], places }
+    let signature = vec![7; 64];
+    Batch { log, first, last, before, chain, codec, body: bytes, signature, places, dictionary }
 }
 
 /// The index of the first entry, the entries, and what stands before them.

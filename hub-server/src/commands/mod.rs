@@ -4,6 +4,7 @@ mod ask;
 mod bundle;
 mod case;
 mod device;
+mod dictionary;
 mod init;
 mod invite;
 mod lease;
@@ -51,6 +52,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Person(person) => person::person(desk(folder)?, person),
         Command::Bundle(bundle) => bundle::bundle(desk(folder)?, bundle),
         Command::Seal(seal) => seal::seal(desk(folder)?, seal),
+        Command::Dictionary(dictionary) => dictionary::dictionary(desk(folder)?, dictionary),
         Command::Slip(slip) => slip::slip(desk(folder)?, slip),
         Command::Lease(lease) => lease::lease(desk(folder)?, lease),
         Command::Blank(Blank::List) => lease::blanks(desk(folder)?),

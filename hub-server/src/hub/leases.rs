@@ -121,6 +121,15 @@ impl Hub {
         Ok(Value::Null)
     }
 
+    /// Tells every unit's stock of blanks.
+    pub(super) fn tell_blanks(&mut self, tell: &mut dyn FnMut(Value) -> bool) -> anyhow::Result<Value> {
+        self.replica.read()?;
+        for stock in blanks::stocks(self.replica.store().reader(), self.replica.registries())? {
+            tell(json!(stock));
+        }
+        Ok(Value::Null)
+    }
+
     fn put_lease(&mut self, now: Now, lease: &Lease) -> anyhow::Result<()> {
         let mut table = self
             .replica

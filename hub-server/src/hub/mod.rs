@@ -5,6 +5,7 @@ mod backup;
 mod bundles;
 mod cases;
 mod devices;
+mod dictionaries;
 mod doctor;
 mod leases;
 mod quarantine;
@@ -24,7 +25,7 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{blanks, survey},
+    desk::survey,
     id::DistrictCode,
     identity::ticket::{Address, HUB_NAME_CHARACTERS_MAX},
     registry::{Kind, Table},
@@ -188,6 +189,8 @@ impl Hub {
                 let tx = self.replica.store().reader();
                 Ok(slips::verify(tx, station, registries, typed, name.as_deref())?)
             }
+            Request::DictionaryAdd { file } => self.add_dictionary(now, file),
+            Request::Dictionaries => self.tell_dictionaries(tell),
             Request::BundleImport { file } => self.import_bundle(now, file),
             Request::BundleExport { unit, file } => self.export_bundle(now, unit.as_ref(), file),
             Request::LeaseGrant { unit, laptop, kind, from, to, until } => {
@@ -197,13 +200,7 @@ impl Hub {
             }
             Request::Leases => self.tell_leases(now, tell),
             Request::LeaseVoid { lease, reason } => self.void_lease(now, lease, reason),
-            Request::Blanks => {
-                self.replica.read()?;
-                for stock in blanks::stocks(self.replica.store().reader(), self.replica.registries())? {
-                    tell(json!(stock));
-                }
-                Ok(Value::Null)
-            }
+            Request::Blanks => self.tell_blanks(tell),
             Request::Survey => {
                 let tx = self.replica.read()?;
                 for answers in survey::by_visit(tx)?.into_iter().chain(survey::by_unit(tx)?) {

@@ -284,6 +284,16 @@ pub fn forget_half(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
     Ok(())
 }
 
+/// Forgets a file that is not whole here and that nobody asks for.
+///
+/// # Errors
+/// The store fails.
+pub fn forget(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
+    tx.prepare_cached("DELETE FROM attachment WHERE hash = ?1 AND whole = 0 AND wanted = 0")?
+        .execute([hash.0])?;
+    Ok(())
+}
+
 /// Notes what a case names, in place of what it named before.
 ///
 /// # Errors

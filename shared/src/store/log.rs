@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Result, Tx, damaged, id, memory};
+use super::{Result, Tx, damaged, dictionaries, id, memory};
 use crate::{
     change::Change,
     document,
@@ -95,7 +95,8 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
     let before = log.head;
     let chain = entries.iter().fold(before.chain, |chain, (entry, hash)| chain.after(entry, hash.as_ref()));
     // Packed when it is signed.
-    let Body { codec, bytes, places } = batch::encode_rows(entries.iter().map(|(entry, _)| entry));
+    let Body { codec, bytes, places, dictionary } =
+        batch::encode_rows(entries.iter().map(|(entry, _)| entry));
     let batch = Batch {
         log: log.name,
         first: before.index + 1,
@@ -106,6 +107,7 @@ pub fn append(tx: Tx<'_>, log: &mut Log, entries: &[(Entry, Option<ChangeHash>)]
         body: bytes,
         signature: Vec::new(),
         places,
+        dictionary,
     };
     store(tx, log, &batch)
 }
@@ -169,13 +171,14 @@ pub fn batch_with(tx: Tx<'_>, log: &Log, index: u64) -> Result<Option<Batch>> {
                     body: row.get(5)?,
                     signature: row.get(6)?,
                     places: places.unwrap_or_default(),
+                    dictionary: None,
                 },
             ))
         })
         .optional()?;
     match batch {
         Some((None, _)) => Err(damaged("batch.codec")),
-        Some((Some(_), batch)) if batch.last >= index => Ok(Some(batch)),
+        Some((Some(_), batch)) if batch.last >= index => dictionaries::attached(tx, batch).map(Some),
         _ => Ok(None),
     }
 }

@@ -11,7 +11,10 @@ use std::{
 use super::{Result, damaged, log};
 use crate::{
     id::DocumentId,
-    wire::batch::{Batch, BatchError, Entry, Rows},
+    wire::{
+        batch::{Batch, BatchError, Entry, Rows},
+        pack::{Dictionary, DictionaryName},
+    },
 };
 
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
@@ -19,11 +22,34 @@ const BODIES_MAX: usize = 16;
 const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// What a body's bytes are taken for, inflated, before they are.
 const INFLATED_RATIO: usize = 40;
+/// Dictionaries that are kept prepared: each takes a megabyte.
+const DICTIONARIES_MAX: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(super) bodies: Bodies,
     pub(super) arrivals: Arrivals,
+    pub(super) dictionaries: Dictionaries,
+}
+
+/// Dictionaries used lately, the last one at the end.
+#[derive(Debug, Default)]
+pub(super) struct Dictionaries(VecDeque<Arc<Dictionary>>);
+
+impl Dictionaries {
+    pub(super) fn with(&mut self, name: DictionaryName) -> Option<Arc<Dictionary>> {
+        let at = self.0.iter().position(|known| known.name() == name)?;
+        let known = self.0.remove(at)?;
+        self.0.push_back(Arc::clone(&known));
+        Some(known)
+    }
+
+    pub(super) fn keep(&mut self, dictionary: Arc<Dictionary>) {
+        self.0.push_back(dictionary);
+        if self.0.len() > DICTIONARIES_MAX {
+            self.0.pop_front();
+        }
+    }
 }
 
 /// What has come to count in the transaction that is open.

@@ -13,7 +13,7 @@ use crate::{
             self, BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, BATCH_INFLATED_BYTES_MAX, Batch, Body, Chain, Entry,
             Hashed,
         },
-        pack::{Place, Places, REFERENCES_MAX},
+        pack::{Packs, Place, Places, REFERENCES_MAX},
     },
 };
 
@@ -31,8 +31,8 @@ pub struct Signing<'a> {
     /// The log whose entries parents are named by, if by any.
     named: Option<Log>,
     sign: &'a Sign<'a>,
-    /// The newest dictionary that the reader knows, `None` where it reads rows alone.
-    packs: Option<u8>,
+    /// What the reader knows of packed batches, `None` where it reads rows alone.
+    packs: Option<Packs>,
     /// The entry that comes next, and the chain before it.
     next: (u64, Chain),
     /// What is not in a batch yet, and its bytes as rows.
@@ -50,9 +50,9 @@ impl std::fmt::Debug for Signing<'_> {
 }
 
 impl<'a> Signing<'a> {
-    /// Goes on behind the end of `log`, of which every entry is signed. `packs` is the newest dictionary that the
-    /// reader knows, `None` where it reads rows alone.
-    pub fn behind(tx: Tx<'a>, log: Log, sign: &'a Sign<'a>, packs: Option<u8>) -> Self {
+    /// Goes on behind the end of `log`, of which every entry is signed. `packs` is what the reader knows
+    /// of packed batches, `None` where it reads rows alone.
+    pub fn behind(tx: Tx<'a>, log: Log, sign: &'a Sign<'a>, packs: Option<Packs>) -> Self {
         Self::from(tx, log, (log.head.index + 1, log.head.chain), sign, packs)
     }
 
@@ -63,18 +63,18 @@ impl<'a> Signing<'a> {
         Self { named, ..self }
     }
 
-    fn from(tx: Tx<'a>, log: Log, next: (u64, Chain), sign: &'a Sign<'a>, packs: Option<u8>) -> Self {
+    fn from(tx: Tx<'a>, log: Log, next: (u64, Chain), sign: &'a Sign<'a>, packs: Option<Packs>) -> Self {
         Self {
             tx,
             log,
             // A feed is cut at its beginning as its reader confirms it: none of its own entries is named.
             named: Some(log).filter(|log| log.name.reader.is_none()),
             sign,
+            ratio: ratio_max(packs.as_ref()),
             packs,
             next,
             open: Hashed::new(),
             open_bytes: 0,
-            ratio: ratio_max(packs),
             signed: Vec::new(),
         }
     }
@@ -117,7 +117,7 @@ impl<'a> Signing<'a> {
     pub fn close(&mut self) -> Result<()> {
         let open = std::mem::take(&mut self.open);
         let written = self.add(&open)?;
-        self.ratio = (self.open_bytes / written.max(1)).clamp(1, ratio_max(self.packs));
+        self.ratio = (self.open_bytes / written.max(1)).clamp(1, ratio_max(self.packs.as_ref()));
         self.open_bytes = 0;
         Ok(())
     }
@@ -134,7 +134,7 @@ impl<'a> Signing<'a> {
             Some(named) => parents(self.tx, named, named.head.index + 1, entries)?,
             None => Places::default(),
         };
-        let Body { codec, bytes, places } = encode(entries, &places, self.packs);
+        let Body { codec, bytes, places, dictionary } = encode(entries, &places, self.packs.as_ref());
         if bytes.len() > BATCH_BYTES_MAX && entries.len() > 1 {
             let (left, right) = entries.split_at(entries.len() / 2);
             return Ok(self.add(left)? + self.add(right)?);
@@ -144,13 +144,24 @@ impl<'a> Signing<'a> {
         let log = self.log.name;
         let signature = (self.sign)(&Batch::signed_message(&log, last, chain));
         let size = bytes.len();
-        self.signed.push(Batch { log, first, last, before, chain, codec, body: bytes, signature, places });
+        self.signed.push(Batch {
+            log,
+            first,
+            last,
+            before,
+            chain,
+            codec,
+            body: bytes,
+            signature,
+            places,
+            dictionary,
+        });
         self.next = (last + 1, chain);
         Ok(size)
     }
 }
 
-fn ratio_max(packs: Option<u8>) -> usize {
+fn ratio_max(packs: Option<&Packs>) -> usize {
     if packs.is_some() { PACKED_RATIO } else { ROWS_RATIO }
 }
 
@@ -170,11 +181,11 @@ pub fn signed_head(tx: Tx<'_>, log: &Log) -> Result<u64> {
 ///
 /// # Errors
 /// The store fails or is damaged.
-pub fn signed(tx: Tx<'_>, log: &Log, sign: &Sign<'_>, packs: Option<u8>) -> Result<Vec<Batch>> {
+pub fn signed(tx: Tx<'_>, log: &Log, sign: &Sign<'_>, packs: Option<&Packs>) -> Result<Vec<Batch>> {
     let unsigned = unsigned(tx, log)?;
     let Some(&first) = unsigned.first() else { return Ok(Vec::new()) };
     let before = batch_with(tx, log, first)?.ok_or(damaged("batch"))?.before;
-    let mut signing = Signing::from(tx, *log, (first, before), sign, packs);
+    let mut signing = Signing::from(tx, *log, (first, before), sign, packs.cloned());
     for first in unsigned {
         let batch = batch_with(tx, log, first)?.ok_or(damaged("batch"))?;
         for ((entry, _), at) in entries(&batch)?.into_iter().zip(first..) {
@@ -214,23 +225,38 @@ fn unsigned(tx: Tx<'_>, log: &Log) -> Result<Vec<u64>> {
 ///
 /// # Errors
 /// The store is damaged.
-pub fn alone(batch: Batch, packs: Option<u8>) -> Result<Batch> {
-    if batch.places.is_empty() {
+pub fn alone(batch: Batch, packs: Option<&Packs>) -> Result<Batch> {
+    if batch.places.is_empty() { readable(batch, packs) } else { repacked(batch, &Places::default(), packs) }
+}
+
+/// A stored batch as its reader knows to read it: what was written with a dictionary that the reader has not said it
+/// holds is packed anew.
+///
+/// # Errors
+/// The store is damaged.
+pub fn readable(batch: Batch, packs: Option<&Packs>) -> Result<Batch> {
+    let reads = |dictionary| packs.is_some_and(|packs| packs.reads(dictionary));
+    if batch.dictionary.as_deref().is_none_or(reads) {
         return Ok(batch);
     }
+    let places = batch.places.clone();
+    repacked(batch, &places, packs)
+}
+
+fn repacked(batch: Batch, places: &Places, packs: Option<&Packs>) -> Result<Batch> {
     let mut entries = entries(&batch)?;
     for (entry, hash) in &mut entries {
         if hash.is_none() {
             *hash = entry.change().and_then(log::name_of);
         }
     }
-    let Body { codec, bytes, places } = encode(&entries, &Places::default(), packs);
-    Ok(Batch { codec, body: bytes, places, ..batch })
+    let Body { codec, bytes, places, dictionary } = encode(&entries, places, packs);
+    Ok(Batch { codec, body: bytes, places, dictionary, ..batch })
 }
 
-fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<u8>) -> Body {
+fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: Option<&Packs>) -> Body {
     match packs {
-        Some(dictionary) => batch::encode(entries, places, dictionary),
+        Some(packs) => batch::encode(entries, places, packs),
         None => batch::encode_rows(entries.iter().map(|(entry, _)| entry)),
     }
 }
@@ -294,7 +320,7 @@ mod tests {
     }
 
     /// Appends entries, tells the index of them and signs; the batch that came of it.
-    fn appended(tx: Tx<'_>, entries: &Hashed, packs: Option<u8>) -> Batch {
+    fn appended(tx: Tx<'_>, entries: &Hashed, packs: Option<&Packs>) -> Batch {
         let mut log = find_or_begin(tx, &NAME).expect("begins");
         let first = log.head.index + 1;
         append(tx, &mut log, entries).expect("appends");
@@ -327,9 +353,9 @@ mod tests {
         let (made, edited) = cases();
         store
             .commit(|tx| {
-                let first = appended(tx, &made, Some(NEWEST));
+                let first = appended(tx, &made, Some(&Packs::inside(NEWEST)));
                 assert_eq!((first.codec, first.places.len()), (Codec::Pack, 0));
-                let second = appended(tx, &edited, Some(NEWEST));
+                let second = appended(tx, &edited, Some(&Packs::inside(NEWEST)));
                 assert_eq!((second.codec, second.places.len()), (Codec::Pack, 20));
                 let plain = |batch: &Batch| -> Vec<Entry> {
                     entries(batch).expect("reads").into_iter().map(|(entry, _)| entry).collect()
@@ -345,7 +371,7 @@ mod tests {
                 assert_eq!(places, second.places);
                 tx.execute("DELETE FROM change", []).expect("forgets");
                 assert_eq!(find_places(tx, &log, &named).expect("finds"), places);
-                let alone = alone(second, Some(NEWEST)).expect("stands alone");
+                let alone = alone(second, Some(&Packs::inside(NEWEST))).expect("stands alone");
                 assert!(alone.places.is_empty());
                 assert_eq!(alone.open().and_then(|opened| opened.references()), Ok(Vec::new()));
                 assert_eq!(plain(&alone), expected);
@@ -361,7 +387,7 @@ mod tests {
         let (made, edited) = cases();
         store
             .commit(|tx| {
-                appended(tx, &made, Some(NEWEST));
+                appended(tx, &made, Some(&Packs::inside(NEWEST)));
                 let own = find_or_begin(tx, &NAME).expect("is there");
                 let reader = Some(Reader { device: NAME.author, epoch: NAME.epoch });
                 let name = LogName { author: DeviceId::HUB, epoch: Epoch([6; 16]), reader };
@@ -376,7 +402,8 @@ mod tests {
                     .collect();
                 let signed = |named| {
                     let mut signing =
-                        Signing::behind(tx, feed, &|_: &[u8]| vec![9; 64], Some(NEWEST)).naming(named);
+                        Signing::behind(tx, feed, &|_: &[u8]| vec![9; 64], Some(Packs::inside(NEWEST)))
+                            .naming(named);
                     for (entry, hash) in fed.clone() {
                         signing.push(entry, hash).expect("takes it");
                     }

@@ -9,11 +9,14 @@
 
 mod receiving;
 
-use std::{collections::btree_map::Entry, io::Read as _};
+use std::{
+    collections::btree_map::Entry,
+    io::{Cursor, Read as _},
+};
 
 use super::{
     Channel, CloseCode, Event, Output, PeerId, Replica, Role,
-    carrying::{Asked, BREACHES_MAX, Carrying, DATA_BYTES, OFFERED_MAX, Sending},
+    carrying::{Asked, BREACHES_MAX, Carrying, DATA_BYTES, OFFERED_MAX, Sending, Source},
     exchange::{Fault, fault, protocol},
     session::Phase,
 };
@@ -23,7 +26,7 @@ use crate::{
     store::{
         Result, StoreError,
         attachment::{self, Named},
-        changes, feeds,
+        changes, dictionaries, feeds,
         files::State,
         log,
     },
@@ -31,6 +34,7 @@ use crate::{
     wire::{
         Frame,
         attachment::{Message, NAMED_MAX, Offered, Receipt, Refusal, Wanted},
+        frame::Hello,
     },
 };
 
@@ -75,23 +79,28 @@ impl Replica {
                 self.send_files(now, peer)
             }
             (Role::Child, Message::Receipt(receipt)) => self.take_file_receipt(peer, &receipt),
+            (Role::Child, Message::Dictionary(offered)) => self.take_dictionary_offer(peer, offered),
             (_, Message::Refuse { hash, refusal }) => self.take_refusal(now, peer, hash, refusal),
-            (Role::Parent, Message::Carries | Message::Receipt(_)) | (Role::Child, Message::Offer(_)) => {
+            (Role::Parent, Message::Carries | Message::Receipt(_) | Message::Dictionary(_))
+            | (Role::Child, Message::Offer(_)) => {
                 Err(protocol("a word about files that is not the sender's"))
             }
         }
     }
 
-    fn say_files(&mut self, peer: PeerId, message: Message) {
+    pub(super) fn say_files(&mut self, peer: PeerId, message: Message) {
         self.say(peer, &Frame::Attachment(message));
     }
 
-    /// Parent: tells that it takes files.
-    pub(super) fn begin_files(&mut self, peer: PeerId) {
+    /// Parent: tells that it takes files, and offers what the child lacks to read batches.
+    pub(super) fn begin_files(&mut self, peer: PeerId, hello: &Hello) -> Result<()> {
+        let packs = self.packs_with(hello)?;
         if let Some(session) = self.sessions.get_mut(&peer) {
+            session.packs = packs;
             session.files = Carrying::default();
         }
         self.say_files(peer, Message::Carries);
+        self.offer_dictionary(peer, hello)
     }
 
     /// Child: offers what the hub has no receipt for, and asks for what somebody wants here; as soon as all facts
@@ -101,9 +110,10 @@ impl Replica {
         if !takes {
             return Ok((0, 0));
         }
+        let dictionary = self.wanted_dictionary(peer)?;
         let tx = self.read_rows()?;
         let open = attachment::open(tx)?;
-        let wanted = attachment::wanted(tx)?;
+        let wanted = dictionary.into_iter().chain(attachment::wanted(tx)?);
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok((0, 0)) };
         let carrying = &mut session.files;
         let mut offers = Vec::new();
@@ -115,7 +125,7 @@ impl Replica {
             }
         }
         let mut asks = Vec::new();
-        for known in wanted.into_iter().filter(|known| !carrying.given_up.contains(&known.hash)) {
+        for known in wanted.filter(|known| !carrying.given_up.contains(&known.hash)) {
             if let Entry::Vacant(place) = carrying.asked.entry(known.hash) {
                 place.insert(Asked { size: known.size, is_exact: false, held: known.held, tries: 1 });
                 asks.push(Wanted { hash: known.hash, held: known.held });
@@ -291,6 +301,12 @@ impl Replica {
                 return Err(fault(CloseCode::Limit, "more files are asked for than allowed"));
             }
             let role = session.role;
+            if role == Role::Parent && dictionaries::file(self.store.reader(), wanted.hash)?.is_some() {
+                if let Some(session) = self.sessions.get_mut(&peer) {
+                    session.files.queue.push_back(*wanted);
+                }
+                continue;
+            }
             let known = attachment::find(self.store.reader(), wanted.hash)?.filter(|known| known.whole);
             let may = match role {
                 // The hub may have whatever a document here names or this laptop carries; a laptop what its own
@@ -370,18 +386,30 @@ impl Replica {
             let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
             let Some(slot) = session.files.sending.iter().position(Option::is_none) else { return Ok(()) };
             let Some(Wanted { hash, held }) = session.files.queue.pop_front() else { return Ok(()) };
-            let State::Whole(size) = self.store.files().look(hash)? else {
+            let Some((size, offset, file)) = self.open_source(hash, held)? else {
                 self.lose(hash)?;
                 self.refuse(peer, hash, Refusal::NotHere)?;
                 continue;
             };
-            let offset = if held < size { held } else { 0 };
-            let file = self.store.files().open_at(hash, offset)?;
             if let Some(session) = self.sessions.get_mut(&peer) {
                 session.files.sending[slot] = Some(Sending { hash, size, offset, file });
             }
             self.send_content(peer, Message::Start { slot: slot as u8, hash, size, offset });
         }
+    }
+
+    /// A file's size, the byte that its receiver lacks, and what is behind that; `None` where it is not here.
+    fn open_source(&self, hash: ContentHash, held: u64) -> Result<Option<(u64, u64, Source)>> {
+        let offset = |size| if held < size { held } else { 0 };
+        if let Some(file) = dictionaries::file(self.store.reader(), hash)? {
+            let size = file.len() as u64;
+            let mut file = Cursor::new(file);
+            file.set_position(offset(size));
+            return Ok(Some((size, offset(size), Source::Store(file))));
+        }
+        let State::Whole(size) = self.store.files().look(hash)? else { return Ok(None) };
+        let file = self.store.files().open_at(hash, offset(size))?;
+        Ok(Some((size, offset(size), Source::Folder(file))))
     }
 
     /// A file that was here is damaged or gone: it is put aside and fetched again.

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     id::DeviceId,
     store::{
-        StoreError, changes, devices,
+        StoreError, changes, devices, dictionaries,
         log::{self, Half},
         quarantine, signing,
     },
@@ -121,6 +121,7 @@ impl Replica {
             Ok(_) => return self.breach(now, device, "the batch is of another log", &half.bytes),
             Err(reason) => return self.breach(now, device, &reason, &half.bytes),
         };
+        let batch = dictionaries::attached(self.store.reader(), batch)?;
         self.arrived.push(Arrived { peer, now, batch, bytes: half.bytes });
         if role == Role::Child {
             self.take_arrived();
@@ -279,6 +280,8 @@ impl Replica {
             } else {
                 changes::count_between(tx, name.author, name.epoch, batch.first - 1, batch.last)?
             };
+            let packs = if session.role == Role::Child { &self.station.packs } else { &session.packs };
+            let batch = signing::readable(batch, packs.as_ref())?;
             session.sending.begin(&batch, changes, session.resume.take());
             session.sending.log = Some((name, batch.last + 1));
             session.left = log.map_or(0, |log| log.head.index - batch.last);

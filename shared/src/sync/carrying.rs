@@ -3,13 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fs::File,
+    io::{self, Cursor, Read},
 };
 
 use crate::{
     id::ContentHash,
     store::files::Part,
     time::Tick,
-    wire::attachment::{SLOTS, Wanted},
+    wire::attachment::{Offered, SLOTS, Wanted},
 };
 
 /// Bytes of a file in one frame: a cut loses at most the frame that it falls into.
@@ -55,6 +56,8 @@ pub(super) struct Carrying {
     pub(super) breaches: u32,
     /// Bytes of files that moved, either way.
     pub(super) moved: u64,
+    /// Child: the dictionary that the parent offers.
+    pub(super) dictionary: Option<Offered>,
     /// Parent: it has asked for what it lacks.
     pub(super) has_asked: bool,
     /// The slot that sends next.
@@ -83,7 +86,25 @@ pub(super) struct Sending {
     pub(super) hash: ContentHash,
     pub(super) size: u64,
     pub(super) offset: u64,
-    pub(super) file: File,
+    pub(super) file: Source,
+}
+
+/// Where the bytes of a file come from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// The folder of files.
+    Folder(File),
+    /// The database.
+    Store(Cursor<Vec<u8>>),
+}
+
+impl Read for Source {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Folder(file) => file.read(bytes),
+            Self::Store(file) => file.read(bytes),
+        }
+    }
 }
 
 /// A file on its way in.

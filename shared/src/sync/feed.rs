@@ -19,7 +19,10 @@ use crate::{
         signing::{Sign, Signing},
     },
     time::Now,
-    wire::batch::{ENTRY_BYTES_MAX, Entry, LogName, Stage},
+    wire::{
+        batch::{ENTRY_BYTES_MAX, Entry, LogName, Stage},
+        pack::Packs,
+    },
 };
 
 /// Arrivals that are looked at in one go.
@@ -44,8 +47,8 @@ pub(super) struct Listener<'a> {
     pub(super) device: DeviceId,
     pub(super) epoch: Epoch,
     pub(super) unit: &'a UnitId,
-    /// The newest dictionary of packed batches that the device knows; `None` where it reads rows alone.
-    pub(super) packs: Option<u8>,
+    /// What the device knows of packed batches; `None` where it reads rows alone.
+    pub(super) packs: Option<Packs>,
     /// Whether the feed may name what the device wrote in this life by its place in the device's log.
     pub(super) places: bool,
     /// A feed begins, or is repaired, by what is newly known of the device's holdings.
@@ -159,7 +162,8 @@ impl<'a> Extension<'a> {
             before: feed,
             scope_moved: false,
             whole: BTreeSet::new(),
-            written: Signing::behind(tx, log, sign, listener.packs).naming(own.filter(|_| listener.places)),
+            written: Signing::behind(tx, log, sign, listener.packs.clone())
+                .naming(own.filter(|_| listener.places)),
         })
     }
 

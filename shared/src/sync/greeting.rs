@@ -17,7 +17,7 @@ use crate::{
     id::{DeviceId, Epoch},
     identity::{self, Context, Signature},
     store::{
-        self, StoreError, attachment, carried, changes, devices, feeds,
+        self, StoreError, attachment, carried, changes, devices, dictionaries, feeds,
         log::{self, Half},
         notes, quarantine, signing,
     },
@@ -26,7 +26,7 @@ use crate::{
         Frame,
         batch::{Batch, LogName, Reader},
         frame::{Cursor, Enrol, Enrolled, Hello, LogVerdict, Partial, VERSION, Welcome},
-        pack,
+        pack::{DictionaryName, NEWEST},
     },
 };
 
@@ -113,8 +113,9 @@ impl Replica {
             clock: now.wall,
             eager: resting,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            packs: Some(pack::NEWEST),
+            packs: Some(NEWEST),
             places: Some(true),
+            dictionaries: Some(dictionaries::newest(tx)?).filter(|names| !names.is_empty()),
         };
         let feed_name = feed.map(|feed| feed.name);
         let session = self.sessions.get_mut(&peer).ok_or_else(|| protocol("gone"))?;
@@ -222,12 +223,12 @@ impl Replica {
         session.sending = super::session::Sending::default();
         session.sending.credit = CREDIT_BYTES;
         session.resume = hello.partial;
-        (session.packs, session.places) = (hello.packs, hello.places == Some(true));
+        session.places = hello.places == Some(true);
         session.accepts = continues;
         session.feed_at = if hello.feed_epoch == Some(self.station.epoch) { hello.feed.index } else { 0 };
         let output = session.say(&Frame::Welcome(welcome));
         self.outputs.push_back(output);
-        self.begin_files(peer);
+        self.begin_files(peer, hello)?;
         self.event(Event::Linked { peer, device: device.device });
         if !continues {
             let forked = verdict == LogVerdict::Forked;
@@ -403,8 +404,9 @@ impl Replica {
                 letter,
                 reconcile,
                 unit: device.unit.clone(),
-                packs: Some(pack::NEWEST),
+                packs: Some(NEWEST),
                 couriers: None,
+                dictionaries: Some(dictionaries::newest(tx)?).filter(|names| !names.is_empty()),
             };
             Ok::<_, StoreError>(((welcome, name), enrolment::tell_letters(tx, station, registries)?))
         })?;
@@ -434,10 +436,15 @@ impl Replica {
             return self.hello(now, peer, true);
         }
         self.hub_clock_ahead = Some(welcome.clock.0.saturating_sub(now.wall.0));
+        let before = self.station.packs.clone();
         let is_new = self.follow(welcome)?;
+        // What the hub has lost meanwhile it cannot have read with.
+        let read = before.is_none_or(|before| {
+            before.brought.iter().all(|known| dictionaries_of(welcome).contains(&known.name()))
+        });
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.phase = Phase::Linked;
-        let eager = session.sending.log.is_some() && session.receipted == welcome.durable.index;
+        let eager = read && session.sending.log.is_some() && session.receipted == welcome.durable.index;
         if !eager {
             session.sending.restart(own, welcome.durable.index + 1, welcome.credit);
             session.resume = welcome.partial;
@@ -468,21 +475,23 @@ impl Replica {
             place.unit = Some(welcome.unit.clone());
         }
         let lowers = devices::receipted(store.reader(), station.epoch)? > welcome.durable.index;
-        let packs_anew = station.packs != welcome.packs;
+        let said =
+            (station.packs.as_ref().map(|packs| packs.number), Station::hub_dictionaries(store.reader())?);
+        let packs_anew = said != (welcome.packs, dictionaries_of(welcome).to_vec());
         if is_new || lowers || packs_anew || place != station.place {
             store.commit(|tx| {
                 if let Some(place) = &place {
                     place.save(tx)?;
                 }
                 if packs_anew {
-                    Station::save_packs(tx, welcome.packs)?;
+                    Station::save_packs(tx, welcome.packs, dictionaries_of(welcome))?;
                 }
                 devices::lower_receipt(tx, station.epoch, welcome.durable.index)?;
                 if is_new { begin_feed(tx, station, &welcome.hub_epoch) } else { Ok(()) }
             })?;
         }
         station.place = place;
-        station.packs = welcome.packs;
+        station.packs = Station::load_packs(store.reader())?;
         station.feed_epoch = Some(welcome.hub_epoch);
         Ok(is_new)
     }
@@ -525,6 +534,10 @@ fn begin_feed(tx: store::Tx<'_>, station: &Station, hub: &Epoch) -> Result<(), S
     carried::reconsider_all(tx)?;
     carried::forget_homeward_of_others(tx, *hub)?;
     store::set_fact(tx, "feed_epoch", &hub.0)
+}
+
+fn dictionaries_of(welcome: &Welcome) -> &[DictionaryName] {
+    welcome.dictionaries.as_deref().unwrap_or_default()
 }
 
 fn partial_of(half: &Half) -> Partial {

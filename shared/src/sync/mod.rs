@@ -22,6 +22,7 @@ pub mod bundle;
 mod carrying;
 mod courier;
 pub mod custody;
+pub mod dictionary;
 pub mod enrolment;
 pub mod examine;
 mod exchange;

@@ -1,6 +1,7 @@
 //! A hub and laptops in one thread, joined by queues: what a conversation must come to.
 
 mod bundles;
+mod dictionaries;
 #[path = "pair/files/tests.rs"]
 mod files;
 mod tests;

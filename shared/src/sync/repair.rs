@@ -140,7 +140,7 @@ impl Replica {
                 && !batches.contains_key(&(log.row, batch.first))
             {
                 at = batch.first - 1;
-                batches.insert((log.row, batch.first), signing::alone(batch, self.station.packs)?);
+                batches.insert((log.row, batch.first), signing::alone(batch, self.station.packs.as_ref())?);
                 let silent = log.name.reader.is_none() && at > 0 && !log::has_changes(tx, log, at)?;
                 if !silent {
                     break;
@@ -167,7 +167,7 @@ impl Replica {
                 && log::entries(&batch)?.iter().any(|(entry, _)| matches!(entry, Entry::Registry { .. }))
             {
                 let place = (log.row, batch.first);
-                returns.insert(place, signing::alone(batch, self.station.packs)?);
+                returns.insert(place, signing::alone(batch, self.station.packs.as_ref())?);
             }
             at = log::next_batch(tx, &log, first)?;
         }

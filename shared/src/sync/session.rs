@@ -17,6 +17,7 @@ use crate::{
     wire::{
         batch::{Batch, LogName},
         frame::{Cursor, DATA_BYTES_MAX, Frame, FrameReader, Partial},
+        pack::Packs,
     },
 };
 
@@ -72,7 +73,7 @@ pub(super) struct Session {
     /// Parent: the feed's entry that the child holds last.
     pub(super) feed_at: u64,
     /// Parent: the newest dictionary of packed batches that the child knows; `None` where it reads rows alone.
-    pub(super) packs: Option<u8>,
+    pub(super) packs: Option<Packs>,
     /// Parent: whether the feed may name the child's own changes by their places in its log.
     pub(super) places: bool,
     /// The part of our next batch that the peer holds.

@@ -3,10 +3,10 @@
 use crate::{
     id::{ActorId, DeviceId, DistrictCode, DocumentId, Epoch, Kind, PublicKey, UnitId},
     identity::{self, Context, Entropy, Key},
-    store::{self, Result, Store, Tx, damaged, log::Log, signing},
+    store::{self, Result, Store, Tx, damaged, dictionaries, log::Log, signing},
     wire::{
         batch::{Batch, LogName, Reader},
-        pack,
+        pack::{DictionaryName, NEWEST, Packs},
     },
 };
 
@@ -14,6 +14,8 @@ use crate::{
 const PAST_LIVES: &str = "past_lives";
 /// The fact that says what the hub knows of packed batches: one byte, or none.
 const HUB_PACKS: &str = "hub_packs";
+/// The fact that says which dictionaries the hub has been brought: four bytes of each, the newest first.
+const HUB_DICTIONARIES: &str = "hub_dictionaries";
 
 /// Who this machine is.
 #[derive(Debug)]
@@ -28,9 +30,9 @@ pub struct Station {
     pub place: Option<Place>,
     /// The life of the hub whose feed is followed.
     pub feed_epoch: Option<Epoch>,
-    /// The newest dictionary of packed batches that the hub knows, as it said last; `None` where it reads rows
+    /// What the hub knows of packed batches, as it said last, and this machine with it; `None` where it reads rows
     /// alone. Hubs are updated first: until it has said so, it knows what this program does.
-    pub packs: Option<u8>,
+    pub packs: Option<Packs>,
 }
 
 /// Where a machine belongs.
@@ -64,17 +66,13 @@ impl Station {
         let feed_epoch = store::fact(tx, "feed_epoch")?
             .map(|bytes| Epoch::try_from(bytes.as_slice()).map_err(|_| damaged("fact.feed_epoch")))
             .transpose()?;
-        let packs = match store::fact(tx, HUB_PACKS)? {
-            Some(packs) => packs.first().copied(),
-            None => Some(pack::NEWEST),
-        };
         Ok(Some(Self {
             key: Key::from_seed(seed),
             epoch: Epoch::try_from(epoch.as_slice()).map_err(|_| damaged("fact.epoch"))?,
             hub: store::fact(tx, "hub")?.is_some(),
             place: Place::load(tx)?,
             feed_epoch,
-            packs,
+            packs: Self::load_packs(tx)?,
         }))
     }
 
@@ -107,7 +105,7 @@ impl Station {
             }
             Ok::<_, store::StoreError>(())
         })?;
-        let packs = Some(pack::NEWEST);
+        let packs = Some(Packs::inside(NEWEST));
         Ok(Self { key, epoch, hub: place.is_some(), place, feed_epoch: None, packs })
     }
 
@@ -150,8 +148,30 @@ impl Station {
     }
 
     /// Keeps what the hub said that it knows of packed batches.
-    pub(super) fn save_packs(tx: Tx<'_>, packs: Option<u8>) -> Result<()> {
-        store::set_fact(tx, HUB_PACKS, packs.as_slice())
+    pub(super) fn save_packs(tx: Tx<'_>, packs: Option<u8>, dictionaries: &[DictionaryName]) -> Result<()> {
+        store::set_fact(tx, HUB_PACKS, packs.as_slice())?;
+        let names: Vec<u8> =
+            dictionaries.iter().take(dictionaries::GENERATIONS).flat_map(|name| name.0).collect();
+        store::set_fact(tx, HUB_DICTIONARIES, &names)
+    }
+
+    /// What the hub said last, and what of it is here.
+    pub(super) fn load_packs(tx: Tx<'_>) -> Result<Option<Packs>> {
+        let number = match store::fact(tx, HUB_PACKS)? {
+            Some(packs) => packs.first().copied(),
+            None => Some(NEWEST),
+        };
+        let Some(number) = number else { return Ok(None) };
+        let names = Self::hub_dictionaries(tx)?;
+        Ok(Some(Packs { number, brought: dictionaries::held(tx, &names)? }))
+    }
+
+    /// The dictionaries that the hub has said it may be written to with, the newest first.
+    pub(super) fn hub_dictionaries(tx: Tx<'_>) -> Result<Vec<DictionaryName>> {
+        let names = store::fact(tx, HUB_DICTIONARIES)?.unwrap_or_default();
+        let name =
+            |name: &[u8]| name.try_into().map(DictionaryName).map_err(|_| damaged("fact.hub_dictionaries"));
+        names.chunks(4).map(name).collect()
     }
 
     /// Signs what is unsigned at the end of this machine's own log.
@@ -169,7 +189,7 @@ impl Station {
     /// The store fails.
     pub fn signed_log(&self, tx: Tx<'_>, log: &Log) -> Result<Vec<Batch>> {
         let sign = |message: &[u8]| self.key.sign(Context::LogHead, message).0.to_vec();
-        signing::signed(tx, log, &sign, self.packs)
+        signing::signed(tx, log, &sign, self.packs.as_ref())
     }
 
     /// Its number; 0 before it is enrolled, and of a hub.

@@ -173,7 +173,7 @@ impl Replica {
                 device: session.device,
                 epoch: session.epoch,
                 unit: session.unit.as_ref()?,
-                packs: session.packs,
+                packs: session.packs.clone(),
                 places: session.places,
                 holdings: session.wants.as_ref().unwrap_or(&Holdings::AsTold),
                 expires: session.expiry.is_none_or(|due| due <= now.tick),

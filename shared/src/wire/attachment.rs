@@ -23,6 +23,7 @@ const DATA: u64 = 48;
 const CREDIT: u64 = 50;
 const RECEIPT: u64 = 52;
 const REFUSE: u64 = 54;
+const DICTIONARY: u64 = 56;
 
 /// A file that a laptop holds and that the hub may lack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Encode, Decode)]
@@ -142,6 +143,8 @@ pub enum Message {
         /// Why.
         refusal: Refusal,
     },
+    /// Parent: a newer dictionary of packed batches, which the child may ask for as for a file.
+    Dictionary(Offered),
 }
 
 impl Message {
@@ -156,6 +159,7 @@ impl Message {
             Self::Credit(bytes) => (CREDIT, cbor(bytes)),
             Self::Receipt(receipt) => (RECEIPT, cbor(receipt)),
             Self::Refuse { hash, refusal } => (REFUSE, cbor((hash, refusal))),
+            Self::Dictionary(offered) => (DICTIONARY, cbor(offered)),
         }
     }
 
@@ -182,6 +186,7 @@ impl Message {
             REFUSE => minicbor::decode(body)
                 .map(|(hash, refusal)| Self::Refuse { hash, refusal })
                 .map_err(|_| Malformed),
+            DICTIONARY => minicbor::decode(body).map(Self::Dictionary).map_err(|_| Malformed),
             _ => return None,
         };
         Some(message)
@@ -239,6 +244,16 @@ mod tests {
         }
         let golden = "b9ad3ed0847c3f7977d54f026a13815cd0d7838d545e6a8d5d2f9207681b624a";
         assert_eq!(blake3::hash(&all).to_hex().as_str(), golden);
+    }
+
+    #[test]
+    fn the_offer_of_a_dictionary_keeps_its_bytes() {
+        let message = Message::Dictionary(Offered { hash: ContentHash([7; 32]), size: 65_536 });
+        let (kind, body) = message.to_parts();
+        let expected = [&[0x82, 0x58, 0x20][..], &[7; 32], &[0x1a, 0, 1, 0, 0]].concat();
+        assert_eq!((kind, body), (56, expected));
+        let (kind, body) = message.to_parts();
+        assert_eq!(Message::of_parts(kind, &body), Some(Ok(message)));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
-use super::pack::{self, PackError, Packed, Places};
+use super::pack::{self, Dictionary, DictionaryName, PackError, Packed, Packs, Places};
 use crate::{
     change::{
         Action, Change, Key, OPERATIONS_MAX, PARENTS_MAX, PREDECESSORS_MAX, PREDECESSORS_TOTAL_MAX, Scalar,
@@ -411,6 +411,9 @@ pub struct Batch {
     /// who receives a batch finds them by [`Opened::references`], and who stores it keeps them with it.
     #[cbor(skip)]
     pub places: Places,
+    /// The dictionary that the body names, where it was brought and is held here. It does not travel with it.
+    #[cbor(skip)]
+    pub dictionary: Option<Arc<Dictionary>>,
 }
 
 /// Gives the name of a change, or `None` where none can be built.
@@ -449,6 +452,14 @@ impl Batch {
         }
     }
 
+    /// The name of the dictionary that the body was written with, where that did not come with the program.
+    pub fn dictionary_name(&self) -> Option<DictionaryName> {
+        match self.codec {
+            Codec::Rows | Codec::RowsZstd => None,
+            Codec::Pack => pack::dictionary_name(&self.body),
+        }
+    }
+
     /// Inflates what travelled, to learn which earlier entries it names before it is read.
     ///
     /// # Errors
@@ -456,7 +467,7 @@ impl Batch {
     pub fn open(&self) -> Result<Opened<'_>, BatchError> {
         let packed = match self.codec {
             Codec::Rows | Codec::RowsZstd => None,
-            Codec::Pack => Some(pack::inflate(&self.body)?),
+            Codec::Pack => Some(pack::inflate(&self.body, self.dictionary.as_deref())?),
         };
         Ok(Opened { batch: self, packed })
     }
@@ -613,13 +624,15 @@ pub struct Body {
     pub bytes: Vec<u8>,
     /// The entries of other batches that they name.
     pub places: Places,
+    /// The dictionary that they name.
+    pub dictionary: Option<Arc<Dictionary>>,
 }
 
 /// Encodes entries, each with the hash of the change that it holds: packed, or as rows where that is smaller
-/// or packing does not give back what it was given. Parents that are in `places` are named by their place; of
-/// packing dictionaries the one of this number, or an older one, is used.
-pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictionary: u8) -> Body {
-    let Some(Packed { bytes, references }) = pack::encode(entries, places, dictionary) else {
+/// or packing does not give back what it was given. Parents that are in `places` are named by their place;
+/// of dictionaries the newest is used that the reader knows.
+pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: &Packs) -> Body {
+    let Some(Packed { bytes, references }) = pack::encode(entries, places, packs) else {
         return encode_rows(entries.iter().map(|(entry, _)| entry));
     };
     if bytes.len() < ROWS_TRIED_BYTES {
@@ -628,7 +641,8 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictiona
             return rows;
         }
     }
-    Body { codec: Codec::Pack, bytes, places: places.only(&references) }
+    let dictionary = pack::dictionary_name(&bytes).and_then(|_| packs.brought.first().cloned());
+    Body { codec: Codec::Pack, bytes, places: places.only(&references), dictionary }
 }
 
 /// Encodes entries as rows, compressed where that makes them smaller: quick, for what is soon encoded anew.
@@ -641,9 +655,9 @@ pub fn encode_rows<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Body {
         && let Ok(bytes) = zstd::bulk::compress(&rows, 3)
         && bytes.len() < rows.len()
     {
-        return Body { codec: Codec::RowsZstd, bytes, places: Places::default() };
+        return Body { codec: Codec::RowsZstd, bytes, places: Places::default(), dictionary: None };
     }
-    Body { codec: Codec::Rows, bytes: rows, places: Places::default() }
+    Body { codec: Codec::Rows, bytes: rows, places: Places::default(), dictionary: None }
 }
 
 /// Bytes of an entry in row form, before compression.

@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::{
     attachment,
     batch::{Chain, LogName, Sum},
+    pack::DictionaryName,
 };
 use crate::{
     id::{ChangeHash, DeviceId, DistrictCode, Epoch, UnitId},
@@ -194,6 +195,9 @@ pub struct Hello {
     /// child that does not know of it.
     #[n(15)]
     pub places: Option<bool>,
+    /// The newest dictionaries that the child holds besides those of its program; `None` of none.
+    #[n(16)]
+    pub dictionaries: Option<Vec<DictionaryName>>,
 }
 
 /// What the parent makes of the child's log.
@@ -253,6 +257,9 @@ pub struct Welcome {
     /// Whether the parent takes what the child carries of others' logs; `None` of one that does not know of it.
     #[n(12)]
     pub couriers: Option<bool>,
+    /// The dictionaries that the child may write with, besides those of its program, the newest first; `None` of none.
+    #[n(13)]
+    pub dictionaries: Option<Vec<DictionaryName>>,
 }
 
 /// A laptop's proof that it holds a ticket.
@@ -543,6 +550,7 @@ mod tests {
             program: "0.1.0".into(),
             packs: Some(1),
             places: Some(true),
+            dictionaries: None,
         })
     }
 

@@ -183,6 +183,7 @@ pub(crate) fn hello(station: &Station, log: Cursor) -> Vec<u8> {
         eager: false,
         program: "0".to_owned(),
         packs: None,
+        dictionaries: None,
         places: None,
     })
     .to_bytes()

@@ -151,6 +151,7 @@ impl Replica {
         let Some(session) = self.sessions.get(&peer) else { return Ok(()) };
         let (role, source) = (session.role, session.device);
         let Incoming { hash, size, part } = incoming;
+        let is_dictionary = session.files.dictionary.is_some_and(|offered| offered.hash == hash);
         match self.store.files().finish(hash, part) {
             Ok(true) => {}
             Ok(false) => {
@@ -158,6 +159,9 @@ impl Replica {
                 return self.again(peer, hash);
             }
             Err(error) => return self.no_room(peer, hash, &error),
+        }
+        if is_dictionary {
+            return self.keep_dictionary(now, peer, hash);
         }
         self.store.commit(|tx| attachment::put_whole(tx, hash, size, Some(source)))?;
         self.forget_asked(peer, hash);
@@ -196,7 +200,7 @@ impl Replica {
         Ok(())
     }
 
-    pub(super) fn forget_asked(&mut self, peer: PeerId, hash: ContentHash) {
+    pub(in crate::sync) fn forget_asked(&mut self, peer: PeerId, hash: ContentHash) {
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.files.asked.remove(&hash);
         }

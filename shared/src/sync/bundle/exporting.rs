@@ -15,6 +15,7 @@ use crate::{
         attachment::NAMED_MAX,
         batch::LogName,
         frame::{Note, Receipt},
+        pack::Packs,
     },
 };
 
@@ -220,7 +221,9 @@ impl Replica {
         let mut next = receipted.max(told.held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
             let (first, last) = (batch.first, batch.last);
-            if !making.batch(signing::alone(batch, station.packs)?.to_bytes()) {
+            // Who reads a bundle has not said which dictionaries were brought to it.
+            let packs = station.packs.as_ref().map(|packs| Packs::inside(packs.number));
+            if !making.batch(signing::alone(batch, packs.as_ref())?.to_bytes()) {
                 break;
             }
             making.own_changes +=

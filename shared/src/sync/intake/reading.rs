@@ -41,7 +41,11 @@ pub(in crate::sync) fn read_ahead(batch: &Batch) -> Option<Numbered> {
 
 /// A batch with the places that it names, as far as they are held here, and its entries as [`hashed`] gives them.
 pub(super) fn opened(tx: Tx<'_>, batch: &Batch) -> Result<(Batch, Numbered), IntakeError> {
-    let opened = batch.open()?;
+    let opened = match batch.open() {
+        // Its writer is told which dictionaries are here, and packs it anew.
+        Err(BatchError::Pack(PackError::Lacking { .. })) => return Err(IntakeError::Discontinuous),
+        opened => opened?,
+    };
     let places = match (opened.references()?.as_slice(), log::find(tx, &batch.log.named())?) {
         ([], _) | (_, None) => Places::default(),
         (references, Some(named)) => log::find_places(tx, &named, references)?,
@@ -56,7 +60,9 @@ pub(super) fn hashed(batch: &Batch, read: Result<Hashed, BatchError>) -> Result<
     let mut entries = Vec::new();
     let read = match read {
         // It goes on from what is not here.
-        Err(BatchError::Pack(PackError::Reference { .. })) => return Err(IntakeError::Discontinuous),
+        Err(BatchError::Pack(PackError::Reference { .. } | PackError::Lacking { .. })) => {
+            return Err(IntakeError::Discontinuous);
+        }
         read => read?,
     };
     for ((entry, known), index) in read.into_iter().zip(batch.first..) {

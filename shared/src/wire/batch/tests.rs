@@ -32,8 +32,12 @@ fn name(change: &Change) -> Option<ChangeHash> {
 
 fn batch(entries: &[Entry], packed: bool) -> Batch {
     let hashed: Hashed = entries.iter().map(|entry| (entry.clone(), entry.change().and_then(name))).collect();
-    let body = if packed { encode(&hashed, &Places::default(), pack::NEWEST) } else { encode_rows(entries) };
-    let Body { codec, bytes, places } = body;
+    let body = if packed {
+        encode(&hashed, &Places::default(), &Packs::inside(pack::NEWEST))
+    } else {
+        encode_rows(entries)
+    };
+    let Body { codec, bytes, places, dictionary } = body;
     Batch {
         log: LogName { author: DeviceId(4), epoch: Epoch([9; 16]), reader: None },
         first: 1,
@@ -44,6 +48,7 @@ fn batch(entries: &[Entry], packed: bool) -> Batch {
         body: bytes,
         signature: vec![0; 64],
         places,
+        dictionary,
     }
 }
 

@@ -1,13 +1,16 @@
 //! Dictionaries: what small bodies have in common, known to both sides beforehand.
 //!
-//! They are trained from invented records by `dictionary`, a program of the tests. **Invariant:** one that was
-//! ever released stays, as stored bodies name it. Machines tell one another which they know.
+//! Some come inside the program and go by their number; others are brought by a hub's operator, travel as files do,
+//! and go by the beginning of their hash. `dictionary`, a program of the tests, trains them from records.
+//! **Invariant:** one that was ever released stays inside, as stored bodies name it. Machines tell one another which
+//! they know, and nobody is written to with another.
 
 use std::{
     fmt, io,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
+use minicbor::{Decode, Encode};
 use zstd::{
     bulk::{Compressor, Decompressor},
     zstd_safe::{CParameter, Strategy},
@@ -27,14 +30,60 @@ const SEARCH: [CParameter; 6] = [
 const LEVEL: i32 = 15;
 /// Bytes that a dictionary may have.
 pub const DICTIONARY_BYTES_MAX: usize = 64 * 1024;
-/// The number of the newest dictionary. All before it are known too, from 1; 0 is none.
+/// Bytes that zstd trains at least.
+const DICTIONARY_BYTES_MIN: usize = 256;
+/// The number of the newest dictionary inside. All before it are known too, from 1; 0 is none.
 pub const NEWEST: u8 = FILES.len() as u8;
 /// By their numbers, from 1.
 const FILES: [&[u8]; 2] = [include_bytes!("dictionary-1.zdict"), include_bytes!("dictionary-2.zdict")];
+/// What a trained dictionary begins with.
+const MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
+
+/// What a brought dictionary goes by: the first bytes of its blake3. No store holds two of one name, and under another
+/// dictionary of that name a batch would not lead to its signed chain.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Encode, Decode)]
+#[cbor(transparent)]
+pub struct DictionaryName(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 4]);
+
+impl DictionaryName {
+    /// The name of a file.
+    pub fn of_file(file: &[u8]) -> Self {
+        let [a, b, c, d, ..] = *blake3::hash(file).as_bytes();
+        Self([a, b, c, d])
+    }
+}
+
+impl fmt::Display for DictionaryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&crate::id::hex(&self.0))
+    }
+}
+
+/// Why a file is no dictionary that can be brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DictionaryError {
+    /// More bytes than allowed.
+    #[error("a dictionary of {found} bytes where {DICTIONARY_BYTES_MAX} are allowed")]
+    Bytes {
+        /// How many there are.
+        found: usize,
+    },
+    /// It was not trained by zstd, or is damaged.
+    #[error("the file is no dictionary of zstd, or is damaged")]
+    Malformed,
+    /// It is one of those inside.
+    #[error("the program knows this dictionary already, as number {number}")]
+    Inside {
+        /// Its number.
+        number: u8,
+    },
+}
 
 /// A dictionary, prepared for use.
-pub(super) struct Dictionary {
-    pub(super) number: u8,
+pub struct Dictionary {
+    name: DictionaryName,
+    /// Of one inside; 0 of one that was brought.
+    number: u8,
     /// Kept, as making one takes a third of the time that a batch of ten changes takes.
     writer: Mutex<Compressor<'static>>,
     reader: Mutex<Decompressor<'static>>,
@@ -42,12 +91,52 @@ pub(super) struct Dictionary {
 
 impl fmt::Debug for Dictionary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dictionary").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Dictionary").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
+impl PartialEq for Dictionary {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Dictionary {}
+
 impl Dictionary {
-    /// The dictionary of a number, if this version has it.
+    /// Prepares a dictionary that was brought.
+    ///
+    /// # Errors
+    /// The file is none, is too large, or is one of those inside.
+    pub fn of_file(file: &[u8]) -> Result<Self, DictionaryError> {
+        if file.len() > DICTIONARY_BYTES_MAX {
+            return Err(DictionaryError::Bytes { found: file.len() });
+        }
+        if let Some(number) = (1..).zip(FILES).find_map(|(number, known)| (known == file).then_some(number)) {
+            return Err(DictionaryError::Inside { number });
+        }
+        // What is shorter is taken for words rather than for a dictionary.
+        if file.len() < DICTIONARY_BYTES_MIN || !file.starts_with(&MAGIC) {
+            return Err(DictionaryError::Malformed);
+        }
+        let dictionary = Self::prepare(0, file).map_err(|_| DictionaryError::Malformed)?;
+        // zstd looks into a dictionary at its first use.
+        let probe = &file[file.len() / 2..];
+        let read = dictionary.compress(probe).and_then(|frame| dictionary.decompress(&frame, probe.len()));
+        if read.is_ok_and(|read| read == probe) { Ok(dictionary) } else { Err(DictionaryError::Malformed) }
+    }
+
+    /// What it goes by where it was brought.
+    pub fn name(&self) -> DictionaryName {
+        self.name
+    }
+
+    /// Its number, of one inside; 0 of one that was brought.
+    pub(super) fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// The dictionary inside of a number, if this version has it.
     pub(super) fn of(number: u8) -> Option<&'static Self> {
         static ALL: LazyLock<Vec<Dictionary>> = LazyLock::new(|| {
             let all = FILES.iter().zip(1..).map(|(file, number)| {
@@ -58,11 +147,6 @@ impl Dictionary {
         ALL.get(usize::from(number).checked_sub(1)?)
     }
 
-    /// The newest dictionary up to a number, if there is one.
-    pub(super) fn at_most(number: u8) -> Option<&'static Self> {
-        Self::of(number.min(NEWEST))
-    }
-
     fn prepare(number: u8, file: &[u8]) -> io::Result<Self> {
         let mut writer = Compressor::with_dictionary(LEVEL, file)?;
         for parameter in SEARCH {
@@ -71,7 +155,8 @@ impl Dictionary {
         writer.include_contentsize(false)?;
         writer.include_dictid(false)?;
         let reader = Decompressor::with_dictionary(file)?;
-        Ok(Self { number, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        let name = DictionaryName::of_file(file);
+        Ok(Self { name, number, writer: Mutex::new(writer), reader: Mutex::new(reader) })
     }
 
     /// Compresses bytes to a frame of zstd, which says neither their size nor the dictionary.
@@ -83,6 +168,32 @@ impl Dictionary {
     /// Inflates such a frame to at most `size` bytes.
     pub(super) fn decompress(&self, frame: &[u8], size: usize) -> io::Result<Vec<u8>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).decompress(frame, size)
+    }
+}
+
+/// What a reader of packed batches knows, and the writer with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packs {
+    /// The newest dictionary inside that both know, 0 of none; those before it are known too.
+    pub number: u8,
+    /// Brought ones that both hold, the newest first: it is written with, the others are read.
+    pub brought: Vec<Arc<Dictionary>>,
+}
+
+impl Packs {
+    /// Those inside alone, up to a number.
+    pub fn inside(number: u8) -> Self {
+        Self { number, brought: Vec::new() }
+    }
+
+    /// Whether batches written with this dictionary may be given to the reader.
+    pub fn reads(&self, dictionary: &Dictionary) -> bool {
+        self.brought.iter().any(|known| **known == *dictionary)
+    }
+
+    /// The dictionary that is written with, if there is one.
+    pub(super) fn writes(&self) -> Option<&Dictionary> {
+        self.brought.first().map_or_else(|| Dictionary::of(self.number.min(NEWEST)), |brought| Some(brought))
     }
 }
 
@@ -105,10 +216,23 @@ mod tests {
     #[test]
     fn every_dictionary_is_there_and_within_its_size() {
         for number in 1..=NEWEST {
-            assert_eq!(Dictionary::of(number).map(|dictionary| dictionary.number), Some(number));
+            assert_eq!(Dictionary::of(number).map(Dictionary::number), Some(number));
             assert!(FILES[usize::from(number) - 1].len() <= DICTIONARY_BYTES_MAX);
         }
         assert!(Dictionary::of(0).is_none() && Dictionary::of(NEWEST + 1).is_none());
-        assert_eq!(Dictionary::at_most(u8::MAX).map(|dictionary| dictionary.number), Some(NEWEST));
+        assert_eq!(Packs::inside(u8::MAX).writes().map(Dictionary::number), Some(NEWEST));
+        assert_eq!(Packs::inside(0).writes(), None);
+    }
+
+    #[test]
+    fn what_is_no_dictionary_is_refused_with_its_reason() {
+        let refused = |file: &[u8]| Dictionary::of_file(file).expect_err("is refused");
+        assert_eq!(refused(FILES[1]), DictionaryError::Inside { number: 2 });
+        assert_eq!(refused(&[7; DICTIONARY_BYTES_MAX + 1]), DictionaryError::Bytes { found: 65_537 });
+        for broken in
+            [&b""[..], b"words", &FILES[0][..4], &FILES[0][..40], &[&FILES[0][..8], &[0xff; 999]].concat()]
+        {
+            assert_eq!(refused(broken), DictionaryError::Malformed);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The packed codec: the entries of a batch taken apart into columns across all documents.
 //!
-//! A body is, in this order: [`LAYOUT`], the number of a dictionary (0 for none), how many bytes it inflates to
-//! as a varint, and a zstd frame without its four magic bytes. What it inflates to begins with tables: the
+//! A body is, in this order: [`LAYOUT`], the number of a dictionary (0 for none, 255 with a name behind it for one that
+//! did not come with the program), how many bytes it inflates to as a varint, and a zstd frame without its four magic
+//! bytes. What it inflates to begins with tables: the
 //! entries that parents name, earlier ones of the log, or of a feed those of its reader's own log; actors; prefixes of document ids; hashes; authors' logs; and the shapes of
 //! operations, one for most changes of a batch. Then come columns that say what each entry is, as differences
 //! from what is expected; then a column of values for each key, across documents; then rows, of entries that
@@ -25,8 +26,10 @@ mod write;
 
 use std::collections::BTreeMap;
 
-pub use self::dictionary::{DICTIONARY_BYTES_MAX, NEWEST};
-use self::{dictionary::Dictionary, read::Walk, write::Writer};
+pub use self::dictionary::{
+    DICTIONARY_BYTES_MAX, Dictionary, DictionaryError, DictionaryName, NEWEST, Packs,
+};
+use self::{read::Walk, write::Writer};
 use super::{
     batch::Entry,
     column::{ColumnError, Reader, put_varint},
@@ -51,6 +54,8 @@ pub const REFERENCES_MAX: usize = 1_000;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Small bodies are worth more effort: each byte is paid on a thin link.
 const LEVEL: i32 = 19;
+/// In place of a number: the name of a dictionary follows.
+const BROUGHT: u8 = 0xff;
 /// Columns of more bytes than this say themselves what a dictionary could say before.
 const DICTIONARY_USED_BYTES: usize = 48 * 1024;
 
@@ -68,6 +73,12 @@ pub enum PackError {
     Dictionary {
         /// Its number.
         found: u8,
+    },
+    /// A dictionary that was brought to its writer, and not here.
+    #[error("a packed batch names the dictionary {name}, which is not here")]
+    Lacking {
+        /// Its name.
+        name: DictionaryName,
     },
     /// It would inflate to more bytes than allowed.
     #[error("a packed batch of {found} bytes where {INFLATED_BYTES_MAX} are allowed")]
@@ -199,9 +210,9 @@ pub struct Packed {
 }
 
 /// Packs entries, each with the hash of the change that it holds. Parents that are in `places` are named by
-/// their place; small bodies are written with the dictionary of this number, or an older one. `None` where the
+/// their place; small bodies are written with the newest dictionary that the reader knows. `None` where the
 /// entries do not read back as they were, or are over a limit.
-pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictionary: u8) -> Option<Packed> {
+pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: &Packs) -> Option<Packed> {
     let (columns, references) = columns(entries, places)?;
     let mut hasher = |position: usize, _: &Change| entries.get(position).and_then(|(_, hash)| *hash);
     let read =
@@ -210,7 +221,7 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictiona
     if !read.is_ok_and(|read| read.len() == entries.len() && read.iter().zip(entries).all(same)) {
         return None;
     }
-    let dictionary = Dictionary::at_most(dictionary).filter(|_| columns.len() <= DICTIONARY_USED_BYTES);
+    let dictionary = packs.writes().filter(|_| columns.len() <= DICTIONARY_USED_BYTES);
     let frame = match dictionary {
         Some(dictionary) => dictionary.compress(&columns).ok()?,
         None => {
@@ -219,7 +230,15 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, dictiona
             compressor.compress(&columns).ok()?
         }
     };
-    let mut bytes = vec![LAYOUT, dictionary.map_or(0, |dictionary| dictionary.number)];
+    let mut bytes = vec![LAYOUT];
+    match dictionary {
+        None => bytes.push(0),
+        Some(brought) if brought.number() == 0 => {
+            bytes.push(BROUGHT);
+            bytes.extend_from_slice(&brought.name().0);
+        }
+        Some(inside) => bytes.push(inside.number()),
+    }
     put_varint(&mut bytes, columns.len() as u64);
     bytes.extend_from_slice(frame.strip_prefix(&ZSTD_MAGIC)?);
     Some(Packed { bytes, references })
@@ -264,11 +283,20 @@ pub fn references(columns: &[u8]) -> Result<Vec<u64>, PackError> {
     read::references(&mut Reader::new(columns, 0), REFERENCES_MAX)
 }
 
-/// Inflates a body, which says of itself how large it becomes.
+/// The name of the dictionary that a body was written with, where that did not come with the program.
+pub fn dictionary_name(body: &[u8]) -> Option<DictionaryName> {
+    match body {
+        [LAYOUT, BROUGHT, a, b, c, d, ..] => Some(DictionaryName([*a, *b, *c, *d])),
+        _ => None,
+    }
+}
+
+/// Inflates a body, which says of itself how large it becomes; `brought` is the dictionary that it
+/// [names](dictionary_name), as far as that is here.
 ///
 /// # Errors
-/// The bytes are no body, or it is over a limit.
-pub fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
+/// The bytes are no body, it is over a limit, or names another dictionary.
+pub fn inflate(body: &[u8], brought: Option<&Dictionary>) -> Result<Vec<u8>, PackError> {
     let mut reader = Reader::new(body, 0);
     match reader.byte()? {
         LAYOUT => {}
@@ -276,6 +304,10 @@ pub fn inflate(body: &[u8]) -> Result<Vec<u8>, PackError> {
     }
     let dictionary = match reader.byte()? {
         0 => None,
+        BROUGHT => {
+            let name = DictionaryName(reader.array()?);
+            Some(brought.filter(|brought| brought.name() == name).ok_or(PackError::Lacking { name })?)
+        }
         found => Some(Dictionary::of(found).ok_or(PackError::Dictionary { found })?),
     };
     let found = reader.varint()?;

@@ -28,7 +28,7 @@ type Hash = fn(&Change) -> Option<ChangeHash>;
 type Read = Result<Vec<(Entry, Option<ChangeHash>)>, PackError>;
 
 fn unpack(body: &[u8], count: usize, places: &Places, hash: Hash) -> Read {
-    decode(&inflate(body)?, count, places, hash)
+    decode(&inflate(body, None)?, count, places, hash)
 }
 
 fn hashed(entries: Vec<Entry>, hash: Hash) -> Vec<(Entry, Option<ChangeHash>)> {
@@ -36,8 +36,8 @@ fn hashed(entries: Vec<Entry>, hash: Hash) -> Vec<(Entry, Option<ChangeHash>)> {
 }
 
 fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -> Packed {
-    let packed = encode(entries, places, NEWEST).expect("packs");
-    assert_eq!(references(&inflate(&packed.bytes).expect("inflates")).as_ref(), Ok(&packed.references));
+    let packed = encode(entries, places, &Packs::inside(NEWEST)).expect("packs");
+    assert_eq!(references(&inflate(&packed.bytes, None).expect("inflates")).as_ref(), Ok(&packed.references));
     let read = unpack(&packed.bytes, entries.len(), &places.only(&packed.references), hash).expect("reads");
     assert_eq!(read.len(), entries.len());
     for ((read, known), (entry, hash)) in read.iter().zip(entries) {
@@ -51,11 +51,32 @@ fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -
 fn each_generation_of_dictionaries_is_written_for_who_knows_no_newer_and_read_by_all() {
     let entries = hashed(day(8), built);
     for known in 0..=u8::MAX {
-        let packed = encode(&entries, &Places::default(), known).expect("packs");
+        let packed = encode(&entries, &Places::default(), &Packs::inside(known)).expect("packs");
         assert_eq!(packed.bytes[1], known.min(NEWEST));
         let read = unpack(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
         assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
     }
+}
+
+#[test]
+fn a_brought_dictionary_is_named_by_its_hash_and_makes_what_is_like_its_samples_smaller() {
+    let places = Places::default();
+    let sample = |cases| columns(&hashed(day(cases), built), &places).expect("packs").0;
+    let samples: Vec<_> = (4..40).map(sample).collect();
+    let file = zstd::dict::from_samples(&samples, DICTIONARY_BYTES_MAX).expect("trains");
+    let brought = Arc::new(Dictionary::of_file(&file).expect("is one"));
+    let packs = Packs { number: NEWEST, brought: vec![Arc::clone(&brought)] };
+    let entries = hashed(day(8), built);
+    let packed = encode(&entries, &places, &packs).expect("packs");
+    assert!(packed.bytes.len() < check(&entries, &places, built).bytes.len());
+    let name = DictionaryName::of_file(&file);
+    assert_eq!(dictionary_name(&packed.bytes), Some(name));
+    for other in [None, Dictionary::of(1)] {
+        assert_eq!(inflate(&packed.bytes, other), Err(PackError::Lacking { name }));
+    }
+    let inflated = inflate(&packed.bytes, Some(&brought)).expect("inflates");
+    let read = decode(&inflated, entries.len(), &places, built).expect("reads");
+    assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
 }
 
 const ACTORS: [ActorId; 3] = [ActorId([0xa1; 16]), ActorId([0xb2; 16]), ActorId([0xc3; 16])];
