@@ -1,11 +1,10 @@
 use shared::{
-    document::{Field, Person, View, field, person},
+    document::{Person, View, person},
     id::{DeviceId, DocumentId, Kind},
     identity::ticket::Ticket,
-    store::{devices, log, read_model},
+    store::{devices, read_model},
     sync::{CloseCode, PeerId, Role, custody, writing::SaveError},
     time::Timestamp,
-    wire::Entry,
 };
 
 use super::*;
@@ -359,65 +358,6 @@ fn a_backup_is_told_to_laptops_and_a_restored_hub_is_healed_by_them() {
         laptop
     };
     assert_eq!(district.exchange(later), Some(CloseCode::Ticket), "it may have been used since the backup");
-}
-
-#[test]
-fn a_catalogue_that_a_restored_hub_forgot_is_given_back_though_it_came_beside_edits_of_the_readers_own() {
-    let mut district = District::new();
-    let (one, other) = (district.enrol(), district.enrol());
-    let backup = district.folder.path().join("backup.db");
-    district.answer(&Request::Backup { file: backup.clone() }).unwrap();
-    let person = district.person(other, None, "Nahak", "1980");
-    assert_eq!((district.exchange(other), district.exchange(one)), (None, None));
-
-    let now = district.now;
-    let saved = district.laptops[one].write(now, |writing| {
-        let mut edit = writing.open(person)?;
-        field::set(&mut edit, Field::Mother, "Maria Nahak", None).expect("a name");
-        writing.save(person, edit)
-    });
-    assert!(saved.unwrap());
-    assert_eq!(district.exchange(one), None);
-    let shipped = include_str!("../../data/registry/services.json");
-    let file = district.folder.path().join("services.json");
-    std::fs::write(&file, shipped.replace("Sudah rekam biometrik", "Sidik jari terekam")).unwrap();
-    let before = district.hub().replica().registries().catalogue();
-    let import = Request::Import { kind: "services".to_owned(), file, replace: false };
-    district.answer(&import).unwrap();
-    assert_eq!(district.exchange(other), None);
-    let catalogue = district.laptops[other].registries().catalogue();
-    assert_ne!(catalogue, before);
-    assert!(brought_by_place(&district.laptops[other]), "one batch brings both, a parent by its place");
-
-    district.hub = None;
-    restore(&district.home, &backup).unwrap();
-    district.hub = Some(Hub::open(&district.home).unwrap());
-    assert!(!district.hub().replica().registries().knows_catalogue(&catalogue));
-    assert_eq!(district.exchange(other), None);
-    assert!(district.hub().replica().registries().knows_catalogue(&catalogue));
-    let tx = district.hub().replica_mut().read().unwrap();
-    let row = read_model::person_of(tx, person).unwrap().unwrap();
-    assert_eq!(row.detail["mother"], "Maria Nahak", "the edit of the other laptop came back too");
-    assert_eq!(district.rows(&Request::Quarantine), Vec::<Value>::new());
-}
-
-/// Whether some batch of a hub's feed brought a registry, and beside it a change whose parent it names by its place.
-fn brought_by_place(laptop: &Replica) -> bool {
-    let tx = laptop.store().reader();
-    let feeds = log::all(tx).unwrap().into_iter().filter(|log| log.name.reader.is_some());
-    let mut found = false;
-    for feed in feeds {
-        let mut at = Some(1);
-        while let Some(first) = at {
-            if let Some(batch) = log::batch_with(tx, &feed, first).unwrap() {
-                let entries = log::entries(&batch).unwrap();
-                let brings = entries.iter().any(|(entry, _)| matches!(entry, Entry::Registry { .. }));
-                found |= brings && !batch.places.is_empty();
-            }
-            at = log::next_batch(tx, &feed, first).unwrap();
-        }
-    }
-    found
 }
 
 #[test]

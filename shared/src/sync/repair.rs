@@ -234,3 +234,67 @@ impl Replica {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        document::{Field, field},
+        sync::{
+            pair::{Pair, record},
+            writing::SaveError,
+        },
+    };
+
+    #[test]
+    fn what_is_given_back_with_a_registry_is_read_without_the_readers_own_log() {
+        let mut pair = Pair::new();
+        let (one, other) = (pair.enrol(), pair.enrol());
+        let now = pair.now;
+        let case = record(&mut pair.vans[other], now, "Nahak", 1);
+        for van in [other, one] {
+            assert!(pair.exchange(van));
+        }
+        pair.vans[one]
+            .write(now, |writing| {
+                let mut edit = writing.open(case)?;
+                field::set(&mut edit, Field::Notes, "dua", None).expect("a note");
+                writing.save(case, edit)?;
+                Ok::<_, SaveError>(())
+            })
+            .expect("saves");
+        assert!(pair.exchange(one));
+        // A third laptop is told of beside the edit of what the reader wrote itself.
+        pair.enrol();
+        assert!(pair.exchange(other));
+
+        let van = &mut pair.vans[other];
+        van.station.feed_epoch = Some(Epoch([0; 16]));
+        let tx = van.store.reader();
+        let feeds = log::all(tx).expect("reads").into_iter().filter(|log| log.name.reader.is_some());
+        let names_places = |feed: log::Log| {
+            let mut at = Some(1);
+            std::iter::from_fn(move || {
+                let first = at?;
+                at = log::next_batch(tx, &feed, first).expect("reads");
+                log::batch_with(tx, &feed, first).expect("reads")
+            })
+            .any(|batch| !batch.places.is_empty() && brings_registry(&batch))
+        };
+        assert_eq!(
+            feeds.filter(|feed| names_places(*feed)).count(),
+            1,
+            "the feed names a place of its reader"
+        );
+        let mut returns = Returns::new();
+        van.add_registries(&mut returns).expect("reads");
+        let returns: Vec<_> = returns.into_values().collect();
+        assert!(!returns.is_empty() && returns.iter().all(brings_registry));
+        assert!(returns.iter().all(|batch| batch.places.is_empty()), "each is read alone");
+    }
+
+    fn brings_registry(batch: &Batch) -> bool {
+        let entries = log::entries(batch).expect("reads");
+        entries.iter().any(|(entry, _)| matches!(entry, Entry::Registry { .. }))
+    }
+}
