@@ -164,10 +164,11 @@ fn every_command_speaks_json() {
         let output = call.run().exited(code);
         all_json(&output);
         // Where nothing is held, met or expected, nothing is listed.
-        let may_be_empty = ["quarantine", "peer"].contains(&arguments[0]) || arguments.contains(&"expected");
+        let may_be_empty =
+            ["quarantine", "peer", "dictionary"].contains(&arguments[0]) || arguments.contains(&"expected");
         assert!(code != 0 || output.stdout.lines().count() > 0 || may_be_empty, "{output}");
         let groups = "case handover visit day queue settings slip sheet survey blank bundle peer person device seal lease \
-                      quarantine question registry";
+                      quarantine question registry dictionary";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
@@ -309,6 +310,8 @@ fn every_command_speaks_json() {
         (&["lease", "void", "L0001", "--reason", "habis"], 0),
         (&["quarantine", "list"], 0),
         (&["quarantine", "show", "0000"], 1),
+        (&["dictionary", "list"], 0),
+        (&["dictionary", "add", &points], 1),
         (&["registry", "list"], 0),
         (&["registry", "import", "--kind", "units", &points], 0),
         (&["backup", &backup], 0),
