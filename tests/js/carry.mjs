@@ -3,7 +3,7 @@
 // Begun as journey.mjs says.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, play } from "./journey.mjs";
 import { Reader } from "./reader.mjs";
@@ -62,6 +62,20 @@ async function carry(programs, browser, pictures) {
     const offered = await page.locator("#chosen").inputValue();
     assert.ok(offered === "" || statSync(offered).isDirectory(), offered);
     assert.equal(await page.locator("#no-stick").count(), offered === "" ? 1 : 0);
+  });
+  await check("of a bundle with a changed byte the part is named, and nothing of it is taken", async () => {
+    const [written] = readdirSync(stick);
+    const bytes = readFileSync(join(stick, written));
+    bytes[bytes.length - 200] ^= 1;
+    writeFileSync(join(stick, "rusak.bundle"), bytes);
+    await reader.go(`${site}/carry?folder=${encodeURIComponent(stick)}`);
+    const answered = page.waitForResponse((answer) => answer.request().method() === "POST");
+    await page.getByRole("button", { name: "rusak.bundle" }).press("Enter");
+    assert.equal((await answered).status(), 422);
+    await page.waitForLoadState();
+    assert.match(await page.locator("[role=alert]").innerText(), /Bagian \d+ berkas titipan ini berubah atau rusak/);
+    rmSync(join(stick, "rusak.bundle"));
+    reader.complaints.length = 0;
   });
   await check("what the other laptop signed is carried, with its note behind it", async () => {
     programs.ask("van-agent", "other", ["bundle", "export", join(stick, "back.bundle")]);

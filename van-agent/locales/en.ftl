@@ -84,6 +84,7 @@ warning-born_ahead = The birth date is later than today.
 warning-consent = Consent.
 warning-ended = End of the sitting.
 warning-started_ahead = The sitting began later than this laptop's clock shows: look at its date again.
+warning-started_long_ago = The sitting began more than 60 days ago: look at its year again.
 warning-lease = Numbers lent to this laptop are used up or over
 warning-mode = State and service.
 warning-nik_birth_date = NIK and birth date.
@@ -240,6 +241,7 @@ camera-no-scan = The camera cannot be used: type the number, use a scanner, or t
 scanner = The newest scans, attached by one press:
 scanner-set = The scanner's folder is not set
 scanner-unread = The scanner's folder cannot be read.
+scan-unfit = It cannot be attached.
 detach = Take away
 wrong-file-empty = Choose a file that holds something.
 wrong-file-large = This file is larger than 20 MB: scan it with fewer dots per inch, or take the photo smaller.
@@ -289,6 +291,7 @@ open-case = Show the case
 next-one = Next
 same-family = Another family member
 print = Print
+print-by-keys = Print with Ctrl+P.
 open-forms = { $count ->
     [one] { $count } form is not saved.
    *[other] { $count } forms are not saved.
@@ -603,7 +606,8 @@ sheet-sign = Signature or thumb
 sheet-tear = tear off, for the citizen
 sheet-not-recorded = TAKEN on paper, not RECORDED yet
 wrong-started = Write the date and the time that stand on the paper.
-wrong-sheet = The number of this sheet cannot be used.
+paper-odd = If the paper does say so, save again: it is saved as it is.
+wrong-sheet = This is no number of a sheet, such as 53.02/V01A/20261121/0042-E: read it again, its last character too.
 battery = Battery { $count } %
 battery-low = Print emergency sheets now.
 field-channel = Way in
@@ -706,6 +710,10 @@ expected-products = { $count ->
 expected-nowhere = This visit has no village yet. Open it again under the same name and choose its village.
 expected-known = known on this laptop
 attention-lease = Lease of numbers
+attention-blanks = { $count ->
+    [one] { $count } alarm of numbered blanks.
+   *[other] { $count } alarms of numbered blanks.
+}
 wrong-label = Say what the place is called.
 day-not-saved = Not saved yet.
 day-fees = Fees

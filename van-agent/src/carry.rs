@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf, absolute};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    desk::author,
+    desk::{author, because::Because},
     id::{ContentHash, DeviceId, PublicKey},
     store::{
         carried::{self, Carried, Met},
         notes,
     },
     sync::bundle::{
-        BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, Exported, Files, ImportError, Imported, Part,
+        BUNDLE_BYTES_MAX, BUNDLE_EXTENSION, Bundle, BundleError, Exported, Files, ImportError, Imported, Part,
     },
     time::Now,
 };
@@ -378,7 +378,15 @@ fn refused(error: ImportError) -> Failure {
             "nothing of it was taken; sync with the hub, which tells the keys of new laptops, then try again"
         }
     };
-    said(error).next(next).why("bundle")
+    let because =
+        if let ImportError::Bundle(BundleError::Changed { part, .. } | BundleError::Malformed { part }) =
+            &error
+        {
+            Because { part: Some(*part as u64), ..Because::of("bundle-part") }
+        } else {
+            Because::of("bundle")
+        };
+    said(error).next(next).because(because)
 }
 
 /// The whole path of a file that a person named.

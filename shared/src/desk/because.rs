@@ -15,6 +15,8 @@ pub struct Because {
     pub code: &'static str,
     /// The field that it is about, where it is about one.
     pub field: Option<&'static str>,
+    /// Which part of a bundle it is about, where it is about one; 0 is the head.
+    pub part: Option<u64>,
 }
 
 /// Every code, in the order in which they are looked for.
@@ -67,7 +69,7 @@ pub trait Explained {
 impl Because {
     /// A reason that is about no field.
     pub fn of(code: &'static str) -> Self {
-        Self { code, field: None }
+        Self { code, field: None, part: None }
     }
 }
 
@@ -88,7 +90,7 @@ impl Explained for AmendError {
             Self::Set(error) => error.because(),
             Self::Edit(error) => error.because(),
             Self::Save(error) => error.because(),
-            Self::Undecided { field } => Because { code: "undecided", field: Some(field.as_str()) },
+            Self::Undecided { field } => Because { field: Some(field.as_str()), ..Because::of("undecided") },
             Self::Nothing => Because::of("nothing"),
             Self::NoParty { .. } => Because::of("no-party"),
             Self::Village { .. } => Because::of("village"),
@@ -121,7 +123,7 @@ impl Explained for SetError {
             Self::Time(_) => ("time", None),
             Self::Id(_) => ("id", None),
         };
-        Because { code, field: field.map(|field| field.as_str()) }
+        Because { field: field.map(|field| field.as_str()), ..Because::of(code) }
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Failure {
 }
 
 /// Codes for why something was not done that no shared error has; pages have words for each.
-pub const WHY: [&str; 43] = [
+pub const WHY: [&str; 46] = [
     "not-enrolled",
     "busy",
     "choice",
@@ -54,6 +54,7 @@ pub const WHY: [&str; 43] = [
     "no-qr",
     "pad",
     "bundle",
+    "bundle-part",
     "no-laptop",
     "nothing-written",
     "other",
@@ -75,6 +76,8 @@ pub const WHY: [&str; 43] = [
     "broke-off",
     "other-version",
     "no-sheet",
+    "sheet-elsewhere",
+    "not-of-sheet",
     "sheet-expired",
     "sheet-entered",
     "sheet-open",

@@ -167,7 +167,10 @@ impl Words {
 
     /// Why something was not done, after the name of the field that it is about.
     pub fn because(&self, because: Because) -> String {
-        let why = self.part("why", because.code);
+        let why = match because.part {
+            Some(part) => self.count(&format!("why-{}", because.code), part),
+            None => self.part("why", because.code),
+        };
         let field = because.field.and_then(|field| self.find(&format!("field-{field}")));
         field.map_or(why.clone(), |field| format!("{field}: {why}"))
     }
@@ -284,7 +287,7 @@ mod tests {
             assert_eq!(has, known);
         }
         let words = Words::new(Language::Indonesian, "field-name = Nama", "");
-        let required = Because { code: "required", field: Some("name") };
+        let required = Because { field: Some("name"), ..Because::of("required") };
         assert_eq!(words.because(required), "Nama: Tidak boleh kosong.");
         assert_eq!(words.because(Because::of("no-reason")), "Tulis alasannya.");
     }
