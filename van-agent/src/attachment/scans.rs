@@ -20,11 +20,39 @@ pub struct Scan {
     pub name: String,
     /// Bytes.
     pub size: u64,
+    /// Why it cannot be attached, where it cannot.
+    pub unfit: Option<Unfit>,
     /// When it was written.
     written: SystemTime,
 }
 
-/// The newest files of a folder that can be attached, at most `limit`, the newest first.
+/// Why a file cannot be attached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// It holds nothing, or is not written yet.
+    Empty,
+    /// It is larger than an attachment may be.
+    Large,
+}
+
+impl Unfit {
+    fn of(size: u64) -> Option<Self> {
+        match size {
+            0 => Some(Self::Empty),
+            size => (size > ATTACHMENT_BYTES_MAX.unsigned_abs()).then_some(Self::Large),
+        }
+    }
+
+    /// The word that programs read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Large => "large",
+        }
+    }
+}
+
+/// The newest files of a folder, at most `limit`, the newest first.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -33,8 +61,8 @@ pub fn newest(folder: &Path, limit: usize) -> Result<Vec<Scan>, Failure> {
     let scan = |entry: fs::DirEntry| {
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
         let name = entry.file_name().into_string().ok().filter(|name| !name.starts_with('.'))?;
-        let fits = (1..=ATTACHMENT_BYTES_MAX.unsigned_abs()).contains(&metadata.len());
-        fits.then(|| Some(Scan { name, size: metadata.len(), written: metadata.modified().ok()? })).flatten()
+        let size = metadata.len();
+        Some(Scan { name, size, unfit: Unfit::of(size), written: metadata.modified().ok()? })
     };
     let mut found: Vec<_> = entries.flatten().take(LOOKED_AT_MAX).filter_map(scan).collect();
     found.sort_by(|one, other| other.written.cmp(&one.written).then_with(|| one.name.cmp(&other.name)));
@@ -75,8 +103,12 @@ mod tests {
         let names = |limit| -> Vec<String> {
             newest(folder.path(), limit).expect("it is there").into_iter().map(|scan| scan.name).collect()
         };
-        assert_eq!(names(8), ["new.pdf", "old.jpg"]);
-        assert_eq!(names(1), ["new.pdf"]);
+        assert_eq!(names(8), ["empty", "new.pdf", "old.jpg"]);
+        assert_eq!(names(2), ["empty", "new.pdf"]);
+        let found = newest(folder.path(), 8).expect("it is there");
+        assert_eq!((found[0].unfit, found[1].unfit), (Some(Unfit::Empty), None));
+        let most = ATTACHMENT_BYTES_MAX.unsigned_abs();
+        assert_eq!((Unfit::of(most), Unfit::of(most + 1)), (None, Some(Unfit::Large)));
         assert!(newest(&folder.path().join("none"), 8).is_err());
     }
 

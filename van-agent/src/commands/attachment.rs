@@ -7,7 +7,11 @@ use shared::{desk::files, document::attachment::Kind};
 
 use super::{Desk, field};
 use crate::{
-    attachment::{self, scans, thumbnail},
+    attachment::{
+        self,
+        scans::{self, Unfit},
+        thumbnail,
+    },
     host::output::Failure,
     request::Request,
     settings::Setting,
@@ -85,8 +89,16 @@ pub(super) fn scans(desk: &mut Desk, limit: usize) -> anyhow::Result<()> {
     }
     for scan in scans::newest(Path::new(&folder), limit)? {
         let file = Path::new(&folder).join(&scan.name);
-        desk.printer.value(&json!({"file": file, "name": scan.name, "size": scan.size}))?;
-        desk.printer.text(format_args!("{}  {}", file.display(), files::in_bytes(scan.size)))?;
+        let unfit = scan.unfit.map(Unfit::as_str);
+        desk.printer.value(&json!({"file": file, "name": scan.name, "size": scan.size, "unfit": unfit}))?;
+        let why = match scan.unfit {
+            None => "",
+            Some(Unfit::Empty) => "  cannot be attached: it is empty",
+            Some(Unfit::Large) => {
+                "  cannot be attached: it is larger than 20 MB; scan it with fewer dots per inch"
+            }
+        };
+        desk.printer.text(format_args!("{}  {}{why}", file.display(), files::in_bytes(scan.size)))?;
     }
     Ok(())
 }

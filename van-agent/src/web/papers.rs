@@ -50,10 +50,19 @@ pub(super) fn is_picture(media_type: &str) -> bool {
 pub(super) struct Sources {
     /// Whether a scanner's folder is set.
     pub(super) scanner: bool,
-    /// Its newest files: each name, and its size in words.
-    pub(super) scans: Vec<(String, String)>,
+    /// Its newest files.
+    pub(super) scans: Vec<Scan>,
     /// Why its files cannot be listed.
     pub(super) unread: Option<Reason>,
+}
+
+/// A file of the scanner's folder.
+pub(super) struct Scan {
+    pub(super) name: String,
+    /// In words.
+    pub(super) size: String,
+    /// Why it cannot be attached, where it cannot.
+    pub(super) unfit: Option<String>,
 }
 
 impl Sources {
@@ -69,7 +78,15 @@ impl Sources {
             Ok(Err(failure)) => (Vec::new(), Some(why(words, &failure))),
             Err(error) => (Vec::new(), Some(why(words, &Failure::new(error.to_string()).why("stopped")))),
         };
-        let scans = found.into_iter().map(|scan| (scan.name, words.size(scan.size))).collect();
+        let scan = |scan: scans::Scan| Scan {
+            name: scan.name,
+            size: words.size(scan.size),
+            unfit: scan.unfit.map(|unfit| match unfit {
+                scans::Unfit::Empty => words.get("why-file-empty"),
+                scans::Unfit::Large => words.get("wrong-file-large"),
+            }),
+        };
+        let scans = found.into_iter().map(scan).collect();
         Ok(Self { scanner: true, scans, unread })
     }
 }
