@@ -310,14 +310,41 @@ async function day(programs, browser, pictures) {
     await page.locator("#born").fill("1980");
     await page.locator("#village").fill("53.02.01.1001");
     await page.locator("#add").fill("DUK-KK");
-    await page.locator("#started").fill("2026-11-20T10:30");
     await page.locator("#officer").fill("Yefta Nabuasa");
+    for (const [typed, told] of [["2099-12-25T10:30", /belum lewat/], ["1999-11-20T10:30", /60 hari/]]) {
+      await page.locator("#started").fill(typed);
+      await press("Alt+s", "**/record?form=*&at=started");
+      assert.match(await page.locator("#started-odd").innerText(), told);
+      assert.equal(await page.locator("#started").inputValue(), typed);
+    }
+    await reader.audit("sheet-odd-id", "id");
+    await press("Alt+s", "**/saved/*");
+    const [odd] = ask("case", "show", first);
+    assert.deepEqual([odd.started, "started_long_ago" in odd.warnings], ["1999-11-20T10:30:00+08:00", true]);
+    await reader.go(`${site}/correct/${odd.case}`);
+    assert.equal(await page.getByLabel("Tanggal dan jam di kertas").inputValue(), "1999-11-20T10:30");
+    await page.locator("#started").fill("2026-11-20T10:30");
+    await page.locator("#reason").fill("salah tahun");
     await press("Alt+s", "**/saved/*");
     const [shown] = ask("case", "show", first);
+    assert.ok(!("started_long_ago" in shown.warnings));
     assert.deepEqual([shown.slip, shown.channel, shown.started], [first, "paper", "2026-11-20T10:30:00+08:00"]);
     await reader.go(`${site}/case/${shown.case}`);
     assert.match(await main(), /dari kertas/);
     programs.ask("van-agent", "van", ["record", "--file", "-"], { input: line({ sheet: first }), exit: 1 });
+    const ordinary = record({ name: "Tanpa Lembar" }).slip;
+    for (const [number, told] of [[first, /sudah dimasukkan/], [ordinary, /tanpa lembar darurat/],
+      ["53.02/V01A/20200102/0042-E", /huruf terakhirnya/]]) {
+      await reader.go(`${site}/record?sheet=${number}`);
+      for (const [field, text] of Object.entries({ name: "Dari Kertas Dua", born: "1981", village: "53.02.01.1001",
+        add: "DUK-KK", started: "2026-11-20T10:30", officer: "Yefta Nabuasa" })) await page.locator(`#${field}`).fill(text);
+      await page.locator("#sex").selectOption("L");
+      const answered = page.waitForResponse((answer) => answer.request().method() === "POST" && answer.url().endsWith("/record"));
+      await page.keyboard.press("Alt+s");
+      assert.equal((await answered).status(), 422);
+      await page.getByText(told).waitFor();
+    }
+    reader.complaints.length = 0;
     await reader.go(`${site}/sheets`);
     assert.match(await main(), /1 lembar belum dimasukkan/);
     await reader.audit("sheets-entered-id", "id");

@@ -93,6 +93,14 @@ impl Agent {
         Ok(low.map(|lent| json!({"lease": lent, "says": running_out(&lent)})).collect())
     }
 
+    /// How many things are wrong with the blanks of this unit that no merge settles.
+    pub(crate) fn blank_alarms(&mut self) -> Result<usize, Failure> {
+        if self.replica().station().place.is_none() {
+            return Ok(0);
+        }
+        Ok(self.stocks()?.iter().map(|stock| stock.alarms.len()).sum())
+    }
+
     /// The blanks of this unit, by kind.
     fn stocks(&mut self) -> Result<Vec<Stock>, Failure> {
         let unit = self.unit();

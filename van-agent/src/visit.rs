@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{because::Because, resolve, rows},
+    desk::{author, because::Because, resolve, rows},
     document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     registry::row::Listed,
@@ -139,6 +139,13 @@ impl Agent {
         let unit = self.unit();
         let visits = read_model::visits(self.read()?).map_err(said)?;
         Ok(visits.into_iter().filter(|visit| visit.unit == unit).collect())
+    }
+
+    /// The laptop that opened a visit, as on slips, where that is known.
+    pub(crate) fn opener(&mut self, visit: DocumentId) -> Result<Option<String>, Failure> {
+        let history = changes::history(self.read()?, visit).map_err(said)?;
+        let Some((first, _)) = history.iter().next() else { return Ok(None) };
+        Ok(author::of_change(self.read()?, first).map_err(said)?.laptop)
     }
 
     /// The open visits of this unit, newest first, at most [`OPEN_MAX`].

@@ -18,7 +18,7 @@ use crate::{
     registry::row::OfflineMode,
     store::StoreError,
     sync::writing::{SaveError, Writing},
-    time::Zone,
+    time::{Timestamp, Zone},
 };
 
 /// `FIELD=VALUE`, the field with `applicant.` or `collector.` before it where it is not the subject's.
@@ -363,6 +363,11 @@ fn set_of_case(
     }
     if field == Field::Consent && matches!(value.trim(), "false" | "no" | "tidak") {
         warnings.push((Code::Consent, "the citizen does not consent".to_owned()));
+    }
+    if field == Field::Started
+        && let Ok((started, offset_minutes)) = Timestamp::parse(value.trim())
+    {
+        warnings.extend(warnings::typed_day(started.day(offset_minutes), today(writing)));
     }
     if field == Field::Officer {
         warnings.extend(warnings::officer(writing.registries, Some(&setting.value)));

@@ -8,11 +8,11 @@ use super::{
     files::{self, ShownAttachment},
     questions::{self, ShownQuestion},
     rows::Row,
-    warnings::{Code, People, Warning},
+    warnings::{self, Code, People, Warning},
 };
 use crate::{
     document::{
-        Case, Conflict, Event, History, Life, Moment, Person, State, View, Visit, conflict, correction,
+        Case, Conflict, Event, Field, History, Life, Moment, Person, State, View, Visit, conflict, correction,
     },
     id::{ChangeHash, DeviceId, DocumentId, Kind},
     registry::{Registries, row::Service},
@@ -200,6 +200,7 @@ pub fn case(
             (Some(_), None) | (None, _) => None,
         };
         hold(stored, case.consent, is_of_another, &conflicts, found.as_deref());
+        hold_time(stored, case.started, &edits);
     }
     Ok(Some(ShownCase {
         row,
@@ -263,6 +264,23 @@ fn hold(
                     *told = words.as_str().into();
                 }
             }
+        }
+    }
+}
+
+/// Leaves of the stored warnings of a sitting's time those that hold of the time that was written last.
+fn hold_time(
+    stored: &mut serde_json::Map<String, serde_json::Value>,
+    started: Option<Moment>,
+    edits: &[ShownEdit],
+) {
+    let corrected = edits.iter().filter(|edit| edit.field == Field::Started.as_str());
+    let last = corrected.filter_map(|edit| Timestamp::parse(&edit.at).ok()).max();
+    let (Some(started), Some((at, offset_minutes))) = (started, last) else { return };
+    let odd = warnings::typed_day(started.day(), at.day(offset_minutes)).map(|(code, _)| code.as_str());
+    for code in [Code::StartedAhead, Code::StartedLongAgo].map(Code::as_str) {
+        if odd != Some(code) {
+            stored.remove(code);
         }
     }
 }

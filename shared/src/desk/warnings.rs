@@ -1,6 +1,6 @@
 //! What is odd about a person or a service and stops nothing: stored with the case, shown to people.
 
-use time::Date;
+use time::{Date, Duration};
 
 use crate::{
     born::Born,
@@ -69,7 +69,12 @@ codes! {
     SameOpen = "same_open",
     /// The sitting's day lies ahead of the clock.
     StartedAhead = "started_ahead",
+    /// The sitting's day lies so far back that its year may be mistaken.
+    StartedLongAgo = "started_long_ago",
 }
+
+/// How many days back a time that somebody types may lie before they are asked to look at it again.
+const TYPED_DAYS_MAX: i64 = 60;
 
 /// A warning: its code, and in words.
 pub type Warning = (Code, String);
@@ -243,6 +248,23 @@ pub fn born_ahead(born: Born, today: Date) -> Option<Warning> {
         .then(|| (Code::BornAhead, format!("the birth date {born} lies ahead of this laptop's clock")))
 }
 
+/// Whether a sitting's day lies after `today`, as far as the clock is right.
+pub fn started_ahead(day: Date, today: Date) -> Option<Warning> {
+    (day > today)
+        .then(|| (Code::StartedAhead, format!("the sitting began on {day}, ahead of this laptop's clock")))
+}
+
+/// Whether a sitting's day that somebody typed lies after `today`, or more than 60 days before.
+pub fn typed_day(day: Date, today: Date) -> Option<Warning> {
+    let long_ago = || {
+        let words = format!(
+            "the sitting began on {day}, more than {TYPED_DAYS_MAX} days ago: look at its year again"
+        );
+        (today - day > Duration::days(TYPED_DAYS_MAX)).then_some((Code::StartedLongAgo, words))
+    };
+    started_ahead(day, today).or_else(long_ago)
+}
+
 /// Whether a service is unfit for the age on `today`.
 pub fn age(service: &Service, born: Option<Born>, today: Date) -> Option<Warning> {
     let (least, most) = born?.age(today);
@@ -276,6 +298,14 @@ pub fn phone(text: &str) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_typed_day_is_of_the_last_sixty() {
+        let today = time::macros::date!(2026 - 11 - 22);
+        let code = |days| typed_day(today + Duration::days(days), today).map(|(code, _)| code);
+        assert_eq!([code(0), code(-60)], [None, None]);
+        assert_eq!([code(1), code(-61)], [Some(Code::StartedAhead), Some(Code::StartedLongAgo)]);
+    }
 
     #[test]
     fn what_a_warning_holds_is_read_back() {

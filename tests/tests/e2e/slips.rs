@@ -1,6 +1,7 @@
 //! Slips that citizens bring to a counter: true, false, replaced, of nobody known, of a lost laptop.
 
 use serde_json::{Value, json};
+use shared::slip::SlipNumber;
 use tests::process::{Output, Van};
 
 use crate::stage::{Stage, case, line, record, sync};
@@ -153,7 +154,7 @@ fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
         van.call(&[&record("Bria")[..], &sheet].concat())
     };
     let refused = from_paper(&two, &reserved[0]).run().exited(1);
-    assert!(refused.to_string().contains("on no emergency sheet of this laptop"), "{refused}");
+    assert!(refused.to_string().contains("enter it on laptop V01A"), "{refused}");
     from_paper(&one, &reserved[0]).run().done();
     let shown = verified(one.run(&["case", "show", &reserved[0]]));
     assert_eq!(
@@ -164,7 +165,11 @@ fn numbers_on_emergency_sheets_are_given_to_nobody_else_and_entered_once() {
     let again = from_paper(&one, &reserved[0]).run().exited(1);
     assert!(again.to_string().contains("was entered already"), "{again}");
     let never = from_paper(&one, &other).run().exited(1);
-    assert!(never.to_string().contains("on no emergency sheet"), "{never}");
+    assert!(never.to_string().contains("came from no emergency sheet"), "{never}");
+    let last: SlipNumber = reserved[2].parse().expect("a number");
+    let unprinted = (1..4).fold(last, |number, _| number.next().expect("there is one")).to_string();
+    let never = from_paper(&one, &unprinted).run().exited(1);
+    assert!(never.to_string().contains("was never printed"), "{never}");
     one.call(&["record", "--name", "Bria", "--sheet", &reserved[1]]).run().exited(2);
     let states: Vec<Value> = one
         .run(&["sheet", "list"])

@@ -175,7 +175,10 @@ fn blanks_are_counted_and_a_second_use_is_an_alarm_everywhere() {
     sync(&mate);
     assert_eq!(stock(&mate, "KTP-EL")["left"], 6);
     let second = case(&mate, json!({"service": "DUK-CETAK", "name": "Nope"}));
+    assert!(!mate.run(&["today"]).json()["attention"].to_string().contains("alarms"));
     let alarm = mate.run(&["blank", "use", &second, "000003"]);
+    let today = mate.run(&["today"]);
+    assert_eq!(today.json()["attention"][0]["alarms"], 1, "{today}");
     assert!(alarm.json()["warnings"][0].as_str().is_some_and(|words| words.contains("ALARM")), "{alarm}");
     sync(&mate);
     sync(&van);

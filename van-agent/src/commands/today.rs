@@ -68,6 +68,7 @@ fn attention(found: &Value) -> String {
         }
         "disk" => format!("the disk has {} bytes left; make room, nothing is lost yet", found["free"]),
         "clock" => format!("the hub's clock is {} minutes ahead of this laptop's", found["minutes"]),
+        "blanks" => format!("{} alarms of numbered blanks; see `van-agent blank list`", found["alarms"]),
         "lease" => field(found, "says").to_owned(),
         other => other.to_owned(),
     }

@@ -45,7 +45,7 @@ use crate::{
 /// Lines in one transaction.
 pub const GROUP_LINES_MAX: usize = 200;
 /// The channel of what is entered from an emergency sheet.
-const FROM_PAPER: &str = "paper";
+pub const FROM_PAPER: &str = "paper";
 /// How far before and behind a line others of its sitting are looked for, in milliseconds.
 const SITTING_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
@@ -77,8 +77,15 @@ pub(super) enum RefusedError {
     ReferenceUsed { reference: String, slip: String },
     #[error("`{0}` is not on the pre-list; see `van-agent person list NAME`")]
     Listed(String),
-    #[error("number {0} is on no emergency sheet of this laptop; enter it on the laptop that printed it")]
+    #[error("number {0} was never printed on an emergency sheet; read it again, and see `sheet list`")]
     NoSheet(SlipNumber),
+    #[error(
+        "number {number} is on no emergency sheet of this laptop; enter it on laptop {}, which printed it",
+        .number.device()
+    )]
+    SheetElsewhere { number: SlipNumber },
+    #[error("number {0} is that of a case that came from no emergency sheet; see `case show`")]
+    NotOfSheet(SlipNumber),
     #[error(
         "number {0} was reserved before this laptop's data began anew, and may be used elsewhere; record it with a new number"
     )]
@@ -117,9 +124,12 @@ impl RefusedError {
             Self::Service(_) => Some("service"),
             Self::ReferenceUsed { .. } => Some("ref"),
             Self::Listed(_) => Some("listed"),
-            Self::NoSheet(_) | Self::SheetExpired(_) | Self::SheetEntered(_) | Self::SheetOpen(_) => {
-                Some("sheet")
-            }
+            Self::NoSheet(_)
+            | Self::SheetElsewhere { .. }
+            | Self::NotOfSheet(_)
+            | Self::SheetExpired(_)
+            | Self::SheetEntered(_)
+            | Self::SheetOpen(_) => Some("sheet"),
             Self::Visit(_) => Some("visit"),
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
             Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
@@ -137,6 +147,8 @@ impl RefusedError {
             Self::Store(error) => return Some(error.because()),
             Self::Village(_) => "village",
             Self::NoSheet(_) => "no-sheet",
+            Self::SheetElsewhere { .. } => "sheet-elsewhere",
+            Self::NotOfSheet(_) => "not-of-sheet",
             Self::SheetExpired(_) => "sheet-expired",
             Self::SheetEntered(_) => "sheet-entered",
             Self::SheetOpen(_) => "sheet-open",
@@ -491,12 +503,10 @@ impl<'a> Group<'a> {
         let ahead = |born| warnings::born_ahead(born, today);
         found.extend(people.into_iter().flatten().filter_map(|person| person.born.and_then(ahead)));
         found.extend(mode(service, line.status));
-        if day > today {
-            found.push((
-                Code::StartedAhead,
-                format!("the sitting began on {day}, ahead of this laptop's clock"),
-            ));
-        }
+        found.extend(match is_on_paper(line) {
+            true => warnings::typed_day(day, today),
+            false => warnings::started_ahead(day, today),
+        });
         if line.ended.is_some_and(|ended| ended < line.started) {
             found.push((Code::Ended, "the sitting ended before it began".to_owned()));
         }
@@ -619,7 +629,7 @@ impl<'a> Group<'a> {
             return Ok(next_slip(writing.tx, self.place, date)?);
         };
         let Some(sheet) = sheets::find(writing.tx, &number)? else {
-            return Err(RefusedError::NoSheet(number));
+            return Err(self.no_sheet(writing, number)?);
         };
         if sheet.case.is_some() || !read_model::cases_of_slip(writing.tx, &number.to_string())?.is_empty() {
             return Err(RefusedError::SheetEntered(number));
@@ -630,11 +640,30 @@ impl<'a> Group<'a> {
         Ok(number)
     }
 
+    /// Why a number that is on no sheet of this laptop is refused.
+    fn no_sheet(&self, writing: &Writing<'_>, number: SlipNumber) -> Result<RefusedError, StoreError> {
+        let cases = read_model::cases_of_slip(writing.tx, &number.to_string())?;
+        let is_from_paper =
+            |row: &read_model::CaseRow| row.detail.get("channel").is_some_and(|by| by == FROM_PAPER);
+        Ok(match cases.first() {
+            Some(row) if is_from_paper(row) => RefusedError::SheetEntered(number),
+            Some(_) => RefusedError::NotOfSheet(number),
+            None if !self.is_own(&number) => RefusedError::SheetElsewhere { number },
+            None => RefusedError::NoSheet(number),
+        })
+    }
+
+    /// Whether a number is one of those that this laptop gives.
+    fn is_own(&self, number: &SlipNumber) -> bool {
+        number.device() == format!("{}{}", self.unit(), self.place.letter)
+    }
+
     /// Refuses a further case of a sheet from which no first one was entered, on this laptop.
     fn check_sheet(&self, writing: &Writing<'_>, line: &Line) -> Result<(), RefusedError> {
         let Some(number) = &line.of_sheet else { return Ok(()) };
         match sheets::find(writing.tx, number)? {
-            None => Err(RefusedError::NoSheet(number.clone())),
+            None if !self.is_own(number) => Err(RefusedError::SheetElsewhere { number: number.clone() }),
+            None => Err(self.no_sheet(writing, number.clone())?),
             Some(sheet) if sheet.case.is_none() => Err(RefusedError::SheetOpen(number.clone())),
             Some(_) => Ok(()),
         }
@@ -643,8 +672,12 @@ impl<'a> Group<'a> {
 
 /// By which way a case came in.
 fn channel(line: &Line) -> Option<&str> {
-    let is_on_paper = line.sheet.is_some() || line.of_sheet.is_some();
-    if is_on_paper { Some(FROM_PAPER) } else { line.channel.as_deref() }
+    if is_on_paper(line) { Some(FROM_PAPER) } else { line.channel.as_deref() }
+}
+
+/// Whether it is entered from an emergency sheet.
+fn is_on_paper(line: &Line) -> bool {
+    line.sheet.is_some() || line.of_sheet.is_some()
 }
 
 /// The id of a sitting, as the read model writes it.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use shared::{
+    desk::warnings::{self, Code},
     document::{Confirmation, State, consent},
     nik::Nik,
     registry::{
@@ -23,7 +24,7 @@ use crate::request::RawLine;
 pub const PERSON: [&str; 11] =
     ["nik", "name", "sex", "born", "birth_order", "mother", "father", "kk", "phone", "address", "domicile"];
 /// What a sitting has beside its person and its services.
-const SITTING: [&str; 21] = [
+const SITTING: [&str; 22] = [
     "person",
     "listed",
     "stranger",
@@ -32,6 +33,7 @@ const SITTING: [&str; 21] = [
     "encounter",
     "sheet",
     "started",
+    STARTED_SEEN,
     "village",
     "visit",
     "officer",
@@ -46,6 +48,8 @@ const SITTING: [&str; 21] = [
     "seek",
     "sought",
 ];
+/// The time on the paper of which somebody was told that it is odd.
+pub const STARTED_SEEN: &str = "started-seen";
 /// Fields that several texts fill, one a service: codes.
 const SERVICE: &str = "service";
 /// What is being looked for among the services.
@@ -263,7 +267,8 @@ impl Sheet {
                 line.insert("started".to_owned(), text(clock.began));
                 line.insert("ended".to_owned(), text(clock.now));
             } else {
-                line.insert("started".to_owned(), json!(self.started_on_paper(clock)));
+                let started = moment_of_form(self.text("started"), clock.offset_minutes);
+                line.insert("started".to_owned(), json!(started));
             }
             // A sheet has one number: the first case bears it, the others name it.
             if index == 0 && !number.is_empty() {
@@ -319,11 +324,14 @@ impl Sheet {
         line
     }
 
-    /// The time on an emergency sheet as RFC 3339; what was typed where it is no time of a form.
-    fn started_on_paper(&self, clock: Clock) -> String {
-        let typed = self.text("started");
-        let zone = text_of_offset(clock.offset_minutes);
-        if typed.len() == "2026-11-20T10:30".len() { format!("{typed}:00{zone}") } else { typed.to_owned() }
+    /// What is odd about the time on an emergency sheet, by the clock of `now`.
+    pub fn odd_paper_time(&self, now: Timestamp, offset_minutes: i16) -> Option<Code> {
+        if self.text("sheet").is_empty() {
+            return None;
+        }
+        let started = moment_of_form(self.text("started"), offset_minutes);
+        let (started, _) = Timestamp::parse(&started).ok()?;
+        warnings::typed_day(started.day(offset_minutes), now.day(offset_minutes)).map(|(code, _)| code)
     }
 
     fn put(&self, line: &mut Map<String, Value>, field: &str) {
@@ -338,6 +346,23 @@ impl Sheet {
         there.map(String::as_str).collect()
     }
 }
+
+/// The time of a form's field as RFC 3339; what was typed where it is none.
+pub fn moment_of_form(typed: &str, offset_minutes: i16) -> String {
+    if typed.len() == MOMENT_OF_FORM.len() {
+        format!("{typed}:00{}", text_of_offset(offset_minutes))
+    } else {
+        typed.to_owned()
+    }
+}
+
+/// A time as a form's field holds it, of RFC 3339 in the zone of the district.
+pub fn form_of_moment(moment: &str) -> &str {
+    moment.get(..MOMENT_OF_FORM.len()).unwrap_or(moment)
+}
+
+/// A time as a form's field holds it.
+const MOMENT_OF_FORM: &str = "2026-11-20T10:30";
 
 /// `+08:00`.
 fn text_of_offset(offset_minutes: i16) -> String {
@@ -417,6 +442,24 @@ mod tests {
         let known = lines(&[("person", "abc"), ("name", "typed before"), ("service", "A")]);
         assert_eq!((&known[0]["consent"], &known[0]["consent_text"]), (&Value::Null, &Value::Null));
         assert_eq!((&known[0]["person_ref"], known[0].get("name")), (&json!("abc"), None));
+    }
+
+    #[test]
+    fn an_odd_time_on_paper_is_told_of_a_sheet_alone() {
+        let (now, _) = Timestamp::parse("2026-11-22T08:00:00+08:00").expect("a time");
+        let odd = |fields: &[(&str, &str)]| posted(fields).odd_paper_time(now, 480);
+        let sheet = ("sheet", "53.02/V01A/20261121/0042-E");
+        assert_eq!(odd(&[sheet, ("started", "2026-12-25T10:30")]), Some(Code::StartedAhead));
+        assert_eq!(odd(&[sheet, ("started", "1999-11-20T10:30")]), Some(Code::StartedLongAgo));
+        for usual in ["2026-11-22T23:59", "2026-09-23T00:00", "", "kemarin"] {
+            assert_eq!(odd(&[sheet, ("started", usual)]), None, "{usual}");
+        }
+        assert_eq!(odd(&[("started", "1999-11-20T10:30")]), None);
+        let moment = moment_of_form("2026-11-20T10:30", 480);
+        assert_eq!(
+            (moment.as_str(), form_of_moment(&moment)),
+            ("2026-11-20T10:30:00+08:00", "2026-11-20T10:30")
+        );
     }
 
     #[test]

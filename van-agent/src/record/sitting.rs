@@ -27,7 +27,7 @@ use shared::{
 
 use super::{
     save::{WholeError, Why, save_whole},
-    sheet::{Clock, Sheet},
+    sheet::{Clock, STARTED_SEEN, Sheet},
 };
 use crate::{
     agent::{Agent, explained, said},
@@ -381,6 +381,10 @@ impl Agent {
         }
         if sheet.services().is_empty() {
             return wrong("add");
+        }
+        let is_odd = sheet.odd_paper_time(now.wall, self.offset_minutes()).is_some();
+        if is_odd && sheet.text(STARTED_SEEN) != sheet.text("started") {
+            return Ok(Some(Step::Next("started")));
         }
         if !self.like(sheet)?.is_empty() {
             return Ok(Some(Step::Next("like")));

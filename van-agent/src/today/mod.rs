@@ -118,6 +118,10 @@ impl Agent {
             lease["code"] = json!("lease");
             found.push(lease);
         }
+        let alarms = self.blank_alarms()?;
+        if alarms > 0 {
+            found.push(json!({"code": "blanks", "alarms": alarms}));
+        }
         Ok(found)
     }
 

@@ -30,6 +30,10 @@ use super::{
 };
 use crate::{
     host::{output::Failure, web::Words},
+    record::{
+        save::FROM_PAPER,
+        sheet::{form_of_moment, moment_of_form},
+    },
     request::Request,
 };
 
@@ -47,7 +51,8 @@ const PERSON: [Field; 10] = [
     Field::Address,
 ];
 /// What can be corrected of the case itself.
-const CASE: [Field; 5] = [Field::Village, Field::Companion, Field::Notes, Field::Consent, Field::Blank];
+const CASE: [Field; 6] =
+    [Field::Started, Field::Village, Field::Companion, Field::Notes, Field::Consent, Field::Blank];
 /// Where an officer may say that a case stands, before the agency goes on with it.
 const STATES: [CaseState; 4] =
     [CaseState::Received, CaseState::Complete, CaseState::Incomplete, CaseState::WaitingForNetwork];
@@ -130,7 +135,11 @@ async fn page(
             .as_ref()
             .map_or_else(|| text(&shown, "service"), |service| in_language(words, service)),
         person: PERSON.map(|field| typed(field, stored(&shown, field))).to_vec(),
-        fields: CASE.map(|field| typed(field, stored(&shown, field))).to_vec(),
+        // Only a paper's time was typed by somebody.
+        fields: (CASE.into_iter())
+            .filter(|field| *field != Field::Started || shown["channel"] == FROM_PAPER)
+            .map(|field| typed(field, stored(&shown, field)))
+            .collect(),
         chosen: match posted.map(|posted| posted.text("status")) {
             Some(typed) if !typed.is_empty() => typed.to_owned(),
             // What an agency gave back is corrected to be sent again.
@@ -173,7 +182,11 @@ pub(super) async fn act(
 ) -> Response {
     let words = words(&headers);
     let unknown = |error: ParseSettingError| Failure::new(error.to_string()).because(Because::of("id"));
-    let settings = settings(&posted).map_err(|error| why(words, &unknown(error)));
+    let offset_minutes = match site.run(|agent, _| Ok(agent.offset_minutes())).await {
+        Ok(offset_minutes) => offset_minutes,
+        Err(failure) => return failed(words, &failure),
+    };
+    let settings = settings(&posted, offset_minutes).map_err(|error| why(words, &unknown(error)));
     let reason = Some(posted.text("reason").to_owned()).filter(|reason| !reason.is_empty());
     let done = match settings {
         Ok(settings) if settings.is_empty() => return see(&format!("/case/{case}")),
@@ -235,6 +248,9 @@ fn stored(shown: &Value, field: Field) -> String {
     if let (Field::Born, Some(Ok(born))) = (field, value.as_str().map(str::parse::<Born>)) {
         return born.as_people_write();
     }
+    if let (Field::Started, Some(at)) = (field, value.as_str()) {
+        return form_of_moment(at).to_owned();
+    }
     value.as_bool().map_or_else(|| value.as_str().unwrap_or_default().to_owned(), |is| is.to_string())
 }
 
@@ -252,8 +268,8 @@ async fn amend(
     ask(site, words, request).await.map(|(amended, _)| amended)
 }
 
-/// What a button of the page sets, or what was typed over what the page showed.
-fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
+/// What a button of the page sets, or what was typed over what the page showed, `offset_minutes` east of UTC.
+fn settings(posted: &Posted, offset_minutes: i16) -> Result<Vec<Setting>, ParseSettingError> {
     let person = posted.text("to");
     if !person.is_empty() {
         return Ok(vec![format!("subject={person}").parse()?]);
@@ -267,7 +283,9 @@ fn settings(posted: &Posted) -> Result<Vec<Setting>, ParseSettingError> {
     let names = PERSON.iter().chain(&CASE).map(|field| field.as_str()).chain(["status"]);
     for name in names {
         let (typed, was) = (posted.text(name), posted.text(&format!("was-{name}")));
-        if typed != was {
+        if typed != was && name == Field::Started.as_str() {
+            settings.push(setting(name, &moment_of_form(typed, offset_minutes))?);
+        } else if typed != was {
             settings.push(setting(name, typed)?);
         }
     }
@@ -303,7 +321,7 @@ mod tests {
     #[test]
     fn only_what_the_officer_changed_is_set() {
         let set = |fields: &[(&str, &str)]| -> Vec<String> {
-            settings(&posted(fields)).expect("settings").iter().map(ToString::to_string).collect()
+            settings(&posted(fields), 480).expect("settings").iter().map(ToString::to_string).collect()
         };
         assert_eq!(
             set(&[
@@ -318,6 +336,10 @@ mod tests {
         assert_eq!(
             set(&[("tick", "KTP"), ("was-tick", "KK"), ("was-tick", "KTP"), ("tick", "Surat")]),
             ["tick=Surat", "untick=KK"]
+        );
+        assert_eq!(
+            set(&[("started", "2026-11-20T10:30"), ("was-started", "1999-11-20T10:30")]),
+            ["started=2026-11-20T10:30:00+08:00"]
         );
         assert_eq!(set(&[("do", "cancel"), ("name", "y"), ("was-name", "x")]), ["status=cancelled"]);
         assert_eq!(set(&[("to", "abc"), ("name", "y"), ("was-name", "x")]), ["subject=abc"]);

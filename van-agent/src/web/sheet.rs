@@ -16,6 +16,7 @@ use shared::{
 use super::{
     card::{Card, card, cards, listed_card},
     pages::in_language,
+    visits,
 };
 use crate::{
     agent::Agent,
@@ -23,7 +24,10 @@ use crate::{
         output::Failure,
         web::{Language, Words},
     },
-    record::{sheet::Sheet, sitting::Kept},
+    record::{
+        sheet::{STARTED_SEEN, Sheet},
+        sitting::Kept,
+    },
 };
 
 /// People to choose an applicant or a collector from.
@@ -56,6 +60,8 @@ pub(super) struct View {
     pub(super) visits: Vec<(String, String)>,
     /// Sheets that were begun before: each its name, and whose it is.
     pub(super) others: Vec<(String, String)>,
+    /// The name of the words for what is odd about the time on the paper, where something is.
+    pub(super) odd_paper: Option<String>,
     /// The field that comes next.
     pub(super) at: String,
     /// Whether nothing else is done before somebody says who it is.
@@ -109,7 +115,8 @@ impl View {
         let village = typed.parse().ok().and_then(|code| registries.village(&code));
         let village = village.map_or_else(|| typed.to_owned(), |village| registries.village_written(village));
         let villages = villages(registries);
-        let kept = kept.clone();
+        let mut kept = kept.clone();
+        let odd_paper = odd_paper(agent, now, &mut kept.sheet);
         Ok(Self {
             kept,
             known,
@@ -125,6 +132,7 @@ impl View {
             villages,
             visits,
             others,
+            odd_paper,
             at,
             must_choose,
         })
@@ -203,9 +211,16 @@ pub(super) fn consent_words(words: &Words, text: &'static consent::Text) -> &'st
 fn open_visits(agent: &mut Agent, now: Now, words: &Words) -> Result<Vec<(String, String)>, Failure> {
     let today = now.wall.day(agent.offset_minutes()).to_string();
     let visits = agent.open_visits()?.into_iter().filter(|visit| visit.date <= today);
-    let visits = visits
-        .map(|visit| (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date))));
-    Ok(visits.take(VISITS_MAX).collect())
+    let visits: Vec<_> = visits.take(VISITS_MAX).collect();
+    visits::named(agent, words, &visits)
+}
+
+/// The name of the words for what is odd about the time on the paper; notes that it is told.
+fn odd_paper(agent: &Agent, now: Now, sheet: &mut Sheet) -> Option<String> {
+    let code = sheet.odd_paper_time(now.wall, agent.offset_minutes())?;
+    let started = sheet.text("started").to_owned();
+    sheet.set(STARTED_SEEN, &started);
+    Some(format!("warning-{}", code.as_str()))
 }
 
 /// The services of a sheet, each with what is missing and what it would repeat.

@@ -10,16 +10,14 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{
-    store::read_model::VisitRow,
-    survey::{ELEMENTS, NAMES, SCALE},
-};
+use shared::survey::{ELEMENTS, NAMES, SCALE};
 
 use super::{
     Site,
     acts::see,
     pages::{ask, detail, failed, show, text, words},
     posted::Posted,
+    visits,
 };
 use crate::{
     host::web::{Language, Words},
@@ -155,17 +153,18 @@ async fn page(
     saved: Option<String>,
     wrong: Option<(String, Option<String>)>,
 ) -> Response {
-    let known = site.run(|agent, _| agent.visits_of_unit()).await;
+    let known = site.run(|agent, _| {
+        let mut visits = agent.visits_of_unit()?;
+        visits.sort_by_key(|visit| visit.closed.is_some());
+        visits.truncate(VISITS_MAX);
+        visits::named(agent, words, &visits)
+    });
+    let known = known.await;
     let told = ask(site, words, Request::SurveyShow { visit: None }).await;
-    let (mut visits, (pooled, rows)) = match (known, told) {
+    let (visits, (pooled, rows)) = match (known, told) {
         (Ok(visits), Ok(told)) => (visits, told),
         (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
-    visits.sort_by_key(|visit| visit.closed.is_some());
-    let named = |visit: VisitRow| {
-        (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date)))
-    };
-    let visits: Vec<_> = visits.into_iter().take(VISITS_MAX).map(named).collect();
     let unit = Some(&pooled["unit"]).filter(|unit| unit.is_object());
     let results = unit.into_iter().chain(&rows).map(|row| answers(words, row)).collect();
     let language = words.language();

@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{extract::State, http::HeaderMap, response::Response};
 use serde_json::Value;
-use shared::store::read_model::VisitRow;
 
 use super::{
     Exchange, Site,
@@ -47,8 +46,8 @@ struct Today {
     expected: Vec<(String, String)>,
     /// Products: the name of the word, and how many.
     products: Vec<(&'static str, u64)>,
-    /// What is odd about this laptop, in words.
-    attention: Vec<String>,
+    /// What is odd about this laptop, in words; and whether the page of blanks tells more.
+    attention: Vec<(String, bool)>,
     /// Cases of which the legal time runs out.
     limits: Vec<Limit>,
     /// When the hub is likely to be reached, in words.
@@ -154,9 +153,10 @@ fn expected(words: &Words, visit: &Value) -> (String, String) {
     (text(visit, "label"), visits::expected(words, counts))
 }
 
-fn attention(words: &Words, found: &Value) -> String {
+fn attention(words: &Words, found: &Value) -> (String, bool) {
     let number = |name: &str| found[name].as_i64().unwrap_or(0);
-    match text(found, "code").as_str() {
+    let code = text(found, "code");
+    let told = match code.as_str() {
         "unsent" => {
             let count = words.count("attention-unsent", number("unsent").unsigned_abs());
             format!("{count} {}", words.moment(&text(found, "since")))
@@ -167,8 +167,10 @@ fn attention(words: &Words, found: &Value) -> String {
         }
         "lease" => running_out(words, &found["lease"]),
         "clock" => words.count("attention-clock", number("minutes").unsigned_abs()),
+        "blanks" => words.count("attention-blanks", number("alarms").unsigned_abs()),
         code => words.part("attention", code),
-    }
+    };
+    (told, ["lease", "blanks"].contains(&code.as_str()))
 }
 
 fn running(words: &Words, limit: &Value) -> Limit {
@@ -193,11 +195,12 @@ async fn today_of(
     site: &Site,
     words: &'static Words,
 ) -> Result<(Vec<(String, String)>, Vec<Row>, String), Failure> {
-    let open = site.run(|agent, _| agent.open_visits()).await?;
-    let named = |visit: VisitRow| {
-        (visit.document.to_string(), format!("{} · {}", visit.label, words.day(&visit.date)))
-    };
-    let visits = open.into_iter().map(named).take(VISITS_MAX).collect();
+    let open = site.run(|agent, _| {
+        let mut open = agent.open_visits()?;
+        open.truncate(VISITS_MAX);
+        visits::named(agent, words, &open)
+    });
+    let visits = open.await?;
     let (_, recent) = ask(site, words, Request::CaseList { limit: Some(RECENT_MAX) }).await?;
     let recent = rows(site, recent).await?;
     let officer = site.run(|agent, _| agent.officer()).await?;

@@ -40,8 +40,8 @@ struct Visits {
 /// An open visit, and who is expected there.
 struct Visit {
     id: String,
+    /// What people call it, its day, and its laptop where another's looks the same.
     label: String,
-    date: String,
     village: String,
     people: Vec<Announced>,
     products: Vec<Row>,
@@ -113,8 +113,9 @@ async fn page(
 ) -> Response {
     let read = site.run(move |agent, now| {
         let mut visits = Vec::new();
-        for row in agent.open_visits()? {
-            visits.push(visit(agent, now, words, &row)?);
+        let open = agent.open_visits()?;
+        for (row, (_, label)) in open.iter().zip(named(agent, words, &open)?) {
+            visits.push(visit(agent, now, words, row, label)?);
         }
         Ok((visits, sheet::villages(agent.replica().registries())))
     });
@@ -127,7 +128,32 @@ async fn page(
     (status, show(Visits { words, token, visits, villages, typed, wrong })).into_response()
 }
 
-fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<Visit, Failure> {
+/// Visits to choose from: the id of each, and what people call it with its day; with the laptop that opened it where
+/// several look the same.
+pub(super) fn named(
+    agent: &mut Agent,
+    words: &Words,
+    visits: &[VisitRow],
+) -> Result<Vec<(String, String)>, Failure> {
+    let look = |visit: &VisitRow| (visit.label.clone(), visit.date.clone());
+    let named = visits.iter().map(|visit| {
+        let mut name = format!("{} · {}", visit.label, words.day(&visit.date));
+        if visits.iter().any(|other| other.document != visit.document && look(other) == look(visit)) {
+            let laptop = agent.opener(visit.document)?.unwrap_or_else(|| "?".to_owned());
+            name = format!("{name} · {laptop}");
+        }
+        Ok((visit.document.to_string(), name))
+    });
+    named.collect()
+}
+
+fn visit(
+    agent: &mut Agent,
+    now: Now,
+    words: &Words,
+    row: &VisitRow,
+    label: String,
+) -> Result<Visit, Failure> {
     let Expected { people, products, of } = agent.expected(row)?;
     let mut place = json!({"village": row.village});
     name_codes(agent, words, &mut place);
@@ -149,8 +175,7 @@ fn visit(agent: &mut Agent, now: Now, words: &Words, row: &VisitRow) -> Result<V
     let products = products.into_iter().map(product).collect::<Result<_, _>>()?;
     Ok(Visit {
         id: row.document.to_string(),
-        label: row.label.clone(),
-        date: words.day(&row.date),
+        label,
         village: text(&place, "village"),
         people,
         products,
