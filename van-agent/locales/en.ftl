@@ -415,6 +415,8 @@ day-qr = QR of the seal
 day-send = Send these characters to the hub by SMS, read them aloud, or show the QR. They also travel with the next sync. What is written later goes into the next seal.
 saved-arrived = SAVED. At the hub, by its receipt.
 wrong-meanwhile = This changed meanwhile; look again before you save:
+wrong-not-aboard = Not loaded yet. If the document is here, load it first.
+wrong-dead-collects = Not handed over to the person themselves: a death is reported,
 wrong-product-state = This product does not wait to be collected:
 
 # Settings
@@ -462,6 +464,9 @@ attention = Needs attention
 attention-unsent = {$count} changes are on this laptop only, since
 attention-disk = The disk is nearly full. Nothing is lost; make room. Left:
 attention-clock = This laptop's clock is {$count} minutes from the hub's. Work goes on; set the clock.
+gate-half = Past 50 %: { $count }.
+gate-urgent = Past 80 %: { $count }.
+gate-over = Run out: { $count }.
 limits = Legal time limits
 left-hour = {$count ->
     [one] one hour left
@@ -532,6 +537,7 @@ wrong-blank = Not saved: look at kind and numbers; a spoilt blank needs a reason
 leases = Leases
 lease-until = Until
 lease-over = over: ask the hub for another
+lease-soon = ends soon: ask the hub for another
 lease-low = runs out: ask the hub for more
 listed = In the pre-list
 listed-take = Take this person

@@ -379,6 +379,8 @@ day-qr = QR segel
 day-send = Kirim huruf dan angka ini ke pusat lewat SMS, bacakan, atau tunjukkan QR-nya. Segel juga ikut saat sinkronisasi berikut. Yang ditulis sesudah ini masuk segel berikutnya.
 saved-arrived = TERSIMPAN. Sudah sampai pusat.
 wrong-meanwhile = Isian ini berubah sementara itu; periksa lagi sebelum menyimpan:
+wrong-not-aboard = Belum dimuat ke unit. Bila dokumennya ada di sini, muat dulu.
+wrong-dead-collects = Tidak diserahkan kepada yang bersangkutan: ada laporan kematian,
 wrong-product-state = Dokumen ini tidak sedang menunggu diambil:
 
 # Pengaturan
@@ -426,6 +428,9 @@ attention = Perlu perhatian
 attention-unsent = {$count} perubahan hanya ada di laptop ini sejak
 attention-disk = Ruang disk hampir habis. Belum ada yang hilang; kosongkan ruang. Sisa
 attention-clock = Jam laptop ini berbeda {$count} menit dari jam pusat. Pekerjaan tetap jalan; betulkan jamnya.
+gate-half = Lewat 50 %: { $count }.
+gate-urgent = Lewat 80 %: { $count }.
+gate-over = Lewat batas: { $count }.
 limits = Jangka waktu menurut aturan
 left-hour = sisa {$count} jam
 left-day = sisa {$count} hari
@@ -484,6 +489,7 @@ wrong-blank = Belum tersimpan: periksa jenis dan nomornya; blanko rusak perlu al
 leases = Jatah nomor
 lease-until = Sampai
 lease-over = lewat waktu: minta yang baru ke pusat
+lease-soon = segera berakhir: minta yang baru ke pusat
 lease-low = hampir habis: minta tambahan ke pusat
 listed = Di daftar prapendaftaran
 listed-take = Ambil orang ini

@@ -237,10 +237,11 @@ impl Agent {
 pub(crate) fn running_out(lent: &Lent) -> String {
     let Lent { lease, numbers, gone, .. } = lent;
     let what = format!("{} {}", lease.kind, lease.range);
-    match lease.until.filter(|_| lent.over) {
+    match lease.until {
         _ if gone == numbers => format!("all {numbers} of {what} are used; ask the hub for more"),
-        Some(until) => format!("the lease of {what} ended on {until}; ask the hub for another"),
-        None => format!("{} of {numbers} are left of {what}; ask the hub for more", numbers - gone),
+        Some(until) if lent.over => format!("the lease of {what} ended on {until}; ask the hub for another"),
+        Some(until) if lent.soon => format!("the lease of {what} ends on {until}; ask the hub for another"),
+        Some(_) | None => format!("{} of {numbers} are left of {what}; ask the hub for more", numbers - gone),
     }
 }
 

@@ -78,6 +78,7 @@ fn line(lease: &Value) -> String {
         (Some(reason), ..) => line += &format!("  VOID: {reason}"),
         (None, true, _) => line += "  OVER",
         (None, false, true) => line += "  RUNS OUT",
+        (None, false, false) if lease["soon"] == true => line += "  ENDS SOON",
         (None, false, false) => {}
     }
     line

@@ -26,6 +26,8 @@ use crate::{
 
 /// A lease is low where fewer than one in so many numbers are left.
 const LOW: u64 = 10;
+/// Days before the last one of a lease from which it ends soon.
+const SOON_DAYS: i64 = 3;
 
 /// One kind of blanks in one unit.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -249,14 +251,16 @@ pub struct Lent {
     pub gone: u64,
     /// Whether its last day is over.
     pub over: bool,
+    /// Whether its last day is near: today, or one of the next few days.
+    pub soon: bool,
     /// Whether fewer than one in ten are left.
     pub low: bool,
 }
 
 impl Lent {
-    /// Whether somebody should ask the hub for more: it is in force, and low or over.
+    /// Whether somebody should ask the hub for more: it is in force, and low, over or nearly so.
     pub fn runs_out(&self) -> bool {
-        self.lease.is_in_force() && (self.over || self.low)
+        self.lease.is_in_force() && (self.over || self.soon || self.low)
     }
 }
 
@@ -268,6 +272,7 @@ pub fn lent(lease: &Lease, gone: u64, today: Date) -> Lent {
         numbers,
         gone: gone.min(numbers),
         over: lease.is_over(today),
+        soon: lease.until.is_some_and(|until| (0..=SOON_DAYS).contains(&(until - today).whole_days())),
         low: left * LOW < numbers,
         lease: lease.clone(),
     }
@@ -472,7 +477,9 @@ mod tests {
         let stocks = [of(entries, vec![used("0001", "a"), used("0001", "b"), used("0026", "c")])];
         assert_eq!(gone(&lease, &stocks), 4);
         let at = |gone, day| lent(&lease, gone, day);
-        assert!(!at(18, date!(2026 - 11 - 21)).runs_out());
-        assert!(at(19, date!(2026 - 11 - 21)).low && at(0, date!(2026 - 11 - 22)).over);
+        assert!(!at(18, date!(2026 - 11 - 17)).runs_out());
+        assert!(at(19, date!(2026 - 11 - 17)).low && at(0, date!(2026 - 11 - 22)).over);
+        assert!(at(0, date!(2026 - 11 - 18)).runs_out() && at(0, date!(2026 - 11 - 21)).soon);
+        assert!(!at(0, date!(2026 - 11 - 22)).soon, "it is over");
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     document::{Case, Event, State, View},
     id::{DocumentId, UnitId},
     registry::Registries,
-    store::StoreError,
+    store::{StoreError, read_model},
     sync::writing::{SaveError, Writing},
 };
 
@@ -114,8 +114,9 @@ impl Order {
         match self.act {
             Act::Ready => &[State::Issued, State::IssuedByDefault, State::Ready],
             Act::Load => &[State::Ready],
-            Act::Give | Act::Back => &[State::WithCollector, State::Loaded, State::Ready],
-            Act::Entrust => &[State::Loaded, State::Ready],
+            Act::Give => &[State::WithCollector, State::Loaded],
+            Act::Back => &[State::WithCollector, State::Loaded, State::Ready],
+            Act::Entrust => &[State::Loaded],
             Act::Returned => &[State::WithCollector],
             Act::WrongHands => &[State::HandedOver],
         }
@@ -179,6 +180,8 @@ pub struct Product {
     pub state: State,
     /// Who may collect it; empty where nothing is known.
     pub collectors: Vec<Collector>,
+    /// The day on which the subject died, as a case reports it.
+    pub death: Option<String>,
     /// Who took it along last.
     pub holder: Option<Holder>,
     /// The unit on whose manifest it is: the one that was named last, or the one that took the case in.
@@ -195,14 +198,15 @@ pub struct Holder {
 }
 
 impl Product {
-    /// The product of a case.
-    pub fn of(case: DocumentId, read: &Case, registries: &Registries) -> Self {
+    /// The product of a case, of whose subject a `death` may be reported.
+    pub fn of(case: DocumentId, read: &Case, death: Option<String>, registries: &Registries) -> Self {
         let service = read.service.as_deref().and_then(|service| registries.service(service));
         Self {
             case,
             slip: read.slip.clone().unwrap_or_default(),
             state: read.status(),
             collectors: service.map_or_else(Vec::new, |service| service.collectors.clone()),
+            death,
             holder: holder(&read.status.events),
             for_unit: Event::unit_named_last(&read.status.events).or(read.unit.as_ref()).cloned(),
         }
@@ -254,6 +258,15 @@ pub enum Why {
     State {
         /// Where it stands.
         state: State,
+    },
+    /// It is ready, but not aboard.
+    #[error("it is ready, but not aboard: load it first")]
+    NotAboard,
+    /// The subject is said to collect it, whose death is reported.
+    #[error("the death of the subject, on {death}, is reported: somebody else collects it")]
+    Death {
+        /// The day.
+        death: String,
     },
     /// Somebody else may collect it.
     #[error("it may be collected by: {}", listed(collectors))]
@@ -328,10 +341,14 @@ pub fn plan(products: &[Product], order: &Order) -> (Vec<(Product, Amendment)>, 
 }
 
 fn refusal(product: &Product, order: &Order) -> Option<Why> {
-    if !order.from().contains(&product.state) {
-        return Some(Why::State { state: product.state });
-    }
     let collects = matches!(order.act, Act::Give | Act::Entrust);
+    if !order.from().contains(&product.state) {
+        let is_ashore = collects && product.state == State::Ready;
+        return Some(if is_ashore { Why::NotAboard } else { Why::State { state: product.state } });
+    }
+    if let Some(death) = product.death.as_ref().filter(|_| order.collector == Some(Collector::Subject)) {
+        return Some(Why::Death { death: death.clone() });
+    }
     let wrong = |one: &Collector| !product.collectors.is_empty() && !product.collectors.contains(one);
     // Where the catalogue says nothing, the officer knows the district's rule.
     if collects && order.collector.as_ref().is_some_and(wrong) {
@@ -364,7 +381,10 @@ pub fn carry_out(
     for case in cases {
         if products.iter().all(|known| known.case != *case) {
             let read = Case::read(&View::of(writing.history(*case)?));
-            products.push(Product::of(*case, &read, writing.registries));
+            let is_asked = order.collector == Some(Collector::Subject);
+            let row = if is_asked { read_model::case_of(writing.tx, *case)? } else { None };
+            let death = row.and_then(|row| row.death);
+            products.push(Product::of(*case, &read, death, writing.registries));
         }
     }
     let (may, refused) = plan(&products, order);
@@ -438,6 +458,7 @@ mod tests {
             slip: format!("slip {number}"),
             state,
             collectors: collectors.to_vec(),
+            death: None,
             holder: None,
             for_unit: None,
         }
@@ -484,7 +505,7 @@ mod tests {
         ];
         let (may, refused) = plan(&products, &order);
         let numbers: Vec<_> = may.iter().map(|(product, _)| product.slip.as_str()).collect();
-        assert_eq!(numbers, ["slip 1", "slip 4"]);
+        assert_eq!(numbers, ["slip 1"]);
         assert_eq!(may[0].1.with.as_deref(), Some("Kepala Desa"));
         assert_eq!(
             (may[0].1.received, &may[0].1.unit),
@@ -492,7 +513,28 @@ mod tests {
             "what does not belong to it is left out"
         );
         let reasons: Vec<_> = refused.iter().map(|refused| refused.reason.as_str()).collect();
-        assert_eq!(reasons, ["it may be collected by: subject", "it is handed_over"]);
+        assert_eq!(
+            reasons,
+            [
+                "it may be collected by: subject",
+                "it is handed_over",
+                "it is ready, but not aboard: load it first"
+            ]
+        );
+    }
+
+    #[test]
+    fn nobody_collects_after_their_death() {
+        let dead = Product { death: Some("2026-11-02".into()), ..product(1, State::Loaded, &[]) };
+        let order = |collector| Order {
+            collector: Some(collector),
+            with: Some("Maria Taek".into()),
+            received: Some(Received::Thumb),
+            ..Order::of(Act::Give)
+        };
+        let refused = plan(&[dead.clone()], &order(Collector::Subject)).1;
+        assert_eq!(refused[0].why, Why::Death { death: "2026-11-02".into() });
+        assert_eq!(plan(&[dead], &order(Collector::Family)).0.len(), 1);
     }
 
     #[test]

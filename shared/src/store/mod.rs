@@ -43,7 +43,7 @@ use crate::aside::Aside;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 21] = [
+const MIGRATIONS: [&str; 22] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -65,6 +65,7 @@ const MIGRATIONS: [&str; 21] = [
     include_str!("migrations/0019_numbers.sql"),
     include_str!("migrations/0020_carried_files.sql"),
     include_str!("migrations/0021_dictionaries.sql"),
+    include_str!("migrations/0022_limits.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -86,6 +86,7 @@ fn lease(lease: &Value) -> String {
     let state = match (lease["over"] == true, lease["low"] == true) {
         (true, _) => "  OVER: ask the hub for another",
         (false, true) => "  RUNS OUT: ask the hub for more",
+        (false, false) if lease["soon"] == true => "  ENDS SOON: ask the hub for another",
         (false, false) => "",
     };
     format!(

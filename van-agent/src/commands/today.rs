@@ -35,6 +35,14 @@ pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
     for found in list("attention") {
         desk.printer.text(format_args!("Attention: {}", attention(&found)))?;
     }
+    let gates = &today["gates"];
+    let passed: u64 = ["half", "urgent", "over"].iter().filter_map(|gate| gates[gate].as_u64()).sum();
+    if passed > 0 {
+        desk.printer.text(format_args!(
+            "Legal time: {} cases past 50 %, {} past 80 %, {} run out",
+            gates["half"], gates["urgent"], gates["over"]
+        ))?;
+    }
     for case in list("limits") {
         desk.printer.text(format_args!(
             "{} %  {}  {}  {}: {} {} left",

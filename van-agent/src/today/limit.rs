@@ -50,16 +50,48 @@ pub(super) fn running(
     Some(Running { percent: whole(percent), left: whole(left), unit })
 }
 
+/// The latest begin of which `percent` hundredths of a service's time are used up, as [`running`] counts; `None` where it
+/// has no limit.
+pub(super) fn begun_by(
+    registries: &Registries,
+    service: &Service,
+    percent: u32,
+    now: Timestamp,
+    offset_minutes: i16,
+) -> Option<Timestamp> {
+    let (limit, unit) = (service.sla_value.filter(|limit| *limit > 0)?, service.sla_unit?);
+    let (limit, percent) = (i64::from(limit), i64::from(percent));
+    let hours = |each: i64| now.0 - (percent * limit * each * HOUR_MILLISECONDS + 99) / 100;
+    let at = match unit {
+        LimitUnit::Hour => hours(1),
+        LimitUnit::Day => hours(24),
+        LimitUnit::Workday => {
+            let (mut day, mut used) = (now.day(offset_minutes), 0);
+            while used * 100 < percent * limit {
+                used += i64::from(is_workday(registries, day));
+                day = day.previous_day()?;
+            }
+            let next = day.next_day()?.midnight().assume_utc().unix_timestamp();
+            (next - i64::from(offset_minutes) * 60) * 1_000 - 1
+        }
+    };
+    Some(Timestamp(at))
+}
+
 /// Days behind `since` up to `today` that are neither weekends nor holidays.
 fn workdays(registries: &Registries, since: Date, today: Date) -> i64 {
     let mut count = 0;
     let mut day = since;
     while let Some(next) = day.next_day().filter(|next| *next <= today) {
-        let is_weekend = matches!(next.weekday(), Weekday::Saturday | Weekday::Sunday);
-        count += i64::from(!is_weekend && registries.holiday(next).is_none());
+        count += i64::from(is_workday(registries, next));
         day = next;
     }
     count
+}
+
+fn is_workday(registries: &Registries, day: Date) -> bool {
+    let is_weekend = matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+    !is_weekend && registries.holiday(day).is_none()
 }
 
 #[cfg(test)]
@@ -97,5 +129,28 @@ mod tests {
         let mut none = service(1, "day");
         none.sla_value = None;
         assert_eq!(running(&Registries::default(), &none, Timestamp(0), Timestamp(1), 480), None);
+    }
+
+    #[test]
+    fn the_latest_begin_of_a_gate_is_where_the_gate_is_passed() {
+        let registries = Registries::default();
+        for (value, unit) in
+            [(24, "hour"), (7, "hour"), (3, "day"), (5, "workday"), (14, "workday"), (1, "workday")]
+        {
+            let service = service(value, unit);
+            for now in ["2026-11-20T16:00:01+08:00", "2026-11-22T00:00:00+08:00", "2026-11-23T07:59:59+08:00"]
+            {
+                let now = Timestamp::parse(now).expect("a time").0;
+                for percent in [50, 80, 100] {
+                    let at = begun_by(&registries, &service, percent, now, 480).expect("a limit");
+                    let used =
+                        |since| running(&registries, &service, since, now, 480).expect("a limit").percent;
+                    assert!(
+                        used(at) >= percent && used(Timestamp(at.0 + 1)) < percent,
+                        "{value} {unit} {percent}"
+                    );
+                }
+            }
+        }
     }
 }

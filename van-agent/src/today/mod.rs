@@ -3,10 +3,11 @@
 
 mod limit;
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
 use shared::{
-    document::{Life, State, View},
-    store::{self, StoreError, changes, read_model},
+    store::{self, StoreError, read_model},
     time::{Now, Timestamp},
 };
 
@@ -23,9 +24,9 @@ const DISK_BYTES_MIN: u64 = 1 << 30;
 const CLOCK_MILLISECONDS_MAX: i64 = 5 * 60 * 1_000;
 /// How old what nobody else has may be, in seconds.
 const UNSENT_SECONDS_MAX: i64 = 24 * 3_600;
-/// Hundredths of a legal time from which it is told, and from which it is urgent.
-const GATES_PERCENT: [u32; 2] = [50, 80];
-/// Cases whose legal time is looked at, the longest waiting first.
+/// Hundredths of a legal time from which it is told, from which it is urgent, and at which it has run out.
+const GATES: [(&str, u32); 3] = [("half", 50), ("urgent", 80), ("over", 100)];
+/// Cases whose legal time is told one by one.
 const LIMITED_MAX: usize = 25;
 /// Contacts with the hub that are remembered.
 const CONTACTS_MAX: usize = 60;
@@ -82,6 +83,7 @@ impl Agent {
         });
         let products: serde_json::Map<_, _> = products.into_iter().collect::<Result<_, Failure>>()?;
         let custody = self.custody_counts()?;
+        let (limits, gates) = self.limits(now)?;
         Ok(json!({
             "date": now.wall.day(self.offset_minutes()).to_string(),
             "queue": self.tickets(now)?,
@@ -89,7 +91,8 @@ impl Agent {
             "products": products,
             "attention": self.attention(now, disk_free, &custody)?,
             "custody": custody,
-            "limits": self.limits(now)?,
+            "limits": limits,
+            "gates": gates,
             "coverage": self.likely_hour()?,
         }))
     }
@@ -125,36 +128,41 @@ impl Agent {
         Ok(found)
     }
 
-    /// Cases of which a gate of the legal time is passed, the most urgent first.
-    fn limits(&mut self, now: Now) -> Result<Vec<Value>, Failure> {
+    /// Cases of which a gate of the legal time is passed, the most urgent first and those behind whose time has run out;
+    /// and how many there are by the last gate passed.
+    fn limits(&mut self, now: Now) -> Result<(Vec<Value>, Value), Failure> {
         let offset_minutes = self.offset_minutes();
-        let mut rows = Vec::new();
-        for state in [State::Complete, State::Forwarded, State::InProcess] {
-            rows.extend(read_model::oldest_at(self.read()?, state, LIMITED_MAX).map_err(said)?);
-        }
-        let mut running = Vec::new();
-        for row in rows {
-            let Some(service) = self.replica().registries().service(&row.service).cloned() else { continue };
-            if service.sla_value.is_none() {
-                continue;
+        self.read()?;
+        let (tx, registries) = (self.replica().store().reader(), self.replica().registries());
+        let (mut counts, mut running) = ([0; GATES.len()], Vec::new());
+        for service in registries.services() {
+            let gates = GATES
+                .map(|(_, percent)| limit::begun_by(registries, service, percent, now.wall, offset_minutes));
+            let [Some(half), Some(urgent), Some(over)] = gates else { continue };
+            let spans = [(urgent, half), (over, urgent), (Timestamp(i64::MIN), over)];
+            for (count, (after, until)) in counts.iter_mut().zip(spans) {
+                let found = read_model::limited(tx, service.code.as_str(), after, until, LIMITED_MAX);
+                let (of, cases) = found.map_err(said)?;
+                *count += of;
+                running.extend(cases.into_iter().filter_map(|(since, case)| {
+                    Some((limit::running(registries, service, since, now.wall, offset_minutes)?, case))
+                }));
             }
-            let history = changes::history(self.read()?, row.document).map_err(said)?;
-            let life = Life::read(&View::of(&history));
-            let complete = life.events.iter().rev().find(|event| event.state == State::Complete);
-            let Some(since) = complete.and_then(|event| event.at) else { continue };
-            let registries = self.replica().registries();
-            let found = limit::running(registries, &service, since.at, now.wall, offset_minutes);
-            running.extend(found.filter(|found| found.percent >= GATES_PERCENT[0]).map(|found| (found, row)));
         }
-        running.sort_by_key(|(found, _)| std::cmp::Reverse(found.percent));
-        let shown = running.into_iter().map(|(found, row)| {
-            json!({
+        let [_, (_, urgent), (_, over)] = GATES;
+        running.sort_by_key(|(found, _)| (found.percent >= over, Reverse(found.percent)));
+        let mut told = Vec::new();
+        for (found, case) in running.into_iter().take(LIMITED_MAX) {
+            let Some(row) = read_model::case_of(tx, case).map_err(said)? else { continue };
+            told.push(json!({
                 "case": row.document, "slip": row.slip, "name": row.name, "service": row.service,
                 "percent": found.percent, "left": found.left, "unit": found.unit,
-                "urgent": found.percent >= GATES_PERCENT[1],
-            })
-        });
-        Ok(shown.collect())
+                "urgent": found.percent >= urgent,
+            }));
+        }
+        let counts: serde_json::Map<_, _> =
+            GATES.iter().zip(counts).map(|((name, _), count)| ((*name).to_owned(), json!(count))).collect();
+        Ok((told, counts.into()))
     }
 
     /// The local hour in which the hub was reached most often, if there is one that says something.

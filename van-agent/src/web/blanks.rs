@@ -153,6 +153,7 @@ fn lease(words: &Words, row: &Value) -> Lease {
         _ if row["gone"] == row["numbers"] => Some(words.get("lease-used-up")),
         (true, _) => Some(words.get("lease-over")),
         (false, true) => Some(words.get("lease-low")),
+        (false, false) if row["soon"] == true => Some(words.get("lease-soon")),
         (false, false) => None,
     };
     let kind = text(row, "kind");
@@ -173,8 +174,10 @@ fn lease(words: &Words, row: &Value) -> Lease {
 
 /// That a lease runs out or is over.
 pub(super) fn running_out(words: &Words, row: &Value) -> String {
-    let Lease { kind, range, open, .. } = lease(words, row);
-    format!("{} {kind} {range}: {}", words.get("attention-lease"), open.unwrap_or_default())
+    let Lease { kind, range, until, open, .. } = lease(words, row);
+    let until =
+        if row["soon"] == true { format!(" ({} {until})", words.get("lease-until")) } else { String::new() };
+    format!("{} {kind} {range}{until}: {}", words.get("attention-lease"), open.unwrap_or_default())
 }
 
 fn ends(range: &Value) -> String {

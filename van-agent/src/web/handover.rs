@@ -447,6 +447,11 @@ pub(super) fn refused(words: &Words, outcome: &Value) -> Vec<Refused> {
             let state = words.part("state", &text(refused, "state"));
             (format!("{} {state}.", words.get("wrong-product-state")), None)
         }
+        Some("not_aboard") => (words.get("wrong-not-aboard"), None),
+        Some("death") => {
+            let day = words.day(&text(refused, "death"));
+            (format!("{} {day}.", words.get("wrong-dead-collects")), None)
+        }
         Some("collector") => {
             let may = refused["collectors"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let may: Vec<_> = may.map(|one| words.part("collector", one)).collect();

@@ -50,6 +50,8 @@ struct Today {
     attention: Vec<(String, bool)>,
     /// Cases of which the legal time runs out.
     limits: Vec<Limit>,
+    /// How many cases have passed which gate of their legal time, and how many of them are shown.
+    gates: Vec<String>,
     /// When the hub is likely to be reached, in words.
     coverage: Option<String>,
     /// How full the battery is, where that is known, and whether to print emergency sheets now.
@@ -122,6 +124,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         expected: each("expected").iter().map(|visit| expected(words, visit)).collect(),
         products: counts(&glance["products"], &["ready", "loaded", "with_collector"]),
         attention: each("attention").iter().map(|found| attention(words, found)).collect(),
+        gates: gates(words, &glance["gates"], limits.len() as u64),
         limits: limits.iter().map(|limit| running(words, limit)).collect(),
         coverage: coverage(words, &glance["coverage"]),
         battery: battery(words),
@@ -171,6 +174,15 @@ fn attention(words: &Words, found: &Value) -> (String, bool) {
         code => words.part("attention", code),
     };
     (told, ["lease", "blanks"].contains(&code.as_str()))
+}
+
+fn gates(words: &Words, gates: &Value, shown: u64) -> Vec<String> {
+    let counts = ["urgent", "half", "over"].map(|gate| (gate, gates[gate].as_u64().unwrap_or(0)));
+    let of = counts.iter().map(|(_, count)| count).sum();
+    let told = counts.into_iter().filter(|(_, count)| *count > 0);
+    let mut told: Vec<_> = told.map(|(gate, count)| words.count(&format!("gate-{gate}"), count)).collect();
+    told.extend(words.shown_of(shown, of));
+    told
 }
 
 fn running(words: &Words, limit: &Value) -> Limit {

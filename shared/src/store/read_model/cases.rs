@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use super::{detail, people::death};
 use crate::{
-    document::{Asked, State},
+    document::Asked,
     id::{DeviceId, DocumentId, Epoch},
     store::{Result, Tx, id},
+    time::Timestamp,
     wire::batch::Origin,
 };
 
@@ -79,8 +80,12 @@ const APPLICANT: &str = "SELECT applicant FROM case_row
 const SITTING: &str = "WHERE case_row.applicant = (SELECT applicant FROM case_row WHERE document = ?1)
      AND case_row.detail ->> 'encounter' = (SELECT detail ->> 'encounter' FROM case_row WHERE document = ?1)
      ORDER BY case_row.slip";
-/// Those that have stood at a state for longest, by their sittings.
-const OLDEST: &str = "WHERE case_row.state = ?1 ORDER BY case_row.started, case_row.document LIMIT ?2";
+/// Those of a service whose legal time has run since a moment, in order, and how many.
+const LIMITED: &str =
+    "SELECT complete, document FROM case_row WHERE service = ?1 AND complete > ?2 AND complete <= ?3
+     ORDER BY complete, document LIMIT ?4";
+const LIMITED_COUNT: &str =
+    "SELECT count(*) FROM case_row WHERE service = ?1 AND complete > ?2 AND complete <= ?3";
 /// Cases in which, or in whose subject, a person must decide something, those that an agency gave back or refused, and
 /// those of which the hub answered a question.
 const UNDECIDED: &str = "SELECT document FROM case_row WHERE conflict OR same_service OR same_blank
@@ -317,14 +322,25 @@ pub fn asked_count(tx: Tx<'_>, asked: Asked) -> Result<u64> {
     Ok(statement.query_row([asked.as_str()], |row| row.get(0))?)
 }
 
-/// Cases that stand at `state`, the oldest sitting first, at most `limit`.
+/// Cases of a service whose legal time runs since a moment after `after`, up to `until`: how many, and at most `limit` of
+/// them with the moment, the longest waiting first.
 ///
 /// # Errors
 /// The store fails.
-pub fn oldest_at(tx: Tx<'_>, state: State, limit: usize) -> Result<Vec<CaseRow>> {
-    let mut statement = tx.prepare_cached(&format!("{CASE} {OLDEST}"))?;
-    let rows = statement.query_map(params![state.as_str(), limit], case)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+pub fn limited(
+    tx: Tx<'_>,
+    service: &str,
+    after: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> Result<(u64, Vec<(Timestamp, DocumentId)>)> {
+    let count =
+        tx.prepare_cached(LIMITED_COUNT)?.query_row(params![service, after.0, until.0], |row| row.get(0))?;
+    let mut statement = tx.prepare_cached(LIMITED)?;
+    let rows = statement.query_map(params![service, after.0, until.0, limit], |row| {
+        Ok((Timestamp(row.get(0)?), id(row, 1)?))
+    })?;
+    Ok((count, rows.collect::<Result<_, _>>()?))
 }
 
 /// The slip number and the unit of a case that a life of a device made, if one is here.
@@ -385,7 +401,8 @@ mod tests {
     #[test]
     fn what_pages_ask_for_is_found_by_an_index() {
         for (query, index) in [
-            (format!("{CASE} {OLDEST}"), "case_state (state=?)"),
+            (LIMITED.to_owned(), "COVERING INDEX case_limit (service=? AND complete>? AND complete<?)"),
+            (LIMITED_COUNT.to_owned(), "COVERING INDEX case_limit (service=? AND complete>? AND complete<?)"),
             (format!("{CASE} {SITTING}"), "case_applicant (applicant=?)"),
             (APPLICANT.to_owned(), "case_started (started>? AND started<?)"),
             (UNDECIDED.to_owned(), "case_conflict"),

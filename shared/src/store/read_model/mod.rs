@@ -24,7 +24,7 @@ pub use self::{
     cases::{
         CaseRow, accepted_count, applicant_of_encounter, asked, asked_count, case_count, case_of,
         case_of_reference, case_touched, cases, cases_of_person, cases_of_sitting, cases_of_slip,
-        conflict_count, doubled_slips, named_by, officer_of_sitting, oldest_at, slip_of_life, undecided,
+        conflict_count, doubled_slips, limited, named_by, officer_of_sitting, slip_of_life, undecided,
         undecided_count,
     },
     collision::{cases_of_blank, open_cases, same_blank, same_service},

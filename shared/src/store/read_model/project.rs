@@ -238,11 +238,12 @@ fn forget(tx: Tx<'_>, kind: Kind, document: DocumentId) -> Result<()> {
 fn put_case(tx: Tx<'_>, document: DocumentId, row: &CaseRow, is_accepted: bool) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO case_row (document, slip, service, state, unit, village, applicant, subject, visit, ref,
-                               blank, started, closed, accepted, conflict, detail, blank_kind, question, number)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                               blank, started, closed, accepted, conflict, detail, blank_kind, question, number,
+                               complete)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
          ON CONFLICT DO UPDATE SET slip = ?2, service = ?3, state = ?4, unit = ?5, village = ?6, applicant = ?7,
              subject = ?8, visit = ?9, ref = ?10, blank = ?11, started = ?12, closed = ?13, accepted = ?14,
-             conflict = ?15, detail = ?16, blank_kind = ?17, question = ?18, number = ?19",
+             conflict = ?15, detail = ?16, blank_kind = ?17, question = ?18, number = ?19, complete = ?20",
     )?
     .execute(params![
         document.0,
@@ -263,7 +264,8 @@ fn put_case(tx: Tx<'_>, document: DocumentId, row: &CaseRow, is_accepted: bool) 
         row.detail,
         blank_kind(tx, row)?,
         row.asked.map(Asked::as_str),
-        row.number
+        row.number,
+        row.complete
     ])?;
     Ok(())
 }

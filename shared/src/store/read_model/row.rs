@@ -16,6 +16,9 @@ use crate::{
     survey::Scores,
 };
 
+/// States in which the legal time of a case runs.
+const LIMITED: [State; 3] = [State::Complete, State::Forwarded, State::InProcess];
+
 /// What is written of a document.
 #[derive(Debug)]
 pub(super) enum Row {
@@ -47,6 +50,8 @@ pub(super) struct CaseRow {
     pub(super) started: Option<i64>,
     /// When it reached an end state, milliseconds.
     pub(super) closed: Option<i64>,
+    /// When its documents were complete, milliseconds, while its legal time runs.
+    pub(super) complete: Option<i64>,
     pub(super) conflict: bool,
     /// What has become of what was asked of the hub.
     pub(super) asked: Option<Asked>,
@@ -105,6 +110,10 @@ impl CaseRow {
             .is_ended()
             .then(|| events.iter().filter_map(|event| event.at.map(|at| at.at.0)).max())
             .flatten();
+        let complete = LIMITED.contains(&case.status.status).then(|| {
+            let last = events.iter().rev().find(|event| event.state == State::Complete)?;
+            last.at.map(|at| at.at.0)
+        });
         let accepts = |event: &&Event| {
             event.agency.is_some()
                 && event.reference.is_some()
@@ -113,6 +122,7 @@ impl CaseRow {
         };
         Self {
             closed,
+            complete: complete.flatten(),
             conflict,
             asked,
             detail: stored(&CaseDetail::of(&case)),
