@@ -243,10 +243,13 @@ impl Log {
         parts.filter_map(|part| pack::columns(part, &places)).map(|(columns, _)| columns).collect()
     }
 
-    /// How long encoding and decoding take, per change.
-    pub fn times(&self, size: usize) -> [Duration; 2] {
+    /// How long writing the columns alone, the whole of encoding, and decoding take, per change.
+    pub fn times(&self, size: usize) -> [Duration; 3] {
         let (places, packs) = (Places::default(), Packs::inside(pack::NEWEST));
         let parts: Vec<_> = self.entries.chunks(size).collect();
+        let started = Instant::now();
+        assert!(parts.iter().all(|part| pack::columns(part, &places).is_some()));
+        let columns = started.elapsed();
         let started = Instant::now();
         let packed: Vec<_> = parts.iter().filter_map(|part| pack::encode(part, &places, &packs)).collect();
         let encoded = started.elapsed();
@@ -259,7 +262,7 @@ impl Log {
             assert!(changes.filter_map(|change| document::hash(change).ok()).count() <= part.len());
         }
         let count = self.entries.len() as u32;
-        [encoded / count, started.elapsed() / count]
+        [columns / count, encoded / count, started.elapsed() / count]
     }
 }
 

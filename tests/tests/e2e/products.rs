@@ -123,7 +123,7 @@ fn who_took_a_product_and_how_they_confirmed_it_is_known_everywhere() {
     assert!(no_picture.stderr.contains("PNG"), "{no_picture}");
 
     let ashore = give(&slips[0], &["--received", "thumb"]).exited(1);
-    assert!(ashore.stdout.contains("it is ready, but not aboard: load it first"), "{ashore}");
+    assert!(ashore.stderr.contains("it is ready, but not aboard: load it first"), "{ashore}");
     van.run(&["handover", "load", "--all"]);
     give(&slips[0], &["--received", "pad", "--signature", &mark]).done();
     give(&slips[1], &["--received", "thumb"]).done();

@@ -293,6 +293,8 @@ fn every_command_speaks_json() {
         (&["case", "attachment", &slip, &id, "--out", &given_by_hub], 0),
         (&["question", "list", "--all"], 0),
         (&["question", "answer", &slip, "--words", "that one"], 1),
+        (&["dictionary", "list"], 0),
+        (&["dictionary", "add", &points], 1),
         (&["find", "bete"], 0),
         (&["person", "list"], 0),
         (&["person", "same", &one, &other], 0),
