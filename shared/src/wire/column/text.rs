@@ -1,7 +1,5 @@
 //! Columns of texts.
 
-use std::collections::BTreeMap;
-
 use super::{ColumnError, Reader, number::numbers, number::put_numbers, put_varint};
 
 /// Their lengths, then their bytes.
@@ -51,17 +49,14 @@ fn put(out: &mut Vec<u8>, texts: &[&str], depth: u8) {
         put_varint(out, first.len() as u64);
         return out.extend_from_slice(first.as_bytes());
     }
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for text in texts {
-        *counts.entry(text).or_default() += 1;
-    }
+    let counts = counted(texts.to_vec());
     // A few texts are written once more where that spares the table's numbers.
     let few = counts.len() * 3 <= texts.len() * 2;
     let deeper = depth.saturating_sub(1);
     if depth > 1 && few && counts.len() * 8 > texts.len() && repeats * 2 > texts.len() - counts.len() {
         put_repeats(out, texts, deeper);
     } else if depth > 1 && few {
-        put_table(out, texts, counts, deeper);
+        put_table(out, texts, &counts, deeper);
     } else if let Some(template) = Template::of_all(texts) {
         put_digits(out, texts, &template);
     } else if let Some(length) = hex_length(texts) {
@@ -135,42 +130,44 @@ fn entry(table: &[String], at: u64) -> Result<&str, ColumnError> {
     found.map(String::as_str).ok_or(ColumnError::Table)
 }
 
-/// The different texts, the frequent ones first, and which of them each is.
-fn put_table(out: &mut Vec<u8>, texts: &[&str], counts: BTreeMap<&str, u64>, depth: u8) {
-    out.push(TABLE);
-    put_varint(out, counts.len() as u64);
-    put_ranked(out, texts.iter().copied(), counts, depth);
+/// The different texts in their order, and how often each is there.
+fn counted(mut texts: Vec<&str>) -> Vec<(&str, u64)> {
+    texts.sort_unstable();
+    texts.chunk_by(|one, other| one == other).map(|same| (same[0], same.len() as u64)).collect()
 }
 
-fn put_ranked<'t>(
-    out: &mut Vec<u8>,
-    texts: impl Iterator<Item = &'t str>,
-    counts: BTreeMap<&'t str, u64>,
-    depth: u8,
-) {
-    let mut table: Vec<(&str, u64)> = counts.into_iter().collect();
-    table.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let table: Vec<&str> = table.into_iter().map(|(text, _)| text).collect();
-    put(out, &table, depth);
-    let ranks: BTreeMap<&str, u64> = table.iter().zip(0..).map(|(text, rank)| (*text, rank)).collect();
-    put_numbers(out, &texts.map(|text| ranks[text]).collect::<Vec<_>>());
+/// The different texts, the frequent ones first, and which of them each is.
+fn put_table(out: &mut Vec<u8>, texts: &[&str], counts: &[(&str, u64)], depth: u8) {
+    out.push(TABLE);
+    put_varint(out, counts.len() as u64);
+    put_ranked(out, texts, counts, depth);
+}
+
+fn put_ranked(out: &mut Vec<u8>, texts: &[&str], counts: &[(&str, u64)], depth: u8) {
+    let mut order: Vec<usize> = (0..counts.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(counts[*at].1));
+    put(out, &order.iter().map(|at| counts[*at].0).collect::<Vec<_>>(), depth);
+    let mut ranks = vec![0; counts.len()];
+    for (at, rank) in order.into_iter().zip(0..) {
+        ranks[at] = rank;
+    }
+    let rank = |text: &&str| counts.binary_search_by(|(other, _)| other.cmp(text)).map_or(0, |at| ranks[at]);
+    put_numbers(out, &texts.iter().map(rank).collect::<Vec<_>>());
 }
 
 fn put_words(out: &mut Vec<u8>, texts: &[&str], depth: u8) {
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut words = Vec::with_capacity(4 * texts.len());
     let mut lengths = Vec::with_capacity(texts.len());
     for text in texts {
-        let mut length = 0;
-        for word in text.split(' ') {
-            *counts.entry(word).or_default() += 1;
-            length += 1;
-        }
-        lengths.push(length);
+        let before = words.len();
+        words.extend(text.split(' '));
+        lengths.push((words.len() - before) as u64);
     }
+    let counts = counted(words.clone());
     out.push(WORDS);
     put_varint(out, counts.len() as u64);
     put_numbers(out, &lengths);
-    put_ranked(out, texts.iter().flat_map(|text| text.split(' ')), counts, depth);
+    put_ranked(out, &words, &counts, depth);
 }
 
 fn read_words(reader: &mut Reader<'_>, count: usize, depth: u8) -> Result<Vec<String>, ColumnError> {

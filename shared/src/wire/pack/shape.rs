@@ -307,7 +307,7 @@ pub(super) fn put_shape(out: &mut Vec<u8>, kind: u8, change: &Change) {
 pub(super) fn shape(reader: &mut Reader<'_>, columns: &mut Columns) -> Result<Shape, PackError> {
     let kind = reader.byte()?;
     let count = reader.count(OPERATIONS_MAX)?;
-    let mut shape = Shape { kind, forms: Vec::new(), parts: count };
+    let mut shape = Shape { kind, forms: Vec::with_capacity(count), parts: count };
     for index in 0..count {
         let mut form = form(reader, index)?;
         shape.parts += form.predecessors.len();

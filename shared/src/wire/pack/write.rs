@@ -33,6 +33,8 @@ pub(super) struct Writer<'a> {
     references: Vec<u64>,
     next_reference: u64,
     positions: BTreeMap<ChangeHash, usize>,
+    /// The shape written last, kept for its room.
+    shape: Vec<u8>,
     shapes: Table<Vec<u8>>,
     forms: Vec<Shape>,
     columns: Columns,
@@ -144,6 +146,7 @@ impl<'a> Writer<'a> {
             references: references.into_iter().collect(),
             next_reference: 0,
             positions: BTreeMap::new(),
+            shape: Vec::new(),
             shapes: Table::default(),
             forms: Vec::new(),
             columns: Columns::default(),
@@ -205,13 +208,15 @@ impl<'a> Writer<'a> {
     }
 
     fn change(&mut self, position: usize, document: DocumentId, change: &'a Change) -> Result<(), PackError> {
-        let mut bytes = Vec::new();
+        let mut bytes = std::mem::take(&mut self.shape);
+        bytes.clear();
         put_shape(&mut bytes, document.0[10], change);
         let number = self.shapes.number(&bytes) as usize;
         if number == self.forms.len() {
             self.forms.push(shape(&mut Reader::new(&bytes, 0), &mut self.columns)?);
             self.values.resize_with(self.columns.all.len(), Values::default);
         }
+        self.shape = bytes;
         self.metadata.shapes.push(number as u64);
         let actor = self.actors.number(&change.actor);
         self.metadata.actors.push(actor);
