@@ -163,7 +163,7 @@ fn every_command_speaks_json() {
         };
         let output = call.run().exited(code);
         all_json(&output);
-        // Where nothing is held, met or expected, nothing is listed.
+        // Where nothing is held, met, added or expected, nothing is listed.
         let may_be_empty =
             ["quarantine", "peer", "dictionary"].contains(&arguments[0]) || arguments.contains(&"expected");
         assert!(code != 0 || output.stdout.lines().count() > 0 || may_be_empty, "{output}");
@@ -312,8 +312,6 @@ fn every_command_speaks_json() {
         (&["lease", "void", "L0001", "--reason", "habis"], 0),
         (&["quarantine", "list"], 0),
         (&["quarantine", "show", "0000"], 1),
-        (&["dictionary", "list"], 0),
-        (&["dictionary", "add", &points], 1),
         (&["registry", "list"], 0),
         (&["registry", "import", "--kind", "units", &points], 0),
         (&["backup", &backup], 0),
