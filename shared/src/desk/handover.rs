@@ -532,7 +532,7 @@ mod tests {
             received: Some(Received::Thumb),
             ..Order::of(Act::Give)
         };
-        let refused = plan(&[dead.clone()], &order(Collector::Subject)).1;
+        let refused = plan(std::slice::from_ref(&dead), &order(Collector::Subject)).1;
         assert_eq!(refused[0].why, Why::Death { death: "2026-11-02".into() });
         assert_eq!(plan(&[dead], &order(Collector::Family)).0.len(), 1);
     }
