@@ -165,7 +165,7 @@ fn write_row(
         let file = match written.len() {
             _ if !to.is_dir() => to.to_owned(),
             0 => {
-                name = named;
+                name = not_taken(to, named);
                 to.join(format!("{name}.{BUNDLE_EXTENSION}"))
             }
             before => to.join(format!("{name}-{}.{BUNDLE_EXTENSION}", before + 1)),
@@ -181,6 +181,16 @@ fn write_row(
             return Ok((std::mem::take(first), left));
         }
     }
+}
+
+/// A name that no bundle of the folder has: two may be made within a second.
+fn not_taken(folder: &Path, named: String) -> String {
+    let is_taken = |name: &String| folder.join(format!("{name}.{BUNDLE_EXTENSION}")).exists();
+    if !is_taken(&named) {
+        return named;
+    }
+    let mut others = (2_u64..).map(|number| format!("{named}_{number}"));
+    others.find(|name| !is_taken(name)).unwrap_or(named)
 }
 
 /// Takes a bundle in, a few parts at a time, so that others come to the store between them; where somebody `giver`

@@ -100,7 +100,10 @@ impl Replica {
                 self.store.commit(|tx| attachment::forget(tx, hash))?;
             }
         }
-        self.store.files().remove(hash);
+        // A case may name the same bytes.
+        if attachment::find(self.store.reader(), hash)?.is_none() {
+            self.store.files().remove(hash);
+        }
         self.forget_asked(peer, hash);
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.files.dictionary = None;
