@@ -644,6 +644,7 @@ carry-refused = the hub did not take it yet
 carry-damaged = This laptop's disk has damaged it: take a bundle of the laptop that wrote it in again.
 carry-not-taken = It is offered again a day later; ask the hub operator why.
 carry-exported = Written:
+carry-scans-left = No room for { $count } attachments: they stay on this laptop.
 carry-imported = Taken in from
 carry-met = Exchanged with
 carry-failed = That did not work.

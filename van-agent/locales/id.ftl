@@ -594,6 +594,7 @@ carry-refused = belum diterima pusat
 carry-damaged = Disk laptop ini merusaknya: ambil sekali lagi titipan dari laptop yang menulisnya.
 carry-not-taken = Ditawarkan lagi sehari kemudian; tanyakan sebabnya kepada operator pusat data.
 carry-exported = Tertulis:
+carry-scans-left = Tanpa tempat untuk { $count } lampiran: tetap di laptop ini.
 carry-imported = Diambil dari
 carry-met = Sudah bertukar dengan
 carry-failed = Tidak berhasil.

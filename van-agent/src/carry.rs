@@ -113,16 +113,21 @@ pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Fa
     }
 }
 
-/// Writes bundles, of which the first holds all facts; where one cannot be written, none stays.
+/// Writes bundles, of which the first holds all facts; where one cannot be written, none stays but the facts alone,
+/// where those find room.
 fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failure> {
     let (mut written, mut given) = (Vec::new(), Vec::new());
-    let row = write_row(store, to, budget, &mut written, &mut given);
-    let (first, left) = row.inspect_err(|_| {
-        for file in &written {
-            // The reason is told; what stays of it is of no use.
-            drop(std::fs::remove_file(file));
+    let (first, left) = match write_row(store, to, budget, &mut written, &mut given) {
+        Ok(row) => row,
+        Err(_) => {
+            for file in written.drain(..) {
+                // What stays of it is of no use.
+                drop(std::fs::remove_file(file));
+            }
+            given.clear();
+            write_row(store, to, 0, &mut written, &mut given)?
         }
-    })?;
+    };
     let bytes = written.iter().filter_map(|file| Some(std::fs::metadata(file).ok()?.len())).sum::<u64>();
     Ok(json!({
         "file": written[0],
@@ -168,7 +173,8 @@ fn write_row(
                 name = not_taken(to, named);
                 to.join(format!("{name}.{BUNDLE_EXTENSION}"))
             }
-            before => to.join(format!("{name}-{}.{BUNDLE_EXTENSION}", before + 1)),
+            // Behind the first one in lists too, since that one holds the records.
+            before => to.join(format!("{name}_{}.{BUNDLE_EXTENSION}", before + 1)),
         };
         let bytes = std::mem::take(&mut exported.bytes);
         files::write_new(&file, &bytes)?;
@@ -189,7 +195,7 @@ fn not_taken(folder: &Path, named: String) -> String {
     if !is_taken(&named) {
         return named;
     }
-    let mut others = (2_u64..).map(|number| format!("{named}_{number}"));
+    let mut others = (2_u64..).map(|number| format!("{named}-{number}"));
     others.find(|name| !is_taken(name)).unwrap_or(named)
 }
 

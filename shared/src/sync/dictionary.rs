@@ -35,6 +35,9 @@ impl Replica {
     /// # Errors
     /// The file is no dictionary, or the store fails; nothing has changed then.
     pub fn add_dictionary(&mut self, now: Now, file: &[u8]) -> Result<bool, AddDictionaryError> {
+        if let Some(number) = Dictionary::inside(file) {
+            return Err(DictionaryError::Inside { number }.into());
+        }
         Dictionary::of_file(file)?;
         Ok(self.store.commit(|tx| dictionaries::put(tx, file, now.wall))?)
     }

@@ -61,7 +61,10 @@ pub(super) fn begun_by(
 ) -> Option<Timestamp> {
     let (limit, unit) = (service.sla_value.filter(|limit| *limit > 0)?, service.sla_unit?);
     let (limit, percent) = (i64::from(limit), i64::from(percent));
-    let hours = |each: i64| now.0 - (percent * limit * each * HOUR_MILLISECONDS + 99) / 100;
+    let hours = |each: i64| {
+        let whole = (percent * limit).saturating_mul(each * HOUR_MILLISECONDS);
+        now.0.saturating_sub(whole.saturating_add(99) / 100)
+    };
     let at = match unit {
         LimitUnit::Hour => hours(1),
         LimitUnit::Day => hours(24),

@@ -190,11 +190,15 @@ fn done(words: &Words, said: &str, answer: &Value) -> Result<String, (String, Op
     if !refused.is_empty() {
         return Err((words.get("carry-partly"), detail(words, &refused.join("; "))));
     }
-    let what = match answer["file"].as_str() {
-        Some(file) => file.to_owned(),
-        None => text(answer, "maker"),
+    let files: Vec<_> = answer["files"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let what = match (files.is_empty(), answer["file"].as_str()) {
+        (false, _) => files.join(", "),
+        (true, Some(file)) => file.to_owned(),
+        (true, None) => text(answer, "maker"),
     };
-    Ok(format!("{} {what}", words.get(said)))
+    let left = answer["attachments_left"].as_u64().filter(|left| *left > 0);
+    let left = left.map_or_else(String::new, |left| format!(". {}", words.count("carry-scans-left", left)));
+    Ok(format!("{} {what}{left}", words.get(said)))
 }
 
 fn is_folder(folder: &str) -> bool {

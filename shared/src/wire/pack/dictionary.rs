@@ -104,16 +104,18 @@ impl PartialEq for Dictionary {
 impl Eq for Dictionary {}
 
 impl Dictionary {
-    /// Prepares a dictionary that was brought.
+    /// The number of the dictionary inside whose file this is, if it is one.
+    pub fn inside(file: &[u8]) -> Option<u8> {
+        (1..).zip(FILES).find_map(|(number, known)| (known == file).then_some(number))
+    }
+
+    /// Prepares a dictionary that was brought; one that has come inside since is read by its name still.
     ///
     /// # Errors
-    /// The file is none, is too large, or is one of those inside.
+    /// The file is none, or is too large.
     pub fn of_file(file: &[u8]) -> Result<Self, DictionaryError> {
         if file.len() > DICTIONARY_BYTES_MAX {
             return Err(DictionaryError::Bytes { found: file.len() });
-        }
-        if let Some(number) = (1..).zip(FILES).find_map(|(number, known)| (known == file).then_some(number)) {
-            return Err(DictionaryError::Inside { number });
         }
         // What is shorter is taken for words rather than for a dictionary.
         if file.len() < DICTIONARY_BYTES_MIN || !file.starts_with(&MAGIC) {
@@ -227,7 +229,8 @@ mod tests {
     #[test]
     fn what_is_no_dictionary_is_refused_with_its_reason() {
         let refused = |file: &[u8]| Dictionary::of_file(file).expect_err("is refused");
-        assert_eq!(refused(FILES[1]), DictionaryError::Inside { number: 2 });
+        assert_eq!((Dictionary::inside(FILES[1]), Dictionary::inside(b"words")), (Some(2), None));
+        assert!(Dictionary::of_file(FILES[1]).is_ok(), "a batch may name it still");
         assert_eq!(refused(&[7; DICTIONARY_BYTES_MAX + 1]), DictionaryError::Bytes { found: 65_537 });
         for broken in
             [&b""[..], b"words", &FILES[0][..4], &FILES[0][..40], &[&FILES[0][..8], &[0xff; 999]].concat()]
