@@ -93,7 +93,7 @@ fn at_the_table(posts: &mut Posts, reader: &Reader, number: usize) -> anyhow::Re
     let form = hidden(&page, "form").context("find the form's name")?;
     let typed = format!("form={form}&name=Yohanis+Oematan+{number}&sex=L&born=1990&village=53.02.01.1001");
     posts.post(reader, "keep a half-typed form", "/record/keep", &typed)?;
-    posts.post(reader, "forget it", "/record", &format!("{typed}&do=forget"))?;
+    posts.post(reader, "forget it", "/record", &format!("{typed}&do=forget&sure=yes"))?;
     for state in ["skipped", "served"] {
         posts.post(reader, "draw a ticket", "/queue", "take=general")?;
         posts.post(reader, "call the next", "/queue", "call=all")?;
