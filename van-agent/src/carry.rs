@@ -170,7 +170,7 @@ fn write_row(
         let file = match written.len() {
             _ if !to.is_dir() => to.to_owned(),
             0 => {
-                name = not_taken(to, named);
+                name = not_taken(to, &named);
                 to.join(format!("{name}.{BUNDLE_EXTENSION}"))
             }
             // Behind the first one in lists too, since that one holds the records.
@@ -190,13 +190,11 @@ fn write_row(
 }
 
 /// A name that no bundle of the folder has: two may be made within a second.
-fn not_taken(folder: &Path, named: String) -> String {
-    let is_taken = |name: &String| folder.join(format!("{name}.{BUNDLE_EXTENSION}")).exists();
-    if !is_taken(&named) {
-        return named;
-    }
-    let mut others = (2_u64..).map(|number| format!("{named}-{number}"));
-    others.find(|name| !is_taken(name)).unwrap_or(named)
+fn not_taken(folder: &Path, named: &str) -> String {
+    let is_free = |name: &String| !folder.join(format!("{name}.{BUNDLE_EXTENSION}")).exists();
+    let others = (2_u64..).map(|number| format!("{named}-{number}"));
+    let mut names = std::iter::once(named.to_owned()).chain(others);
+    names.find(is_free).unwrap_or_else(|| named.to_owned())
 }
 
 /// Takes a bundle in, a few parts at a time, so that others come to the store between them; where somebody `giver`

@@ -180,7 +180,7 @@ pub struct Product {
     pub state: State,
     /// Who may collect it; empty where nothing is known.
     pub collectors: Vec<Collector>,
-    /// The day on which the subject died, as a case reports it.
+    /// When the subject's death was reported, where it was.
     pub death: Option<String>,
     /// Who took it along last.
     pub holder: Option<Holder>,
@@ -263,9 +263,9 @@ pub enum Why {
     #[error("it is ready, but not aboard: load it first")]
     NotAboard,
     /// The subject is said to collect it, whose death is reported.
-    #[error("the death of the subject, on {death}, is reported: somebody else collects it")]
+    #[error("the subject's death was reported on {death}: somebody else collects it")]
     Death {
-        /// The day.
+        /// When it was reported.
         death: String,
     },
     /// Somebody else may collect it.

@@ -1,12 +1,12 @@
 //! Questions of officers about a case, and the hub's answers to them.
 //!
 //! Each is a key of the case that is written anew every time, so that all that was asked and answered stays among the
-//! changes. A question stands until an officer puts it away by emptying the key, and is answered by whatever answer has
-//! seen it.
+//! changes. A question stands until an officer who has seen it empties the key, and is answered by whatever answer has
+//! seen it standing.
 
 use serde::Serialize;
 
-use super::{History, View, schema::key};
+use super::{History, schema::key};
 use crate::{
     change::{Action, Change, Key, Object, Scalar},
     id::ChangeHash,
@@ -63,58 +63,69 @@ pub struct Answer {
 /// All that was ever asked about a case, in an order that respects causality, each with its answers.
 pub fn questions(history: &History) -> Vec<Question> {
     let written =
-        |name| history.iter().filter_map(move |(hash, change)| Some((hash, change, put(change, name)?)));
+        |name| history.iter().filter_map(move |(hash, change)| Some((hash, change, at(change, name)?)));
     let mut questions: Vec<_> = written(key::QUESTION)
-        .map(|(hash, change, words)| Question {
-            words: words.to_owned(),
-            at: change.time,
-            change: *hash,
-            state: Asked::Open,
-            answers: Vec::new(),
+        .filter_map(|(hash, change, action)| {
+            let (words, at, answers) = (text(action)?.to_owned(), change.time, Vec::new());
+            Some(Question { words, at, change: *hash, state: Asked::Open, answers })
         })
         .collect();
     if questions.is_empty() {
         return questions;
     }
-    for (hash, change, words) in written(key::ANSWER) {
+    // By question: the changes that put it away.
+    let mut away = vec![Vec::new(); questions.len()];
+    for (hash, ..) in written(key::QUESTION).filter(|(.., action)| **action == Action::Delete) {
         let Some(past) = history.past(&[*hash]) else { continue };
-        let (mut first, mut newest) = (Vec::new(), None);
-        for (at, question) in questions.iter().enumerate().filter(|(_, one)| past.contains(&one.change)) {
-            newest = Some(at);
-            if question.answers.is_empty() {
-                first.push(at);
-            }
-        }
-        // What answers nothing new goes on with what was asked last.
-        let answered = if first.is_empty() { newest.into_iter().collect() } else { first };
-        for at in answered {
-            questions[at].answers.push(Answer { words: words.to_owned(), at: change.time });
+        for (question, away) in
+            questions.iter_mut().zip(&mut away).filter(|(one, _)| past.contains(&one.change))
+        {
+            question.state = Asked::Settled;
+            away.push(*hash);
         }
     }
-    let stands = View::of(history).root().get(key::QUESTION).is_some();
-    for question in &mut questions {
-        question.state = match (question.answers.is_empty(), stands) {
-            (_, false) => Asked::Settled,
-            (true, true) => Asked::Open,
-            (false, true) => Asked::Answered,
+    for (hash, change, action) in written(key::ANSWER) {
+        let Some((words, past)) = text(action).zip(history.past(&[*hash])) else { continue };
+        let stands = |at: &usize| {
+            past.contains(&questions[*at].change) && !away[*at].iter().any(|change| past.contains(change))
         };
+        let seen: Vec<_> = (0..questions.len()).filter(stands).collect();
+        let mut answered = seen.clone();
+        answered.retain(|at| questions[*at].answers.is_empty());
+        // What answers nothing new goes on with what was asked last.
+        if answered.is_empty() {
+            answered.extend(seen.last());
+        }
+        for at in answered {
+            let question = &mut questions[at];
+            question.answers.push(Answer { words: words.to_owned(), at: change.time });
+            if question.state == Asked::Open {
+                question.state = Asked::Answered;
+            }
+        }
     }
     questions
 }
 
-/// What has become of all that was asked about a case: open while any question is; `None` where nobody asked.
+/// What has become of all that was asked about a case: open while any question is, answered while any stands; `None`
+/// where nobody asked.
 pub fn asked(history: &History) -> Option<Asked> {
     let questions = questions(history);
-    let open = questions.iter().find(|question| question.state == Asked::Open);
-    open.or(questions.last()).map(|question| question.state)
+    let any = |state| questions.iter().any(|question| question.state == state);
+    let states = [Asked::Open, Asked::Answered, Asked::Settled];
+    states.into_iter().find(|state| any(*state))
 }
 
-/// The text that a change puts at a key of the root.
-fn put<'c>(change: &'c Change, name: &str) -> Option<&'c str> {
-    let puts = change.operations.iter().rev().find(|operation| {
+/// What a change does at a key of the root.
+fn at<'c>(change: &'c Change, name: &str) -> Option<&'c Action> {
+    let done = change.operations.iter().rev().find(|operation| {
         operation.object == Object::Root && matches!(&operation.key, Key::Map(found) if found == name)
     });
-    match &puts?.action {
+    done.map(|operation| &operation.action)
+}
+
+fn text(action: &Action) -> Option<&str> {
+    match action {
         Action::Put(Scalar::Str(words)) => Some(words),
         Action::Put(_) | Action::MakeMap | Action::MakeList | Action::Delete | Action::Increment(_) => None,
     }
@@ -193,6 +204,25 @@ mod tests {
             save(&mut edit, &mut history);
             assert_eq!(asked(&history), Some(state));
         }
-        assert_eq!(questions(&history).len(), 2);
+        let mut answer = open(&history, OTHER);
+        say(&mut answer, key::ANSWER, "that of the deed");
+        save(&mut answer, &mut history);
+        let expected = [
+            row("which name?", Asked::Settled, &[]),
+            row("which name?", Asked::Answered, &["that of the deed"]),
+        ];
+        assert_eq!(told(&history), expected, "what was put away stays so");
+
+        let (mut away, mut meanwhile) = (open(&history, OTHER), open(&history, VAN));
+        away.delete(&[key::QUESTION]).expect("allowed");
+        say(&mut meanwhile, key::QUESTION, "and which day?");
+        save(&mut away, &mut history);
+        save(&mut meanwhile, &mut history);
+        let states: Vec<_> = told(&history).into_iter().map(|(_, state, _)| state).collect();
+        assert_eq!(
+            states,
+            [Asked::Settled, Asked::Settled, Asked::Open],
+            "who put it away had not seen the last"
+        );
     }
 }

@@ -25,6 +25,10 @@ fn scan(stage: &Stage, name: &str, size: usize, seed: u8) -> String {
     path
 }
 
+fn attach(van: &Van, slip: &str, paper: &str, name: &str) {
+    van.run(&["case", "attach", slip, paper, "--kind", "scan", "--name", name]);
+}
+
 fn open(van: &Van) -> u64 {
     van.run(&["custody"]).number("attachments")
 }
@@ -42,7 +46,7 @@ fn a_scan_reaches_the_hub_by_a_stick_and_its_receipt_comes_home() {
     fs::create_dir(&stick).expect("a folder");
     let slip = case(&author, json!({"name": "Bete"}));
     let paper = scan(&stage, "ktp.bin", 300_000, 1);
-    author.run(&["case", "attach", &slip, &paper, "--kind", "scan", "--name", "KTP"]);
+    attach(&author, &slip, &paper, "KTP");
     assert_eq!(open(&author), 1);
 
     let made = author.run(&["bundle", "export", &stick]);
@@ -79,16 +83,7 @@ fn the_hub_takes_scans_from_a_stick_and_gives_receipts_for_them() {
     let stage = Stage::open();
     let (author, _) = two(&stage);
     let slip = case(&author, json!({"name": "Bete"}));
-    author.run(&[
-        "case",
-        "attach",
-        &slip,
-        &scan(&stage, "a.bin", 40_000, 1),
-        "--kind",
-        "scan",
-        "--name",
-        "A",
-    ]);
+    attach(&author, &slip, &scan(&stage, "a.bin", 40_000, 1), "A");
     let there = author.run(&["bundle", "export", &stage.text("there.bundle")]);
     let taken = stage.hub.run(&["bundle", "import", &there.text("file")]);
     assert_eq!((taken.number("files"), &taken.json()["refused"]), (1, &json!([])), "{taken}");
@@ -106,16 +101,7 @@ fn records_go_before_scans_and_what_finds_no_room_goes_beside_or_stays() {
     fs::create_dir(&stick).expect("a folder");
     let slip = case(&author, json!({"name": "Bete"}));
     for (name, seed) in [("a.bin", 1), ("b.bin", 2)] {
-        author.run(&[
-            "case",
-            "attach",
-            &slip,
-            &scan(&stage, name, 60_000, seed),
-            "--kind",
-            "scan",
-            "--name",
-            name,
-        ]);
+        attach(&author, &slip, &scan(&stage, name, 60_000, seed), name);
     }
     let little = author.run(&["bundle", "export", "--budget", "90KB", &stage.text("little.bundle")]);
     assert_eq!((little.number("attachments"), little.number("attachments_left")), (1, 1), "{little}");
@@ -129,7 +115,7 @@ fn records_go_before_scans_and_what_finds_no_room_goes_beside_or_stays() {
     for seed in 3..7 {
         let name = format!("{seed}.bin");
         let paper = scan(&stage, &name, 20_000_000, seed);
-        author.run(&["case", "attach", &slip, &paper, "--kind", "scan", "--name", &name]);
+        attach(&author, &slip, &paper, &name);
     }
     let all = author.run(&["bundle", "export", &stick]);
     let files = paths(&all);
@@ -148,16 +134,7 @@ fn a_changed_byte_of_a_scan_is_refused_and_whoever_made_it_has_it_still() {
     let stage = Stage::open();
     let (author, carrier) = two(&stage);
     let slip = case(&author, json!({"name": "Bete"}));
-    author.run(&[
-        "case",
-        "attach",
-        &slip,
-        &scan(&stage, "a.bin", 40_000, 1),
-        "--kind",
-        "scan",
-        "--name",
-        "A",
-    ]);
+    attach(&author, &slip, &scan(&stage, "a.bin", 40_000, 1), "A");
     let made = author.run(&["bundle", "export", &stage.text("there.bundle")]);
     let there = made.text("file");
     let mut bytes = fs::read(&there).expect("it is there");

@@ -146,6 +146,26 @@ fn who_took_a_product_and_how_they_confirmed_it_is_known_everywhere() {
 }
 
 #[test]
+fn nobody_signs_for_a_product_after_their_death() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = &stage.ready(&van, 1, None)[0];
+    van.run(&["handover", "load", "--all"]);
+    let dead = van.run(&["case", "show", slip]).json()["subject"]["person"].clone();
+    let report = case(&van, json!({"service": "DUK-MATI", "started": "2026-11-21T10:00:00+08:00"}));
+    let of = format!("subject={}", dead.as_str().expect("an id"));
+    van.run(&["amend", &report, "--set", &of, "--reason", "yang meninggal"]);
+    let give = |collector: &str| {
+        let call =
+            ["handover", "give", slip, "--collector", collector, "--with", "Maria", "--received", "thumb"];
+        van.call(&call).run()
+    };
+    let told = give("subject").exited(1);
+    assert!(told.stderr.contains("the subject's death was reported on 2026-11-21"), "{told}");
+    give("family").done();
+}
+
+#[test]
 fn a_returned_list_closes_all_that_it_can_at_once_and_names_the_rest() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");

@@ -1,8 +1,14 @@
 //! What a field officer does: offline in a village, at a market town with a network, after a power cut.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde_json::{Value, json};
+use shared::time::Timestamp;
 use tests::{
     page::{Reader, get, hidden, post},
     people::{self, Order, Region},
@@ -380,4 +386,24 @@ fn everything_is_built_anew_from_the_logs() {
     assert_eq!(van.run(&["sync"]).json()["ok"], true);
     hub.run(&["doctor", "--rebuild"]);
     assert_eq!(van.run(&["sync"]).number("received"), 0);
+}
+
+#[test]
+fn a_legal_time_that_runs_out_is_told_whatever_else_waits_longer() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, _running, van) = begin(folder.path());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let complete = |service: &str, hours: i64| {
+        let started = Timestamp(now - hours * 3_600_000).to_rfc3339(480);
+        with(json!({"service": service, "status": "complete", "started": started, "ended": null}))
+    };
+    // More than are told one by one have no limit, or have run out.
+    let waiting = ["SOS-USUL", "DUK-KK"].iter().flat_map(|service| (0..30).map(|_| complete(service, 48)));
+    let lines: Vec<_> = waiting.chain([complete("DUK-LAHIR", 21), complete("DUK-LAHIR", 13)]).collect();
+    van.record(&lines.join("\n"));
+    let today = van.run(&["today"]);
+    assert_eq!(today.json()["gates"], json!({"half": 1, "urgent": 1, "over": 30}), "{today}");
+    let limits = today.json()["limits"].as_array().expect("listed");
+    let first: Vec<_> = limits.iter().take(3).map(|limit| limit["percent"].as_u64()).collect();
+    assert_eq!(first, [Some(87), Some(54), Some(200)], "those first of which something is left: {today}");
 }

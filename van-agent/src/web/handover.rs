@@ -22,7 +22,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, card},
-    pages::{Reason, ask, detail, failed, in_language, show, text, why, words},
+    pages::{Reason, ask, death, detail, failed, in_language, show, text, why, words},
     posted::Posted,
     sure::{self, Answer},
 };
@@ -449,7 +449,7 @@ pub(super) fn refused(words: &Words, outcome: &Value) -> Vec<Refused> {
         }
         Some("not_aboard") => (words.get("wrong-not-aboard"), None),
         Some("death") => {
-            let day = words.day(&text(refused, "death"));
+            let day = death(words, refused["death"].as_str()).unwrap_or_default();
             (format!("{} {day}.", words.get("wrong-dead-collects")), None)
         }
         Some("collector") => {
@@ -469,6 +469,8 @@ pub(super) fn refused(words: &Words, outcome: &Value) -> Vec<Refused> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -487,5 +489,17 @@ mod tests {
         assert!(list(false).is_ticked("x") && !list(true).is_ticked("x"), "none chosen is none");
         assert_eq!(typed(&[]).order("hand").expect("a button").check(), Err(OrderError::Collector));
         assert_eq!(typed(&[]).order("x"), None);
+    }
+
+    #[test]
+    fn why_a_product_is_not_given_is_said_in_words() {
+        let outcome = json!({"refused": [
+            {"slip": "1", "why": "death", "death": "2026-11-21T10:00:00+08:00"},
+            {"slip": "2", "why": "not_aboard"},
+        ]});
+        let told: Vec<_> =
+            refused(words(&HeaderMap::new()), &outcome).into_iter().map(|one| one.why).collect();
+        assert!(told[0].ends_with("ada laporan kematian, 21 November 2026."), "{}", told[0]);
+        assert!(told[1].contains("muat dulu"), "{}", told[1]);
     }
 }
