@@ -311,11 +311,8 @@ impl Agent {
         let counted: Custody = custody::count(tx, device).map_err(said)?;
         let oldest_unsent =
             counted.oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
-        let needs_you = quarantine::count(tx).map_err(said)?
-            + read_model::conflict_count(tx).map_err(said)?
-            + read_model::count_at(tx, State::Returned).map_err(said)?
-            + read_model::count_at(tx, State::Rejected).map_err(said)?
-            + read_model::asked_count(tx, Asked::Answered).map_err(said)?;
+        let needs_you =
+            quarantine::count(tx).map_err(said)? + read_model::undecided_count(tx).map_err(said)?;
         let receipt = devices::receipt(tx, own.epoch).map_err(said)?;
         let of = log::find(tx, &own).map_err(said)?.map_or(0, |log| log.head.index);
         let receipt = receipt.map(|receipt| {

@@ -20,7 +20,7 @@ pub struct Because {
 }
 
 /// Every code, in the order in which they are looked for.
-pub const CODES: [&str; 37] = [
+pub const CODES: [&str; 39] = [
     "full",
     "damaged",
     "nothing",
@@ -31,6 +31,8 @@ pub const CODES: [&str; 37] = [
     "unit",
     "unit-elsewhere",
     "no-reason",
+    "no-words",
+    "no-question",
     "undecided",
     "place",
     "required",
@@ -181,9 +183,9 @@ impl Explained for QuestionError {
             Self::Officer(error) => error.because(),
             Self::Edit(error) => error.because(),
             Self::Save(error) => error.because(),
-            Self::NoWords => Because::of("no-reason"),
+            Self::NoWords => Because::of("no-words"),
             Self::Characters => Because::of("characters"),
-            Self::NoQuestion => Because::of("nothing"),
+            Self::NoQuestion => Because::of("no-question"),
         }
     }
 }

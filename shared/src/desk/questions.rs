@@ -148,19 +148,24 @@ pub fn answer(writing: &mut Writing<'_>, document: DocumentId, words: &str) -> R
 /// # Errors
 /// The store fails.
 pub fn list(tx: Tx<'_>, states: &[Asked], offset_minutes: i16) -> StoreResult<Vec<Listed>> {
-    let mut listed = Vec::new();
+    let mut rows = Vec::new();
     for state in states {
-        for row in read_model::asked(tx, *state)? {
-            let questions = of(tx, &changes::history(tx, row.document)?, offset_minutes)?;
-            let wanted = questions.into_iter().filter(|question| states.contains(&question.state));
-            listed.extend(wanted.map(|question| Listed {
-                case: row.document,
-                slip: row.slip.clone(),
-                name: row.name.clone(),
-                service: row.service.clone(),
-                question,
-            }));
-        }
+        rows.extend(read_model::asked(tx, *state)?);
+    }
+    // A case of which one question is answered and another waits stands at both.
+    rows.sort_by_key(|row| row.document);
+    rows.dedup_by_key(|row| row.document);
+    let mut listed = Vec::new();
+    for row in rows {
+        let questions = of(tx, &changes::history(tx, row.document)?, offset_minutes)?;
+        let wanted = questions.into_iter().filter(|question| states.contains(&question.state));
+        listed.extend(wanted.map(|question| Listed {
+            case: row.document,
+            slip: row.slip.clone(),
+            name: row.name.clone(),
+            service: row.service.clone(),
+            question,
+        }));
     }
     // All times are told with one offset.
     listed.sort_by(|a, b| a.question.at.cmp(&b.question.at));

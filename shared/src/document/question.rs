@@ -21,6 +21,8 @@ pub enum Asked {
     Open,
     /// The hub has answered.
     Answered,
+    /// Of a case: one question is answered, and another waits.
+    AnsweredAndOpen,
     /// It was put away.
     Settled,
 }
@@ -31,6 +33,7 @@ impl Asked {
         match self {
             Self::Open => "open",
             Self::Answered => "answered",
+            Self::AnsweredAndOpen => "answered_and_open",
             Self::Settled => "settled",
         }
     }
@@ -107,13 +110,16 @@ pub fn questions(history: &History) -> Vec<Question> {
     questions
 }
 
-/// What has become of all that was asked about a case: open while any question is, answered while any stands; `None`
-/// where nobody asked.
+/// What has become of all that was asked about a case; `None` where nobody asked.
 pub fn asked(history: &History) -> Option<Asked> {
     let questions = questions(history);
     let any = |state| questions.iter().any(|question| question.state == state);
-    let states = [Asked::Open, Asked::Answered, Asked::Settled];
-    states.into_iter().find(|state| any(*state))
+    match (any(Asked::Answered), any(Asked::Open)) {
+        (true, true) => Some(Asked::AnsweredAndOpen),
+        (true, false) => Some(Asked::Answered),
+        (false, true) => Some(Asked::Open),
+        (false, false) => questions.last().map(|_| Asked::Settled),
+    }
 }
 
 /// What a change does at a key of the root.
@@ -170,7 +176,7 @@ mod tests {
         save(&mut answer, &mut history);
         assert_eq!(asked(&history), Some(Asked::Answered));
         save(&mut meanwhile, &mut history);
-        assert_eq!(asked(&history), Some(Asked::Open), "the hub had not seen the second");
+        assert_eq!(asked(&history), Some(Asked::AnsweredAndOpen), "the hub had not seen the second");
         assert_eq!(
             told(&history),
             [

@@ -60,13 +60,21 @@ fn a_question_waits_at_the_hub_until_it_is_answered_and_needs_the_officer_until_
         "a question corrects nothing on paper: {slip_told}"
     );
 
+    van.run(&["question", "ask", &slip, "--words", "dan tanggalnya?"]);
+    sync(&van);
+    assert_eq!(van.run(&["custody"]).number("needs_you"), 1, "the first answer is there to be read still");
+    let both = [("nama mana yang di akta?", "answered"), ("dan tanggalnya?", "open")];
+    assert_eq!(words(&van.run(&["question", "list"])), both);
+    assert_eq!(words(&stage.hub.run(&["question", "list"])), both[1..]);
+    assert_eq!(stage.hub.run(&["status"]).number("questions"), 1);
+
     let refused = van.call(&["amend", &slip, "--set", "answer=x"]).run().exited(2);
     assert!(refused.stderr.contains("answer"), "{refused}");
     van.run(&["question", "settle", &slip]);
     assert!(van.call(&["question", "settle", &slip]).run().exited(1).stderr.contains("no question"));
     assert_eq!(van.run(&["custody"]).number("needs_you"), 0);
     assert_eq!(words(&van.run(&["question", "list"])), []);
-    assert_eq!(words(&van.run(&["question", "list", "--all"])), [("nama mana yang di akta?", "settled")]);
+    assert_eq!(words(&van.run(&["question", "list", "--all"])), both.map(|(words, _)| (words, "settled")));
     sync(&van);
     sync(&other);
     assert_eq!(other.run(&["custody"]).number("needs_you"), 0, "what one laptop put away is put away");

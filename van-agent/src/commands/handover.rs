@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data_encoding::BASE64;
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::desk::handover::{Act, Order};
 
 use super::{Desk, field};
@@ -34,12 +34,7 @@ pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()
             Ok(())
         }
         HandOver::Load { all: true, .. } => {
-            let answer = desk.ask(Request::HandOver { act: HandOverAct::LoadAll })?;
-            if answer["left"] != 0 {
-                let (done, of) = (answer["done"].as_array().map_or(0, Vec::len), &answer["of"]);
-                desk.printer
-                    .text(format_args!("Loaded {done} of {of}: give the command again for the rest."))?;
-            }
+            let answer = load_all(desk)?;
             said(desk, &answer)
         }
         HandOver::Load { cases, all: false } => order(desk, Order::of(Act::Load), cases, None),
@@ -73,6 +68,21 @@ pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()
 fn order(desk: &mut Desk, order: Order, cases: Vec<String>, signature: Option<String>) -> anyhow::Result<()> {
     let answer = desk.ask(Request::HandOver { act: HandOverAct::Do { order, cases, signature } })?;
     said(desk, &answer)
+}
+
+/// Loads all that is ready, a transaction of some after another; ends at one in which any was refused, which would be
+/// first in the next one again.
+fn load_all(desk: &mut Desk) -> anyhow::Result<Value> {
+    let mut done = Vec::new();
+    loop {
+        let mut answer = desk.ask(Request::HandOver { act: HandOverAct::LoadAll })?;
+        done.extend(answer["done"].as_array().into_iter().flatten().cloned());
+        if answer["left"] == 0 || answer["refused"] != json!([]) {
+            answer["of"] = json!(done.len() as u64 + answer["left"].as_u64().unwrap_or(0));
+            answer["done"] = json!(done);
+            return Ok(answer);
+        }
+    }
 }
 
 /// Says what was done with which product; it has failed where it was not done with all.

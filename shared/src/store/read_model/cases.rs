@@ -92,10 +92,10 @@ const UNDECIDED: &str = "SELECT document FROM case_row WHERE conflict OR same_se
      UNION SELECT other.document FROM person_row AS person CROSS JOIN case_row AS other
            ON other.subject = person.document WHERE person.conflict
      UNION SELECT document FROM case_row WHERE state IN ('returned', 'rejected')
-     UNION SELECT document FROM case_row WHERE question = 'answered'";
+     UNION SELECT document FROM case_row WHERE question IN ('answered', 'answered_and_open')";
 
 /// Those about which the hub was asked, by what has become of it.
-const ASKED: &str = "WHERE case_row.question = ?1";
+const ASKED: &str = "WHERE case_row.question IN (?1, ?2)";
 
 /// That a case has not ended.
 pub(super) const OPEN: &str = "case_row.state NOT IN ('handed_over', 'closed', 'cancelled', 'rejected')";
@@ -302,24 +302,33 @@ pub fn undecided_count(tx: Tx<'_>) -> Result<u64> {
     Ok(statement.query_row([], |row| row.get(0))?)
 }
 
-/// The cases of which the questions to the hub have become `asked`, oldest sitting first.
+/// The cases with questions to the hub that have become `asked`, oldest sitting first.
 ///
 /// # Errors
 /// The store fails.
 pub fn asked(tx: Tx<'_>, asked: Asked) -> Result<Vec<CaseRow>> {
     let mut statement =
         tx.prepare_cached(&format!("{CASE} {ASKED} ORDER BY case_row.started, case_row.document"))?;
-    let rows = statement.query_map([asked.as_str()], case)?;
+    let rows = statement.query_map(at(asked), case)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many cases there are of which the questions to the hub have become `asked`.
+/// How many cases there are with questions to the hub that have become `asked`.
 ///
 /// # Errors
 /// The store fails.
 pub fn asked_count(tx: Tx<'_>, asked: Asked) -> Result<u64> {
-    let mut statement = tx.prepare_cached("SELECT count(*) FROM case_row WHERE question = ?1")?;
-    Ok(statement.query_row([asked.as_str()], |row| row.get(0))?)
+    let mut statement = tx.prepare_cached(&format!("SELECT count(*) FROM case_row {ASKED}"))?;
+    Ok(statement.query_row(at(asked), |row| row.get(0))?)
+}
+
+/// What is said of cases that have a question that has become `asked`.
+fn at(asked: Asked) -> [&'static str; 2] {
+    let with_another = match asked {
+        Asked::Open | Asked::Answered | Asked::AnsweredAndOpen => Asked::AnsweredAndOpen,
+        Asked::Settled => asked,
+    };
+    [asked, with_another].map(Asked::as_str)
 }
 
 /// Cases of a service whose legal time runs since a moment after `after`, up to `until`: how many, and at most `limit` of
