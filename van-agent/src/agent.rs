@@ -11,7 +11,6 @@ use shared::{
         resolve::{self, ResolveError},
         rows, show,
     },
-    document::{Asked, State},
     id::{DocumentId, UnitId},
     store::{
         attachment::{self, Look},
