@@ -40,8 +40,12 @@ export class Officer {
     await arrives;
   }
 
+  /** What has the focus once the page is drawn: not before is it given to what asks for it. */
   focus() {
-    return this.page.evaluate(() => document.activeElement.id);
+    return this.page.evaluate(async () => {
+      await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+      return document.activeElement.id;
+    });
   }
 
   text() {
