@@ -643,6 +643,15 @@ carry-home = Receipt on its way home to
 carry-refused = the hub did not take it yet
 carry-damaged = This laptop's disk has damaged it: take a bundle of the laptop that wrote it in again.
 carry-not-taken = It is offered again a day later; ask the hub operator why.
+carry-from = from
+carry-scan = Attachment
+carry-scans = { $count ->
+    [one] { $count } attachment of another laptop is carried here.
+   *[other] { $count } attachments of other laptops are carried here.
+}
+carry-scan-not_named = No case at the hub names it: it was taken away, or its case has not arrived or is held. It is offered again at each exchange; its laptop has it still.
+carry-scan-size = Its case at the hub names another size. It is offered again at each exchange; its laptop has it still.
+carry-scan-damaged = This laptop's disk has damaged it: take a bundle of the laptop that attached it in again.
 carry-exported = Written:
 carry-scans-left = No room for { $count } attachments: they stay on this laptop.
 carry-imported = Taken in from
@@ -674,6 +683,11 @@ open-for_others = { $count ->
 }
 custody-why = Only what is signed counts: by the hub's receipt, or by another laptop's note.
 custody-scans = Scans only here
+custody-of-others = Scans of other laptops
+custody-stuck = { $count ->
+    [one] { $count } cannot be handed over for now. A wipe does not lose it: its laptop has it still.
+   *[other] { $count } cannot be handed over for now. A wipe does not lose them: their laptops have them still.
+}
 custody-receipt = Newest receipt of the hub
 custody-backed_up = in the hub's backup
 custody-note = Note of

@@ -337,6 +337,7 @@ impl Agent {
             "forms": counted.forms,
             "attachments": counted.attachments,
             "attachment_bytes": counted.attachment_bytes,
+            "attachments_refused": counted.attachments_refused,
             "needs_you": needs_you,
             "receipt": receipt,
         }))
@@ -402,15 +403,19 @@ impl Agent {
         let doubled = read_model::doubled_slips(tx).map_err(said)?;
         let waiting = changes::waiting_documents(tx).map_err(said)?.len();
         let open = attachment::open(tx).map_err(said)?;
-        let attachments_lost = open.iter().filter(|known| !known.whole).count();
+        // Whoever attached what is carried has it still.
+        let attachments_lost = open.iter().filter(|known| !known.whole && !known.carried).count();
+        let carried_files = shared::sync::examine::carried_files(tx).map_err(said)?;
         // A doubled number is a notice: each case has an id of its own.
         let ok = integrity.is_empty() && faults.is_empty() && carried.is_empty() && attachments_lost == 0;
+        let ok = ok && carried_files.is_empty();
         Ok(json!({
             "ok": ok,
             "enrolled": enrolled,
             "integrity": integrity,
             "logs": faults,
             "carried": carried,
+            "carried_files": carried_files,
             "doubled_slips": doubled,
             "cases": read_model::case_count(tx).map_err(said)?,
             "quarantined": quarantine::count(tx).map_err(said)?,

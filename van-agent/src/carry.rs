@@ -8,6 +8,7 @@ use shared::{
     desk::{author, because::Because},
     id::{ContentHash, DeviceId, PublicKey},
     store::{
+        attachment,
         carried::{self, Carried, Met},
         notes,
     },
@@ -113,16 +114,19 @@ pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Fa
     }
 }
 
-/// Writes bundles, of which the first holds all facts; where one cannot be written, none stays but the facts alone,
-/// where those find room.
+/// Writes bundles, of which the first holds all facts; where one finds no room, none stays but the facts alone, where
+/// those find room.
 fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failure> {
     let (mut written, mut given) = (Vec::new(), Vec::new());
     let (first, left) = match write_row(store, to, budget, &mut written, &mut given) {
         Ok(row) => row,
-        Err(_) => {
+        Err(failure) => {
             for file in written.drain(..) {
                 // What stays of it is of no use.
                 drop(std::fs::remove_file(file));
+            }
+            if failure.because != Some(Because::of("full")) {
+                return Err(failure);
             }
             given.clear();
             write_row(store, to, 0, &mut written, &mut given)?
@@ -297,7 +301,18 @@ impl Agent {
             Ok(json!({"device": receipt.device, "laptop": laptop, "entries": receipt.cursor.index}))
         });
         let homeward = homeward.collect::<Result<Vec<_>, Failure>>()?;
+        let files = attachment::carried(tx).map_err(said)?;
         let notes = notes::of_life(tx, epoch).map_err(said)?;
+        let files = files.iter().map(|attachment::Carried { known, giver }| {
+            json!({
+                "file": known.hash,
+                "bytes": known.size,
+                "from": giver.map(|giver| self.called(giver)),
+                "refused": known.refused,
+                "why": known.refused.map(|refused| refused.to_string()),
+            })
+        });
+        let files: Vec<_> = files.collect();
         let carried_by = notes.iter().map(|note| {
             json!({
                 "device": note.carrier,
@@ -308,6 +323,7 @@ impl Agent {
         });
         Ok(json!({
             "carrying": carrying,
+            "files": files,
             "carried_by": carried_by.collect::<Vec<_>>(),
             "homeward": homeward,
         }))

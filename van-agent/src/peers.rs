@@ -2,7 +2,11 @@
 //! what no receipt covers, and signs for what it took.
 //!
 //! The one that dials speaks first. Both say what they need nothing more of; then bundles go there, back, and the
-//! last one, with the caller's notes, there. A bundle that comes over the wire is taken in as one from a stick.
+//! last one, with the caller's notes, there. A bundle that comes over the wire is taken in as one from a stick. Behind
+//! all that come files, there and back, where both say that they give and take them: offered, answered with what is
+//! wanted or receipted, and sent one after the other.
+
+mod files;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -91,7 +95,8 @@ pub async fn meet(owner: &Handle<Agent>, address: &str) -> Result<Value, Failure
         let (send, receive) = connection.open_bi().await.map_err(broken)?;
         Meeting { owner, peer, send, receive }.call().await
     };
-    let met = timeout(MEETING_PATIENCE, meeting).await.unwrap_or_else(|_| Err(silent()));
+    let met = timeout(MEETING_PATIENCE, meeting).await;
+    let met = met.unwrap_or_else(|_| Err(broken("it took too long")));
     connection.close(VarInt::from_u32(CloseCode::Done.value()), b"");
     quic::leave(&endpoint).await;
     let imported = met?;
@@ -197,8 +202,13 @@ impl Meeting<'_> {
         self.greet().await?;
         let told = self.greeting().await?;
         self.give(told.clone(), false).await?;
-        let imported = self.take().await?;
+        let mut imported = self.take().await?;
+        let has_files = told.has_files();
         self.give(told, true).await?;
+        if has_files {
+            self.give_files(&mut imported).await?;
+            self.take_files(&mut imported).await?;
+        }
         // The other has stored it once it ends its side.
         self.send.finish().map_err(broken)?;
         self.receive.read_to_end(0).await.map_err(broken)?;
@@ -209,8 +219,13 @@ impl Meeting<'_> {
         let told = self.greeting().await?;
         self.greet().await?;
         let mut imported = self.take().await?;
+        let has_files = told.has_files();
         self.give(told, false).await?;
         imported.add(self.take().await?);
+        if has_files {
+            self.take_files(&mut imported).await?;
+            self.give_files(&mut imported).await?;
+        }
         self.send.finish().map_err(broken)?;
         Ok(imported)
     }
@@ -235,7 +250,7 @@ impl Meeting<'_> {
             Some(_) => Err(Failure::new("the other laptop's program is of another version")
                 .why("other-version")
                 .next("update the programs of both")),
-            None => Err(Failure::new("the other laptop said something that makes no sense").why("broke-off")),
+            None => Err(nonsense()),
         }
     }
 
@@ -280,6 +295,10 @@ impl Meeting<'_> {
         }
         Ok(bytes)
     }
+}
+
+fn nonsense() -> Failure {
+    Failure::new("the other laptop said something that makes no sense").why("broke-off")
 }
 
 fn stranger() -> Failure {

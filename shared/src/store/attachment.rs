@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Result, Store, Tx, changes, files, id};
+use super::{Result, Store, Tx, changes, file_receipts, files, id};
 use crate::{
     document::{Attachment, attachment::THUMBNAIL_BYTES_MAX, schema::ATTACHMENT_BYTES_MAX},
     id::{ContentHash, DeviceId, DocumentId},
@@ -27,8 +27,44 @@ pub struct Known {
     pub wanted: bool,
     /// Laptop: whether another laptop attached it and this one carries it to the hub.
     pub carried: bool,
+    /// Laptop: why it is carried and cannot be handed over for now.
+    pub refused: Option<Refused>,
     /// Laptop: whether the hub's receipt for it is stored.
     pub receipted: bool,
+}
+
+/// Why a file that is carried cannot be handed over for now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refused {
+    /// The hub: no case there names it.
+    #[error("no case at the hub names it: it was taken away, or its case is not there or is held")]
+    NotNamed,
+    /// The hub: its case says another size.
+    #[error("its case at the hub names another size")]
+    Size,
+    /// This laptop's disk has damaged it.
+    #[error("this laptop's disk has damaged it: take a bundle of the laptop that attached it in again")]
+    Damaged,
+}
+
+impl Refused {
+    fn code(self) -> &'static str {
+        match self {
+            Self::NotNamed => "not_named",
+            Self::Size => "size",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+/// A file that is carried for another laptop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// The file.
+    pub known: Known,
+    /// Who gave it.
+    pub giver: Option<DeviceId>,
 }
 
 /// A file that a case names.
@@ -49,18 +85,19 @@ impl Named {
     }
 }
 
-const COLUMNS: &str = "hash, size, held, whole, own, wanted, carried, receipt IS NOT NULL";
+const COLUMNS: &str = "hash, size, held, whole, own, wanted, carried, refused, receipt IS NOT NULL";
 /// That a file belongs to a case.
 const BELONGS: &str = "EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND removed = 0)";
 
+/// That a file is carried for another laptop.
+const CARRIED: &str = "carried = 1 AND receipt IS NULL";
+
 /// Bytes that a laptop carries of others' files, at most.
 const CARRIED_BYTES_MAX: u64 = 1 << 30;
-/// Receipts for others' files that a laptop brings home, at most.
-const HOMEWARD_MAX: u64 = 1_000;
 
 /// That the hub is still to say that it holds a file of this laptop's, or one that it carries.
 fn open_here() -> String {
-    format!("(own = 1 AND receipt IS NULL AND {BELONGS} OR carried = 1 AND receipt IS NULL)")
+    format!("(own = 1 AND receipt IS NULL AND {BELONGS} OR {CARRIED})")
 }
 
 fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
@@ -72,8 +109,15 @@ fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
         own: row.get(4)?,
         wanted: row.get(5)?,
         carried: row.get(6)?,
-        receipted: row.get(7)?,
+        refused: refused(row, 7)?,
+        receipted: row.get(8)?,
     })
+}
+
+fn refused(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Refused>> {
+    let code: Option<String> = row.get(column)?;
+    let known = [Refused::NotNamed, Refused::Size, Refused::Damaged];
+    Ok(code.and_then(|code| known.into_iter().find(|refused| refused.code() == code)))
 }
 
 /// What is known of a file.
@@ -98,7 +142,7 @@ fn all(tx: Tx<'_>, condition: &str) -> Result<Vec<Known>> {
 pub fn put_own(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO attachment (hash, size, held, whole, own, wanted) VALUES (?1, ?2, ?2, 1, 1, 0)
-         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, own = 1, wanted = 0",
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, own = 1, wanted = 0, refused = NULL",
     )?
     .execute(params![hash.0, size])?;
     Ok(())
@@ -111,7 +155,8 @@ pub fn put_own(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
 pub fn put_whole(tx: Tx<'_>, hash: ContentHash, size: u64, source: Option<DeviceId>) -> Result<()> {
     tx.prepare_cached(
         "INSERT INTO attachment (hash, size, held, whole, own, wanted, source) VALUES (?1, ?2, ?2, 1, 0, 0, ?3)
-         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, wanted = 0, source = coalesce(?3, source)",
+         ON CONFLICT DO UPDATE SET size = ?2, held = ?2, whole = 1, wanted = 0, source = coalesce(?3, source),
+             refused = NULL",
     )?
     .execute(params![hash.0, size, source.map(|device| device.0)])?;
     Ok(())
@@ -135,15 +180,23 @@ pub fn put_half(tx: Tx<'_>, hash: ContentHash, size: u64, held: u64, source: Dev
 /// # Errors
 /// The store fails.
 pub fn put_carried(tx: Tx<'_>, hash: ContentHash, size: u64, source: DeviceId) -> Result<bool> {
-    let carried: u64 = tx
-        .prepare_cached("SELECT coalesce(sum(size), 0) FROM attachment WHERE carried = 1")?
-        .query_row([], |row| row.get(0))?;
-    if carried + size > CARRIED_BYTES_MAX {
+    if size > carried_room(tx)? {
         return Ok(false);
     }
     put_whole(tx, hash, size, Some(source))?;
     tx.prepare_cached("UPDATE attachment SET carried = 1 WHERE hash = ?1 AND own = 0")?.execute([hash.0])?;
     Ok(true)
+}
+
+/// Laptop: bytes that it may yet carry of others' files.
+///
+/// # Errors
+/// The store fails.
+pub fn carried_room(tx: Tx<'_>) -> Result<u64> {
+    let carried: u64 = tx
+        .prepare_cached("SELECT coalesce(sum(size), 0) FROM attachment WHERE carried = 1")?
+        .query_row([], |row| row.get(0))?;
+    Ok(CARRIED_BYTES_MAX.saturating_sub(carried))
 }
 
 /// Laptop: the hub holds a file that was carried. Returns whether its file is of no use here any more: no case here
@@ -152,7 +205,8 @@ pub fn put_carried(tx: Tx<'_>, hash: ContentHash, size: u64, source: DeviceId) -
 /// # Errors
 /// The store fails.
 pub fn put_down(tx: Tx<'_>, hash: ContentHash) -> Result<bool> {
-    tx.prepare_cached("UPDATE attachment SET carried = 0 WHERE hash = ?1")?.execute([hash.0])?;
+    tx.prepare_cached("UPDATE attachment SET carried = 0, refused = NULL WHERE hash = ?1")?
+        .execute([hash.0])?;
     let forgotten = tx
         .prepare_cached(
             "DELETE FROM attachment WHERE hash = ?1 AND own = 0
@@ -162,25 +216,27 @@ pub fn put_down(tx: Tx<'_>, hash: ContentHash) -> Result<bool> {
     Ok(forgotten > 0)
 }
 
-/// Laptop: keeps the hub's receipt for others' files, to be brought home; whether it is new here.
+/// Laptop: notes why a file that is carried cannot be handed over for now, or that it can.
 ///
 /// # Errors
 /// The store fails.
-pub fn put_homeward(tx: Tx<'_>, receipt: &[u8]) -> Result<bool> {
-    let put =
-        tx.prepare_cached("INSERT OR IGNORE INTO homeward_file (frame) VALUES (?1)")?.execute([receipt])?;
-    tx.prepare_cached("DELETE FROM homeward_file WHERE turn <= (SELECT max(turn) FROM homeward_file) - ?1")?
-        .execute([HOMEWARD_MAX])?;
-    Ok(put > 0)
+pub fn set_refused(tx: Tx<'_>, hash: ContentHash, refused: Option<Refused>) -> Result<()> {
+    tx.prepare_cached("UPDATE attachment SET refused = ?2 WHERE hash = ?1 AND carried = 1")?
+        .execute(params![hash.0, refused.map(Refused::code)])?;
+    Ok(())
 }
 
-/// Laptop: the receipts for others' files that it brings home, the oldest first, as signed.
+/// Laptop: the files that are carried for others, those that cannot be handed over for now first.
 ///
 /// # Errors
 /// The store fails.
-pub fn homeward(tx: Tx<'_>) -> Result<Vec<Vec<u8>>> {
-    let mut statement = tx.prepare_cached("SELECT frame FROM homeward_file ORDER BY turn")?;
-    let rows = statement.query_map([], |row| row.get(0))?;
+pub fn carried(tx: Tx<'_>) -> Result<Vec<Carried>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS}, source FROM attachment WHERE {CARRIED} ORDER BY refused IS NULL, source, hash"
+    ))?;
+    let rows = statement.query_map([], |row| {
+        Ok(Carried { known: known(row)?, giver: row.get::<_, Option<u32>>(9)?.map(DeviceId) })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -214,8 +270,11 @@ pub fn want(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
 /// # Errors
 /// The store fails.
 pub fn lose(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
-    tx.prepare_cached("UPDATE attachment SET held = 0, whole = 0, wanted = 1 WHERE hash = ?1")?
-        .execute([hash.0])?;
+    tx.prepare_cached(
+        "UPDATE attachment SET held = 0, whole = 0, wanted = 1, refused = iif(carried = 1, ?2, refused)
+         WHERE hash = ?1",
+    )?
+    .execute(params![hash.0, Refused::Damaged.code()])?;
     Ok(())
 }
 
@@ -228,7 +287,7 @@ pub fn wanted(tx: Tx<'_>) -> Result<Vec<Known>> {
 }
 
 /// Laptop: files attached here, or carried for others, that the hub has not receipted, small pictures first; of what
-/// was attached here those that no longer belong to any case are left out.
+/// was attached here those that no longer belong to any case are left out. What was refused goes last.
 ///
 /// # Errors
 /// The store fails.
@@ -237,20 +296,10 @@ pub fn open(tx: Tx<'_>) -> Result<Vec<Known>> {
         tx,
         &format!(
             "{}
-             ORDER BY EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash",
+             ORDER BY refused IS NOT NULL, EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash",
             open_here()
         ),
     )
-}
-
-/// Laptop: keeps the hub's receipt for a file.
-///
-/// # Errors
-/// The store fails.
-pub fn set_receipt(tx: Tx<'_>, hash: ContentHash, receipt: &[u8]) -> Result<()> {
-    tx.prepare_cached("UPDATE attachment SET receipt = ?2 WHERE hash = ?1")?
-        .execute(params![hash.0, receipt])?;
-    Ok(())
 }
 
 /// Laptop: the receipts of an earlier life of the hub prove nothing about this one. What is here is its own
@@ -259,8 +308,11 @@ pub fn set_receipt(tx: Tx<'_>, hash: ContentHash, receipt: &[u8]) -> Result<()> 
 /// # Errors
 /// The store fails.
 pub fn doubt_receipts(tx: Tx<'_>) -> Result<()> {
-    tx.execute("UPDATE attachment SET receipt = NULL, own = max(own, whole)", [])?;
-    tx.execute("DELETE FROM homeward_file", [])?;
+    tx.execute(
+        "UPDATE attachment SET receipt = NULL, own = max(own, whole), refused = iif(whole = 1, NULL, refused)",
+        [],
+    )?;
+    file_receipts::forget_all(tx)?;
     Ok(())
 }
 
@@ -354,17 +406,27 @@ pub fn lacking_of(tx: Tx<'_>, author: DeviceId, limit: usize) -> Result<Vec<(Nam
 }
 
 /// How much this laptop still has to hand over: files attached here or carried for others without a receipt, and their
-/// bytes.
+/// bytes; without what cannot be handed over for now.
 ///
 /// # Errors
 /// The store fails.
 pub fn count_open(tx: Tx<'_>) -> Result<(u64, u64)> {
     Ok(tx
         .prepare_cached(&format!(
-            "SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE {}",
+            "SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE {} AND refused IS NULL",
             open_here()
         ))?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
+/// Laptop: how many files it carries that cannot be handed over for now.
+///
+/// # Errors
+/// The store fails.
+pub fn count_refused(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx
+        .prepare_cached(&format!("SELECT count(*) FROM attachment WHERE {CARRIED} AND refused IS NOT NULL"))?
+        .query_row([], |row| row.get(0))?)
 }
 
 /// How many files are whole here, and their bytes.

@@ -11,6 +11,7 @@ pub mod changes;
 pub mod devices;
 pub mod dictionaries;
 pub mod feeds;
+pub mod file_receipts;
 pub mod files;
 pub mod forms;
 pub mod journal;
@@ -43,7 +44,7 @@ use crate::aside::Aside;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 22] = [
+const MIGRATIONS: [&str; 23] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -66,6 +67,7 @@ const MIGRATIONS: [&str; 22] = [
     include_str!("migrations/0020_carried_files.sql"),
     include_str!("migrations/0021_dictionaries.sql"),
     include_str!("migrations/0022_limits.sql"),
+    include_str!("migrations/0023_refused_files.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

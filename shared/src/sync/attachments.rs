@@ -25,8 +25,8 @@ use crate::{
     identity::{self, Context, Signature},
     store::{
         Result, StoreError,
-        attachment::{self, Named},
-        changes, dictionaries, feeds,
+        attachment::{self, Named, Refused},
+        changes, dictionaries, feeds, file_receipts,
         files::State,
         log,
     },
@@ -321,6 +321,9 @@ impl Replica {
                 _ if !may => Refusal::NotNamed,
                 None => Refusal::NotHere,
                 Some(known) => {
+                    if known.refused.is_some() {
+                        self.store.commit(|tx| attachment::set_refused(tx, wanted.hash, None))?;
+                    }
                     if let Some(session) = self.sessions.get_mut(&peer) {
                         if session.role == Role::Child {
                             let remaining = known.size.saturating_sub(wanted.held);
@@ -458,6 +461,15 @@ impl Replica {
         carrying.given_up.insert(hash);
         if was_open {
             tracing::warn!(file = hash.short(), %refusal, "the hub does not take an attachment");
+            let refused = match refusal {
+                Refusal::NotNamed => Some(Refused::NotNamed),
+                Refusal::Size => Some(Refused::Size),
+                // These pass.
+                Refusal::NotHere | Refusal::Damaged | Refusal::NotAsked | Refusal::NoRoom => None,
+            };
+            if let Some(refused) = refused {
+                self.store.commit(|tx| attachment::set_refused(tx, hash, Some(refused)))?;
+            }
         }
         self.send_files(now, peer)
     }
@@ -496,20 +508,20 @@ impl Replica {
     /// Child: keeps a sound receipt for files, whoever it was said to: for what was attached here, and to be brought home
     /// for what others did. What it covers is carried no more.
     pub(super) fn keep_file_receipt(&mut self, receipt: &Receipt) -> Result<Kept> {
-        let frame = minicbor::to_vec(receipt).expect("encoding into memory cannot fail");
         let (kept, of_no_use) = self.store.commit(|tx| {
             let (mut kept, mut of_no_use, mut others) = (Kept::default(), Vec::new(), false);
+            let number = file_receipts::put(tx, receipt)?;
             for hash in &receipt.hashes {
                 let known = attachment::find(tx, *hash)?;
                 let is_own = known.is_some_and(|known| known.own);
                 kept.covered += u64::from(known.is_some_and(|known| known.own && !known.receipted));
                 others |= !is_own;
-                attachment::set_receipt(tx, *hash, &frame)?;
+                file_receipts::set(tx, *hash, number)?;
                 if known.is_some_and(|known| known.carried) && attachment::put_down(tx, *hash)? {
                     of_no_use.push(*hash);
                 }
             }
-            kept.homeward = others && attachment::put_homeward(tx, &frame)?;
+            kept.homeward = others && file_receipts::bring_home(tx, number)?;
             Ok::<_, StoreError>((kept, of_no_use))
         })?;
         of_no_use.into_iter().for_each(|hash| self.store.files().remove(hash));

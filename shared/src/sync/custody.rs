@@ -38,6 +38,8 @@ pub struct Custody {
     pub attachments: u64,
     /// Their bytes.
     pub attachment_bytes: u64,
+    /// Files carried for others that cannot be handed over for now: a wipe loses none, whoever attached them has them.
+    pub attachments_refused: u64,
     /// Whether a wipe would lose nothing.
     pub safe_to_wipe: bool,
 }
@@ -135,6 +137,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         forms,
         attachments,
         attachment_bytes,
+        attachments_refused: attachment::count_refused(tx)?,
         safe_to_wipe: [unsent, under_way, for_others, drafts, forms, attachments] == [0; 6],
     })
 }

@@ -83,7 +83,7 @@ impl Replica {
         let Offered { hash, size } = offered;
         let held = attachment::find(self.store.reader(), hash)?.map_or(0, |known| known.held);
         let (whole, own, carried, receipted) = (false, false, false, false);
-        Ok(Some(Known { hash, size, held, whole, own, carried, wanted: true, receipted }))
+        Ok(Some(Known { hash, size, held, whole, own, carried, wanted: true, refused: None, receipted }))
     }
 
     /// Child: all bytes of the offered dictionary are here, and have its hash.

@@ -10,7 +10,9 @@ use crate::{
     identity::{self, Context, Signature},
     registry::Registries,
     store::{
-        self, Result, StoreError, Tx, carried, damaged, devices,
+        self, Result, StoreError, Tx,
+        attachment::{self, Refused},
+        carried, damaged, devices,
         log::{self, Log},
         notes,
     },
@@ -164,6 +166,18 @@ impl fmt::Display for CarriedFault {
             ),
         }
     }
+}
+
+/// Files that are carried for others and that the disk has damaged, each with what to do.
+///
+/// # Errors
+/// The store fails.
+pub fn carried_files(tx: Tx<'_>) -> Result<Vec<String>> {
+    let mut carried = attachment::carried(tx)?;
+    carried.retain(|carried| carried.known.refused == Some(Refused::Damaged));
+    let told =
+        carried.iter().map(|carried| format!("file {}: {}", carried.known.hash.short(), Refused::Damaged));
+    Ok(told.collect())
 }
 
 /// Verifies all that is carried for others, the receipts on their way home, and the notes of who carries for this

@@ -30,6 +30,7 @@ mod feed;
 pub mod gate;
 mod greeting;
 mod intake;
+pub mod meeting;
 #[cfg(test)]
 mod pair;
 pub mod rates;

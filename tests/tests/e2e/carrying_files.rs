@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::process::{Output, Van};
 
 use crate::stage::{Stage, case, shown, sync};
@@ -147,6 +147,68 @@ fn a_changed_byte_of_a_scan_is_refused_and_whoever_made_it_has_it_still() {
         "{refused}"
     );
     assert_eq!((open(&carrier), open(&author)), (0, 1));
+}
+
+#[test]
+fn a_scan_that_the_hub_refuses_is_listed_with_its_reason_and_its_carrier_may_be_wiped() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let slip = case(&author, json!({"name": "Bete"}));
+    attach(&author, &slip, &scan(&stage, "a.bin", 40_000, 1), "A");
+    let made = author.run(&["bundle", "export", &stage.text("there.bundle")]);
+    carrier.run(&["bundle", "import", &made.text("file")]);
+    let listed = |van: &Van| van.run(&["bundle", "list"]).json()["files"].clone();
+    assert_eq!((&listed(&carrier)[0]["from"], &listed(&carrier)[0]["why"]), (&json!("V01A"), &Value::Null));
+    author.run(&["case", "detach", &slip, "A", "--reason", "blurred"]);
+    sync(&author);
+    sync(&carrier);
+    let stuck = listed(&carrier);
+    assert_eq!(stuck[0]["refused"], "not_named", "{stuck}");
+    assert!(stuck[0]["why"].as_str().is_some_and(|why| why.contains("no case at the hub")), "{stuck}");
+    let custody = carrier.run(&["custody"]);
+    assert_eq!((custody.number("attachments"), custody.number("attachments_refused")), (0, 1), "{custody}");
+    carrier.call(&["custody", "--safe-to-wipe"]).run().done();
+    carrier.call(&["doctor"]).run().done();
+
+    fs::remove_dir_all(stage.path("carrier/attachments")).expect("there is something");
+    let told = carrier.call(&["doctor"]).run().exited(1);
+    assert!(told.stderr.contains("take a bundle of the laptop that attached them"), "{told}");
+    assert_eq!(listed(&carrier)[0]["refused"], "damaged");
+    carrier.run(&["bundle", "import", &made.text("file")]);
+    carrier.call(&["doctor"]).run().done();
+}
+
+#[test]
+fn laptops_that_meet_carry_scans_for_each_other_and_bring_receipts_home() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let slip = case(&author, json!({"name": "Bete"}));
+    attach(&author, &slip, &scan(&stage, "a.bin", 300_000, 1), "A");
+    let other = case(&carrier, json!({"name": "Seran"}));
+    attach(&carrier, &other, &scan(&stage, "b.bin", 50_000, 2), "B");
+    stage.stop();
+    let listening = carrier.start(&["--peers", "127.0.0.1:0"]);
+    let address = listening.addr("peers").to_string();
+    let met = author.run(&["peer", "sync", &address]);
+    assert_eq!(met.number("files"), 1, "{met}");
+    assert_eq!((open(&author), open(&carrier)), (2, 2), "each carries for the other");
+    let again = author.run(&["peer", "sync", &address]);
+    assert_eq!(again.number("files"), 0, "{again}");
+    drop(listening);
+
+    stage.start();
+    sync(&carrier);
+    assert_eq!(open(&carrier), 0);
+    for slip in [&slip, &other] {
+        assert_eq!(shown(stage.hub.run(&["case", "show", slip]))["attachments"][0]["state"], "at_hub");
+    }
+    stage.stop();
+    let listening = carrier.start(&["--peers", "127.0.0.1:0"]);
+    let home = author.run(&["peer", "sync", &listening.addr("peers").to_string()]);
+    assert_eq!((home.number("files_receipted"), home.number("files")), (1, 0), "{home}");
+    assert_eq!(open(&author), 0, "and what it carried is at the hub too");
+    drop(listening);
+    author.call(&["custody", "--safe-to-wipe"]).run().done();
 }
 
 /// Files below a folder.

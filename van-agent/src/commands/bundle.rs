@@ -101,6 +101,16 @@ fn listed(done: &Value) -> String {
             field(&row, "since"),
         ));
     }
+    for row in rows("files") {
+        let why =
+            row["why"].as_str().map_or_else(String::new, |why| format!("; cannot be handed over: {why}"));
+        let (file, from) = (field(&row, "file"), field(&row, "from"));
+        lines.push(format!(
+            "carries file {} ({} bytes) from {from}{why}",
+            &file[..file.len().min(8)],
+            row["bytes"]
+        ));
+    }
     for row in rows("carried_by") {
         lines.push(format!(
             "{} signed for {} entries of this laptop at {}",

@@ -24,6 +24,11 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
         let bytes = files::in_bytes(custody["attachment_bytes"].as_u64().unwrap_or(0));
         desk.printer.text(format_args!("{:<24}{files_here} ({bytes})", "Attachments only here"))?;
     }
+    let refused = custody["attachments_refused"].as_u64().unwrap_or(0);
+    if refused > 0 {
+        let why = "carried for others, which cannot be handed over: `van-agent bundle list` says why";
+        desk.printer.text(format_args!("{:<24}{refused} {why}", "Attachments of others"))?;
+    }
     if let Some(oldest) = custody["oldest_unsent"].as_str() {
         desk.printer.text(format_args!("{:<24}{oldest}", "Oldest not handed over"))?;
     }
@@ -114,6 +119,7 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         ("integrity", "The file"),
         ("logs", "A log"),
         ("carried", "Carried"),
+        ("carried_files", "Carried"),
         ("doubled_slips", "Notice: two cases bear the number"),
     ] {
         for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -137,6 +143,12 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         ))
         .next("attach the files again if you still have them: the same file takes its old place")
         .into());
+    }
+    let sound = |name: &str| found[name].as_array().is_none_or(Vec::is_empty);
+    if ["integrity", "logs", "carried"].into_iter().all(sound) && !sound("carried_files") {
+        return Err(Failure::new("files that are carried for others were damaged here")
+            .next("take a bundle of the laptop that attached them in again: that laptop has them still")
+            .into());
     }
     if found["ok"] != true {
         return Err(Failure::new("something is wrong with this laptop's store").next(DAMAGED).into());

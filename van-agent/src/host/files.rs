@@ -6,6 +6,8 @@ use std::{
     path::{Path, absolute},
 };
 
+use shared::desk::because::Because;
+
 use crate::host::output::{FULL, Failure};
 
 /// Opens a file, or anything else that can be read but a folder.
@@ -117,8 +119,11 @@ pub fn unwritable(file: &Path, error: &io::Error) -> Failure {
     if kind == ErrorKind::IsADirectory {
         return folder(file);
     }
-    let next = if kind == ErrorKind::StorageFull { FULL } else { LOOK };
-    Failure::new(format!("{shown} cannot be written: {error}")).why("unwritable").next(next)
+    let failure = Failure::new(format!("{shown} cannot be written: {error}"));
+    match [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge].contains(&kind) {
+        true => failure.because(Because::of("full")).next(FULL),
+        false => failure.why("unwritable").next(LOOK),
+    }
 }
 
 const LOOK: &str =

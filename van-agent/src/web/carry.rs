@@ -44,6 +44,10 @@ struct Carry {
     carrying: Vec<Load>,
     carried_by: Vec<Load>,
     homeward: Vec<Load>,
+    /// Scans and photos that are carried and can be handed over: how many, in words, and their bytes.
+    files: Option<(String, String)>,
+    /// Those that cannot for now: the file, its bytes, who gave it, and why in words.
+    stuck: Vec<(String, String, String, String)>,
     peers: Vec<Peer>,
     /// What was done, in words.
     done: Option<String>,
@@ -119,6 +123,17 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         met: text(row, "met"),
         barred: row["barred"] == true,
     };
+    let (stuck, files): (Vec<&Value>, Vec<_>) =
+        listed["files"].as_array().into_iter().flatten().partition(|file| file["refused"].is_string());
+    let bytes = |file: &&Value| file["bytes"].as_u64().unwrap_or(0);
+    let held = (!files.is_empty()).then(|| {
+        let count = words.count("carry-scans", files.len() as u64);
+        (count, words.size(files.iter().map(bytes).sum()))
+    });
+    let stuck = stuck.iter().map(|file| {
+        let name: String = text(file, "file").chars().take(8).collect();
+        (name, words.size(bytes(file)), text(file, "from"), words.part("carry-scan", &text(file, "refused")))
+    });
     let (done, wrong) = match outcome {
         None => (None, None),
         Some(Ok(done)) => (Some(done), None),
@@ -135,6 +150,8 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         carrying: loads("carrying", "changes", "since"),
         carried_by: loads("carried_by", "entries", "at"),
         homeward: loads("homeward", "entries", "at"),
+        files: held,
+        stuck: stuck.collect(),
         peers: peers.iter().map(peer).collect(),
         done,
         wrong,

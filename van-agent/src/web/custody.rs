@@ -24,6 +24,8 @@ struct Custody {
     oldest: Option<String>,
     /// Scans and photos that are nowhere but here, and their bytes.
     scans: Option<(u64, String)>,
+    /// Of those carried for others, how many cannot be handed over for now, in words.
+    stuck: Option<String>,
     receipt: Option<Receipt>,
     /// Who signed for entries of this laptop, how many, and when.
     notes: Vec<(String, String, String)>,
@@ -71,6 +73,9 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         lost: lost.collect(),
         oldest: custody["oldest_unsent"].as_str().map(str::to_owned),
         scans: (scans > 0).then(|| (scans, words.size(count("attachment_bytes")))),
+        stuck: Some(count("attachments_refused"))
+            .filter(|stuck| *stuck > 0)
+            .map(|stuck| words.count("custody-stuck", stuck)),
         receipt: custody.get("receipt").filter(|found| found.is_object()).map(receipt),
         notes: notes.collect(),
     })

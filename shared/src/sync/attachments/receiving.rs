@@ -13,7 +13,7 @@ use crate::{
     wire::attachment::{Message, Refusal, Wanted},
 };
 
-/// Half files that the hub keeps of one device, besides those under way.
+/// Half files that are kept of one device, besides those under way.
 const HALVES_MAX: usize = 4;
 
 impl Replica {
@@ -59,7 +59,7 @@ impl Replica {
     }
 
     /// Opens the part of a file at a byte; `None` where less of it is here than was thought.
-    fn open_part(
+    pub(in crate::sync) fn open_part(
         &mut self,
         device: DeviceId,
         hash: ContentHash,
@@ -67,8 +67,10 @@ impl Replica {
         offset: u64,
     ) -> Result<Option<Part>> {
         let files = self.store.files();
-        let halves =
-            if self.station.hub { attachment::halves_of(self.store.reader(), device)? } else { Vec::new() };
+        let halves = match device {
+            DeviceId::HUB => Vec::new(),
+            _ => attachment::halves_of(self.store.reader(), device)?,
+        };
         let under_way: Vec<_> = self
             .sessions
             .values()

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
-use super::{BUNDLE_BYTES_MAX, Bundle, Head, Life, Part};
+use super::{BUNDLE_BYTES_MAX, Bundle, Head, Life, Part, cbor};
 use crate::{
     id::{ContentHash, DeviceId, Epoch, UnitId},
     identity::Context,
-    store::{Result, StoreError, Tx, attachment, carried, changes, devices, log, signing},
+    store::{Result, StoreError, Tx, attachment, carried, changes, devices, file_receipts, log, signing},
     sync::{Replica, station::Station},
     time::{Now, Timestamp},
     wire::{
-        attachment::NAMED_MAX,
+        attachment::{self as attachment_wire, NAMED_MAX},
         batch::LogName,
         frame::{Note, Receipt},
         pack::Packs,
@@ -78,6 +78,9 @@ pub struct Greeting {
     /// Up to where it has receipts: of its own log, and on their way home. `None` of an older program.
     #[n(2)]
     pub receipts: Option<Vec<Held>>,
+    /// Whether it gives and takes files behind all facts. `None` of an older program.
+    #[n(3)]
+    pub files: Option<bool>,
 }
 
 /// Whom a bundle is for.
@@ -96,6 +99,11 @@ impl Greeting {
     pub const BYTES_MAX: usize = 128 << 10;
     /// Logs of each kind that a greeting names.
     const NAMED_MAX: usize = 1_000;
+
+    /// Whether the speaker gives and takes files.
+    pub fn has_files(&self) -> bool {
+        self.files == Some(true)
+    }
 
     /// Encodes the greeting.
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -138,6 +146,18 @@ impl Making {
         self.parts.push(Part::File { hash, bytes });
     }
 
+    /// Adds receipts for files, the newest first, as long as there is room.
+    fn file_receipts(&mut self, receipts: Vec<attachment_wire::Receipt>, bytes_max: usize) {
+        for part in receipts.into_iter().map(Part::FileReceipt) {
+            let bytes = cbor(&part).len();
+            if self.bytes + bytes > bytes_max {
+                return;
+            }
+            self.bytes += bytes;
+            self.parts.push(part);
+        }
+    }
+
     fn receipt(&mut self, receipt: Receipt) {
         self.receipts += 1;
         self.parts.push(Part::Receipt(receipt));
@@ -147,12 +167,17 @@ impl Making {
 impl Replica {
     /// Makes a bundle of what no receipt covers: of this laptop, and of what it carries for others; with it go
     /// receipts and notes on their way home, and this laptop's own newest receipt, which frees whoever carries for it.
-    /// Nothing that a guest has said to hold goes.
+    /// Nothing that a guest has said to hold goes; one that takes files is brought receipts for these too.
     ///
     /// # Errors
     /// The store fails, or this laptop is not enrolled.
     pub fn export_bundle(&mut self, now: Now, whose: For<'_>) -> Result<Exported> {
-        let (life, making) = self.facts(now, whose)?;
+        let (life, mut making) = self.facts(now, whose)?;
+        if let For::Guest(_, greeting) = whose
+            && greeting.has_files()
+        {
+            making.file_receipts(file_receipts::homeward(self.store.reader())?, FULL_BYTES);
+        }
         Ok(self.wrapped(now, Some(life), making))
     }
 
@@ -171,12 +196,10 @@ impl Replica {
         };
         let tx = self.read_rows()?;
         let open = attachment::open(tx)?;
-        if files.given.is_empty() {
-            let receipts = attachment::homeward(tx)?;
-            let receipts = receipts.iter().filter_map(|frame| minicbor::decode(frame).ok());
-            making.parts.extend(receipts.map(Part::FileReceipt));
-        }
         let bytes_max = usize::try_from(files.bytes_max).unwrap_or(FULL_BYTES).min(FULL_BYTES);
+        if files.given.is_empty() {
+            making.file_receipts(file_receipts::homeward(tx)?, bytes_max);
+        }
         for known in open.into_iter().filter(|known| known.whole && !files.given.contains(&known.hash)) {
             let size = usize::try_from(known.size).unwrap_or(usize::MAX);
             if making.bytes.saturating_add(size) > bytes_max {
@@ -298,7 +321,7 @@ impl Replica {
         let named = held.into_iter().take(Greeting::NAMED_MAX);
         let held = named.map(|((author, epoch), index)| Held { author, epoch, index }).collect();
         receipts.truncate(Greeting::NAMED_MAX);
-        Ok(Greeting { version, held, receipts: Some(receipts) })
+        Ok(Greeting { version, held, receipts: Some(receipts), files: Some(true) })
     }
 
     /// Notes what another laptop has said first: the receipts that it has itself need not be brought to it any more.

@@ -8,6 +8,7 @@ use crate::{
     sync::{
         Replica, courier,
         intake::{self, IntakeError},
+        meeting,
         receipts::receipt_is_sound,
     },
     time::Now,
@@ -93,7 +94,7 @@ impl Imported {
         other.refused.into_iter().for_each(|reason| self.refuse(reason));
     }
 
-    fn refuse(&mut self, reason: impl Into<String>) {
+    pub(in crate::sync) fn refuse(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if !self.refused.contains(&reason) {
             self.refused.push(reason);
@@ -323,7 +324,7 @@ impl Replica {
         bytes: &[u8],
         imported: &mut Imported,
     ) -> Result<(), StoreError> {
-        let (size, source) = (bytes.len() as u64, imported.maker);
+        let size = bytes.len() as u64;
         if let Err(reason) = is_content(hash, bytes) {
             imported.refuse(reason);
             return Ok(());
@@ -339,6 +340,17 @@ impl Replica {
             return Ok(());
         }
         self.store.files().put(bytes)?;
+        self.keep_file(hash, size, imported)
+    }
+
+    /// Notes a file that is whole in the folder: at the hub as taken, on a laptop to carry it.
+    pub(in crate::sync) fn keep_file(
+        &mut self,
+        hash: ContentHash,
+        size: u64,
+        imported: &mut Imported,
+    ) -> Result<(), StoreError> {
+        let (is_hub, source) = (self.station.hub, imported.maker);
         let taken = self.store.commit(|tx| match is_hub {
             true => attachment::put_whole(tx, hash, size, Some(source)).map(|()| true),
             false => attachment::put_carried(tx, hash, size, source),
@@ -428,7 +440,7 @@ const NOTE: &str = "a note that its carrier did not sign";
 /// Whether bytes are those of a content, with what is to be told of others.
 fn is_content(hash: ContentHash, bytes: &[u8]) -> Result<(), String> {
     match bytes.is_empty() || blake3::hash(bytes).as_bytes() != &hash.0 {
-        true => Err(format!("file {}: its bytes are not those that its case names", hash.short())),
+        true => Err(meeting::not_its_bytes(hash)),
         false => Ok(()),
     }
 }

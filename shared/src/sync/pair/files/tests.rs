@@ -8,11 +8,12 @@ use crate::{
     document::attachment::Kind,
     id::{ContentHash, DocumentId},
     identity::Context,
-    store::attachment::{self, Look},
+    store::attachment::{self, Look, Refused},
     sync::{
         Channel, Event, Replica,
-        bundle::{Bundle, Files, Part},
+        bundle::{Bundle, Files, For, Imported, Part},
         custody,
+        meeting::Answer,
     },
     time::Now,
     wire::{
@@ -297,6 +298,163 @@ fn a_file_is_carried_to_the_hub_and_its_receipt_is_carried_home() {
     let told = pair.vans[author].import_bundle(now, &home).expect("imports");
     assert_eq!((told.files_receipted, told.refused.len()), (2, 0), "{told:?}");
     assert_eq!(left(&mut pair.vans[author]).0, 0);
+}
+
+/// What the carrier has that cannot be handed over, and why.
+fn refused(pair: &Pair, van: usize) -> Vec<Option<Refused>> {
+    let carried = attachment::carried(pair.vans[van].store().reader()).expect("reads");
+    carried.iter().map(|carried| carried.known.refused).collect()
+}
+
+/// An author with a file, and a carrier that has taken in its bundle.
+fn carried_once() -> (Pair, usize, usize, DocumentId, ContentHash) {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    assert!(pair.exchange(author) && pair.exchange(carrier));
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[author], now, case, &bytes(30, 7));
+    let there = bundle(&mut pair, author);
+    pair.vans[carrier].import_bundle(now, &there).expect("imports");
+    assert_eq!(left(&mut pair.vans[carrier]), (1, 30, false));
+    (pair, author, carrier, case, hash)
+}
+
+#[test]
+fn a_carried_file_that_the_hub_refuses_is_kept_and_named_and_no_reason_against_a_wipe() {
+    let (mut pair, author, carrier, case, hash) = carried_once();
+    let now = pair.now;
+    let detach = |pair: &mut Pair| {
+        let short = hash.to_string()[..8].to_owned();
+        pair.vans[author]
+            .write(now, |writing| files::detach(writing, case, &short, "blurred"))
+            .expect("done");
+    };
+    detach(&mut pair);
+    assert!(pair.exchange(author));
+    for _ in 0..2 {
+        pair.events.clear();
+        assert!(pair.exchange(carrier), "{:?}", pair.events);
+        assert_eq!(carried(&pair).last(), Some(&(0, 1)), "it is offered at each exchange");
+        assert_eq!(refused(&pair, carrier), [Some(Refused::NotNamed)]);
+        assert_eq!(left(&mut pair.vans[carrier]), (0, 0, true));
+        assert!(whole(&mut pair.vans[carrier], hash));
+    }
+    // Its case names it again.
+    attach(&mut pair.vans[author], now, case, &bytes(30, 7));
+    let facts = pair.vans[author].export_bundle(now, For::Anyone).expect("exports").bytes;
+    pair.hub.import_bundle(now, &facts).expect("imports");
+    assert!(pair.exchange(carrier));
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(refused(&pair, carrier), []);
+}
+
+#[test]
+fn a_carried_file_that_the_disk_has_damaged_is_told_and_mended_by_its_laptops_bundle() {
+    let (mut pair, author, carrier, _, hash) = carried_once();
+    std::fs::write(pair.vans[carrier].store().files().path(hash), b"rot").expect("writes");
+    assert_eq!(pair.vans[carrier].check_files(Look::Bytes).expect("checks").damaged, [hash]);
+    assert_eq!(refused(&pair, carrier), [Some(Refused::Damaged)]);
+    assert_eq!(left(&mut pair.vans[carrier]), (0, 0, false), "records are carried still");
+    let there = bundle(&mut pair, author);
+    assert_eq!(pair.vans[carrier].import_bundle(pair.now, &there).expect("imports").files, 1);
+    assert_eq!(refused(&pair, carrier), [None]);
+    assert!(pair.exchange(carrier));
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(left(&mut pair.vans[carrier]), (0, 0, true));
+}
+
+#[test]
+fn receipts_for_files_on_their_way_home_find_room_in_a_bundle_or_stay_out() {
+    let (mut pair, author, carrier, _, _) = carried_once();
+    assert!(pair.exchange(carrier));
+    let mut receipts = |bytes_max| {
+        let files = Files { bytes_max, given: &[] };
+        let made = pair.vans[carrier].export_with_files(pair.now, files).expect("exports");
+        let parts = Bundle::of_bytes(&made.bytes).expect("reads").parts;
+        (parts.iter().filter(|part| matches!(part, Part::FileReceipt(_))).count(), made.bytes)
+    };
+    assert_eq!(receipts(100).0, 0);
+    let (count, home) = receipts(400);
+    assert_eq!(count, 1);
+    assert_eq!(pair.vans[author].import_bundle(pair.now, &home).expect("imports").files_receipted, 1);
+}
+
+/// What a laptop that is met answers to what another offers.
+fn answered(pair: &mut Pair, from: usize, to: usize) -> Answer {
+    let offered = pair.vans[from].files_to_offer().expect("reads");
+    pair.vans[to].answer_offer(&offered).expect("reads")
+}
+
+/// Tells a laptop the receipts that another answered with.
+fn tell(pair: &mut Pair, van: usize, answer: Answer) {
+    assert!(answer.wanted.is_empty() && !answer.receipts.is_empty(), "{answer:?}");
+    let mut imported = Imported::default();
+    for receipt in answer.receipts {
+        pair.vans[van].take_part(pair.now, Part::FileReceipt(receipt), &mut imported).expect("stores");
+    }
+    assert_eq!(imported.refused.len(), 0, "{imported:?}");
+}
+
+#[test]
+fn files_given_when_laptops_meet_go_on_where_they_broke_off_and_receipts_free_who_carries() {
+    let mut pair = Pair::new();
+    let (author, one, other) = (pair.enrol(), pair.enrol(), pair.enrol());
+    let now = pair.now;
+    for van in [author, one, other] {
+        assert!(pair.exchange(van));
+    }
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    let content = bytes(40, 7);
+    let hash = attach(&mut pair.vans[author], now, case, &content);
+    let facts = pair.vans[author].export_bundle(now, For::Anyone).expect("exports").bytes;
+    let maker = pair.vans[author].station().device();
+    let file = Offered { hash, size: 40 };
+    for carrier in [one, other] {
+        pair.vans[carrier].import_bundle(now, &facts).expect("imports");
+        let mut imported = Imported { maker, ..Imported::default() };
+        let mut give = |pair: &mut Pair, from: usize, to: usize| {
+            let part = content[from..to].to_vec();
+            pair.vans[carrier].take_given(file, from as u64, &part, &mut imported).expect("stores");
+            imported.files
+        };
+        let wanted = |pair: &mut Pair| {
+            let wanted = answered(pair, author, carrier).wanted;
+            wanted.iter().map(|wanted| wanted.held).collect::<Vec<_>>()
+        };
+        assert_eq!(wanted(&mut pair), [0]);
+        give(&mut pair, 0, 15);
+        assert_eq!(wanted(&mut pair), [15]);
+        assert!(!whole(&mut pair.vans[carrier], hash));
+        assert_eq!(give(&mut pair, 15, 40), 1);
+        assert_eq!(answered(&mut pair, author, carrier), Answer::default(), "it is here");
+        assert_eq!(left(&mut pair.vans[carrier]), (1, 40, false));
+    }
+    assert!(pair.exchange(one));
+    assert!(whole(&mut pair.hub, hash));
+    assert_eq!(left(&mut pair.vans[one]), (0, 0, true));
+    let answer = answered(&mut pair, author, one);
+    tell(&mut pair, author, answer);
+    assert_eq!(left(&mut pair.vans[author]).0, 0);
+    let answer = answered(&mut pair, other, author);
+    tell(&mut pair, other, answer);
+    assert_eq!(left(&mut pair.vans[other]).0, 0, "nobody needs to carry it any more");
+}
+
+#[test]
+fn a_file_given_with_other_bytes_is_asked_for_from_its_beginning() {
+    let mut pair = Pair::new();
+    let (author, carrier) = (pair.enrol(), pair.enrol());
+    let now = pair.now;
+    let case = record(&mut pair.vans[author], now, "Ala'ang", 1);
+    let hash = attach(&mut pair.vans[author], now, case, &bytes(40, 7));
+    let mut imported = Imported::default();
+    let file = Offered { hash, size: 40 };
+    pair.vans[carrier].take_given(file, 0, &bytes(15, 7), &mut imported).expect("stores");
+    pair.vans[carrier].take_given(file, 15, &bytes(25, 9), &mut imported).expect("stores");
+    assert_eq!((imported.files, imported.refused.len()), (0, 1), "{imported:?}");
+    assert_eq!(answered(&mut pair, author, carrier).wanted.first().map(|wanted| wanted.held), Some(0));
+    assert!(!whole(&mut pair.vans[carrier], hash));
 }
 
 #[test]
