@@ -436,6 +436,7 @@ theme-normal = Normal
 theme-contrast = High contrast
 doctor = Check the database
 doctor-sound = The database is sound.
+doctor-carried = The database is sound. Scans that this laptop carries for others are damaged here: Carry says which. Their laptops have them still.
 doctor-unsound = The database is damaged. Leave the laptop on, run van-agent doctor, and call the hub operator.
 officer-change = Change officer
 officer-drafts = What is half typed stays in the name of the officer who began it.

@@ -400,6 +400,7 @@ theme-normal = Biasa
 theme-contrast = Kontras tinggi
 doctor = Periksa basis data
 doctor-sound = Basis data utuh.
+doctor-carried = Basis data utuh. Ada pindaian laptop lain yang dibawa di sini dan rusak: lihat Titipan. Laptop asalnya masih memilikinya.
 doctor-unsound = Basis data rusak. Jangan matikan laptop; jalankan van-agent doctor dan hubungi operator pusat data.
 officer-change = Ganti petugas
 officer-drafts = Isian yang belum disimpan tetap atas nama petugas yang memulainya.

@@ -114,6 +114,13 @@ pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Fa
     }
 }
 
+/// Whether what doctor found wrong is nothing but files that are carried for others.
+pub(crate) fn only_carried_files(found: &Value) -> bool {
+    let is_sound = |name: &str| found[name].as_array().is_none_or(Vec::is_empty);
+    let rest = ["integrity", "logs", "carried"].into_iter().all(is_sound);
+    rest && found["attachments_lost"].as_u64().unwrap_or(0) == 0 && !is_sound("carried_files")
+}
+
 /// Writes bundles, of which the first holds all facts; where one finds no room, none stays but the facts alone, where
 /// those find room.
 fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failure> {

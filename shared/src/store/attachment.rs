@@ -33,6 +33,13 @@ pub struct Known {
     pub receipted: bool,
 }
 
+impl Known {
+    /// Whether nobody needs to bring it here: it is, or the hub holds it and nobody here asks for it.
+    pub fn is_settled(&self) -> bool {
+        self.whole || self.receipted && !self.wanted
+    }
+}
+
 /// Why a file that is carried cannot be handed over for now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]

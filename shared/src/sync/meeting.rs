@@ -54,9 +54,9 @@ impl Replica {
         let mut room = attachment::carried_room(tx)?;
         for Offered { hash, size } in offered.iter().filter(|file| !covered.contains(&file.hash)) {
             let known = attachment::find(tx, *hash)?;
-            let is_here = known.is_some_and(|known| known.whole || known.receipted && !known.wanted);
+            let is_settled = known.is_some_and(|known| known.is_settled());
             let is_allowed = (1..=ATTACHMENT_BYTES_MAX.unsigned_abs()).contains(size) && *size <= room;
-            if is_here || !is_allowed || self.is_coming(*hash) {
+            if is_settled || !is_allowed || self.is_coming(*hash) {
                 continue;
             }
             room -= size;
@@ -80,7 +80,7 @@ impl Replica {
     ) -> Result<(), StoreError> {
         let (Offered { hash, size }, giver) = (file, imported.maker);
         let known = attachment::find(self.store.reader(), hash)?;
-        if self.is_coming(hash) || known.is_some_and(|known| known.whole) {
+        if self.is_coming(hash) || known.is_some_and(|known| known.is_settled()) {
             return Ok(());
         }
         let Some(mut part) = self.open_part(giver, hash, size, from)? else {

@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};
-use tests::process::{Output, Van};
+use tests::{
+    page::Reader,
+    process::{Output, Van},
+};
 
 use crate::stage::{Stage, case, shown, sync};
 
@@ -169,6 +172,15 @@ fn a_scan_that_the_hub_refuses_is_listed_with_its_reason_and_its_carrier_may_be_
     assert_eq!((custody.number("attachments"), custody.number("attachments_refused")), (0, 1), "{custody}");
     carrier.call(&["custody", "--safe-to-wipe"]).run().done();
     carrier.call(&["doctor"]).run().done();
+    let running = carrier.start(&[]);
+    let reader = Reader::of(&running);
+    assert!(reader.get("/custody").contains("1 belum dapat diserahkan"));
+    let page = reader.get("/carry");
+    assert!(
+        page.contains("Tidak ada permohonan di pusat yang menyebutnya") && page.contains("V01A"),
+        "{page}"
+    );
+    drop(running);
 
     fs::remove_dir_all(stage.path("carrier/attachments")).expect("there is something");
     let told = carrier.call(&["doctor"]).run().exited(1);

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::desk::files;
 
 use super::{Desk, field};
-use crate::{host::output::Failure, request::Request, start::DAMAGED};
+use crate::{carry::only_carried_files, host::output::Failure, request::Request, start::DAMAGED};
 
 pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
     let custody = desk.ask(Request::Custody)?;
@@ -57,29 +57,34 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
         }
     }
     if safe_to_wipe && !safe {
-        let (unsent, drafts) = (custody["unsent"] != 0, custody["drafts"] != 0);
-        let forms = custody["forms"] != 0;
-        let (what, next) = match (unsent, drafts) {
-            (false, false) if forms => (
-                "this laptop's page has half-typed forms that are nowhere else",
-                "save or discard each on the page that `van-agent run` shows",
-            ),
-            (false, true) => (
-                "this laptop has drafts that nobody else will finish",
-                "finish or cancel each with `van-agent amend SLIP --set status=received` (or cancelled), then sync",
-            ),
-            (true, true) => (
-                "a wipe of this laptop would lose what the hub does not hold, and it has drafts",
-                "finish or cancel the drafts, then give `van-agent sync` where there is a network",
-            ),
-            _ => (
-                "a wipe of this laptop would lose what the hub does not hold",
-                "give `van-agent sync` where there is a network",
-            ),
-        };
-        return Err(Failure::new(what).next(next).into());
+        return Err(unsafe_to_wipe(&custody).into());
     }
     Ok(())
+}
+
+/// That a wipe would lose something, and what to do next.
+fn unsafe_to_wipe(custody: &Value) -> Failure {
+    let (unsent, drafts) = (custody["unsent"] != 0, custody["drafts"] != 0);
+    let forms = custody["forms"] != 0;
+    let (what, next) = match (unsent, drafts) {
+        (false, false) if forms => (
+            "this laptop's page has half-typed forms that are nowhere else",
+            "save or discard each on the page that `van-agent run` shows",
+        ),
+        (false, true) => (
+            "this laptop has drafts that nobody else will finish",
+            "finish or cancel each with `van-agent amend SLIP --set status=received` (or cancelled), then sync",
+        ),
+        (true, true) => (
+            "a wipe of this laptop would lose what the hub does not hold, and it has drafts",
+            "finish or cancel the drafts, then give `van-agent sync` where there is a network",
+        ),
+        _ => (
+            "a wipe of this laptop would lose what the hub does not hold",
+            "give `van-agent sync` where there is a network",
+        ),
+    };
+    Failure::new(what).next(next)
 }
 
 /// What a wipe would lose, counted.
@@ -144,8 +149,7 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         .next("attach the files again if you still have them: the same file takes its old place")
         .into());
     }
-    let sound = |name: &str| found[name].as_array().is_none_or(Vec::is_empty);
-    if ["integrity", "logs", "carried"].into_iter().all(sound) && !sound("carried_files") {
+    if only_carried_files(&found) {
         return Err(Failure::new("files that are carried for others were damaged here")
             .next("take a bundle of the laptop that attached them in again: that laptop has them still")
             .into());

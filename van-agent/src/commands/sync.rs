@@ -124,7 +124,7 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
         }
         if number("attachments_refused") > 0 {
             printer.text(format_args!(
-                "{} attachments were not taken, or are not there: `case show` tells which.",
+                "{} attachments were not taken, or are not there: `case show` tells which, and `bundle list` of others.",
                 report["attachments_refused"]
             ))?;
         }

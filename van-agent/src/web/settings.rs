@@ -15,6 +15,7 @@ use super::{
     posted::Posted,
 };
 use crate::{
+    carry::only_carried_files,
     host::{
         output::Failure,
         web::{Words, language_cookie},
@@ -111,6 +112,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 fn examined(words: &Words, found: &Value) -> (bool, String) {
     match found["ok"] == true {
         true => (true, words.get("doctor-sound")),
+        false if only_carried_files(found) => (false, words.get("doctor-carried")),
         false => (false, words.get("doctor-unsound")),
     }
 }

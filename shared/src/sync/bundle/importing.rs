@@ -336,7 +336,7 @@ impl Replica {
             return Ok(());
         }
         let known = attachment::find(self.store.reader(), hash)?;
-        if known.is_some_and(|known| known.whole || known.receipted && !known.wanted) {
+        if known.is_some_and(|known| known.is_settled()) {
             return Ok(());
         }
         self.store.files().put(bytes)?;
