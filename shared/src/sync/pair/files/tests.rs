@@ -11,7 +11,7 @@ use crate::{
     store::attachment::{self, Look, Refused},
     sync::{
         Channel, Event, Replica,
-        bundle::{Bundle, Files, For, Imported, Part},
+        bundle::{Bundle, Files, For, Greeting, Imported, Part},
         custody,
         meeting::Answer,
     },
@@ -378,6 +378,22 @@ fn receipts_for_files_on_their_way_home_find_room_in_a_bundle_or_stay_out() {
     let (count, home) = receipts(400);
     assert_eq!(count, 1);
     assert_eq!(pair.vans[author].import_bundle(pair.now, &home).expect("imports").files_receipted, 1);
+}
+
+#[test]
+fn a_laptop_that_is_met_is_brought_receipts_for_files_where_it_knows_of_files() {
+    let (mut pair, author, carrier, _, _) = carried_once();
+    assert!(pair.exchange(carrier));
+    let guest = pair.vans[author].station().device();
+    let said = pair.vans[author].greeting(1).expect("reads");
+    assert!(said.has_files());
+    for (files, expected) in [(None, 0), (Some(true), 1)] {
+        let heard = Greeting::of_bytes(&Greeting { files, ..said.clone() }.to_bytes()).expect("reads");
+        let made = pair.vans[carrier].export_bundle(pair.now, For::Guest(guest, &heard)).expect("exports");
+        let parts = Bundle::of_bytes(&made.bytes).expect("reads").parts;
+        let count = parts.iter().filter(|part| matches!(part, Part::FileReceipt(_))).count();
+        assert_eq!(count, expected, "{files:?}");
+    }
 }
 
 /// What a laptop that is met answers to what another offers.
