@@ -61,7 +61,7 @@ pub enum Command {
     Enroll(Enroll),
     /// Record cases: one by flags, or many from a file.
     #[command(
-        after_help = "Example:\n  van-agent record --name \"O'a Mate\" --sex P --village 53.02.01.1001 --service DUK-LAHIR --officer P-07 --consent true\n  van-agent record --file day.ndjson --json"
+        after_help = "Example:\n  van-agent record --name \"O'a Mate\" --sex P --village 53.02.01.1001 --service DUK-LAHIR --consent true\n  van-agent record --file day.ndjson --json"
     )]
     Record(Box<Record>),
     /// Change fields of a case or of its people, or its status.
@@ -280,7 +280,7 @@ pub struct Record {
     /// Where it is: LATITUDE,LONGITUDE.
     #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true)]
     pub position: Option<String>,
-    /// Who records.
+    /// Who records; without it, who works at this laptop.
     #[arg(long)]
     pub officer: Option<String>,
     /// Label of the visit; an unknown one is opened.

@@ -161,13 +161,18 @@ fn a_home_that_was_put_back_whole_gives_no_number_twice() {
 }
 
 #[test]
-fn a_case_by_flags_begins_now_in_the_districts_zone() {
+fn a_case_by_flags_begins_now_in_the_districts_zone_with_who_works_here() {
     let folder = tempfile::tempdir().expect("folder");
     let (_hub, _running, van) = begin(folder.path());
-    let example = "record --name Bete --sex P --village 53.02.01.1001 --service DUK-LAHIR --officer P-07 --consent true";
-    van.run(&example.split(' ').collect::<Vec<_>>());
+    let example = "record --name Bete --sex P --village 53.02.01.1001 --service DUK-LAHIR --consent true";
+    let example: Vec<_> = example.split(' ').collect();
+    assert!(van.call(&example).run().exited(1).stderr.contains("officer is missing"));
+    van.run(&["officer", "Yefta"]);
+    van.run(&example);
     let list = van.run(&["case", "list"]);
     assert!(list.text("started").ends_with("+08:00"), "{list}");
+    let told = van.run(&["case", "show", &list.text("slip")]);
+    assert_eq!(told.text("officer"), "Yefta", "who works here recorded it");
     let warned = van.run(&["visit", "open", "Pasar", "--agency", "ZZZ", "--agency", "DUK"]);
     assert_eq!(warned.json()["warnings"], json!(["agency ZZZ is not in the registry"]));
 }

@@ -50,7 +50,7 @@ pub(super) fn check(options: &cli::Record) -> Result<(), Failure> {
     }
     let cli::Record { nik, name, person_ref, listed, village, service, officer, .. } = options;
     if [nik, name, person_ref, listed, village, service, officer].into_iter().all(Option::is_none) {
-        let message = "there is nothing to record: name (or nik, person_ref or listed), sex, village, service and officer are missing";
+        let message = "there is nothing to record: name (or nik, person_ref or listed), sex, village and service are missing";
         return Err(
             Failure::usage(message).next("give them as flags, or --file FILE; see `van-agent record --help`")
         );
@@ -97,6 +97,12 @@ fn record_one(home: &Home, options: cli::Record, printer: &mut Printer) -> anyho
     let mut line = line_of(options)?;
     if line.get("started").is_none() {
         line["started"] = access.ask(Request::Time, &mut |_| true)?["now"].take();
+    }
+    if line.get("officer").is_none() {
+        let working = access.ask(Request::Officer { name: None }, &mut |_| true)?["officer"].take();
+        if working.as_str().is_some_and(|name| !name.is_empty()) {
+            line["officer"] = working;
+        }
     }
     let lines = vec![RawLine { line: 1, text: line.to_string() }];
     let saved = access.ask(Request::Record { lines }, &mut |_| true).map_err(|failure| {
