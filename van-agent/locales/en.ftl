@@ -196,6 +196,8 @@ sure-wrong-hands-raise = This is written down as a product in wrong hands, and t
 sure-no = No, go back
 kept = What is typed is kept on this laptop.
 unkept = What was typed last is NOT kept yet: the program does not answer. Leave this page open and start the program again; it is then kept by itself.
+unkept-full = The disk of this laptop is FULL: what was typed last is not saved yet. It stands on this page; leave the page open, free some space on the disk, then press save again. What was saved before is not lost.
+unkept-other = What was typed last is NOT saved yet; it stands on this page: leave the page open.
 nothing-lost = Nothing is lost.
 half-typed = { $count ->
     [one] { $count } other half-typed form

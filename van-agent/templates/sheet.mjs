@@ -8,44 +8,55 @@ const PAUSE_MS = 400;
 const AGAIN_MS = 2000;
 let timer;
 let dirty = false;
+// What was typed last stands on this page alone.
+let unkept = false;
 // The program does not answer, or no more to this page.
 let alone = false;
+let sending = false;
 
 async function keep() {
   clearTimeout(timer);
   if (!dirty) return;
   dirty = false;
   const body = new URLSearchParams(new FormData(sheet));
+  let says = words.unkept;
   try {
     const answer = await fetch(sheet.dataset.keep, { method: "POST", body, keepalive: true });
-    alone = !answer.ok;
+    unkept = !answer.ok;
+    // A failure of the program's own comes with its reason, such as a full disk.
+    alone = unkept && answer.status < 500;
+    if (unkept && !alone) says = await answer.text();
   } catch {
+    unkept = true;
     alone = true;
   }
-  dirty ||= alone;
-  told.textContent = alone ? words.unkept : words.kept;
-  told.classList.toggle("open", alone);
-  // The program may be starting again.
-  if (alone) timer = setTimeout(keep, AGAIN_MS);
+  dirty ||= unkept;
+  told.textContent = unkept ? says : words.kept;
+  told.classList.toggle("open", unkept);
+  // The program may be starting again, and room be made.
+  if (unkept) timer = setTimeout(keep, AGAIN_MS);
 }
 
 sheet.addEventListener("input", () => {
   dirty = true;
-  if (!alone) told.textContent = "";
+  if (!unkept) told.textContent = "";
   clearTimeout(timer);
   timer = setTimeout(keep, PAUSE_MS);
 });
 addEventListener("pagehide", keep);
 // Nothing leaves this page for a program that is not there: what stands in its fields would be gone.
 sheet.addEventListener("submit", async (event) => {
-  if (!alone) {
+  if (!unkept || sending) {
     clearTimeout(timer);
     dirty = false;
+    sending = false;
     return;
   }
   event.preventDefault();
   await keep();
-  if (!alone) sheet.requestSubmit(event.submitter);
+  // A program that answers gives all that is typed back, with why it cannot be kept.
+  sending = !alone;
+  if (sending) sheet.requestSubmit(event.submitter);
 });
 
 /** What the digits of a NIK say, or nothing. */

@@ -258,10 +258,27 @@ pub(super) fn absent(words: &'static Words, name: &str, failure: &Failure) -> Re
 pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
     let (sentence, detail) = why(words, failure);
     let page = Failed { words, sentence, detail };
-    let status = match (failure.missing, failure.usage) {
+    (status(failure), show(page)).into_response()
+}
+
+/// That what was typed last is kept nowhere but on the page, why, and what to do.
+pub(super) fn unkept(words: &Words, failure: &Failure) -> String {
+    match is_full(failure) {
+        true => words.get("unkept-full"),
+        false => format!("{} {}", words.get("unkept-other"), why(words, failure).0),
+    }
+}
+
+/// How a browser is told of a failure.
+pub(super) fn status(failure: &Failure) -> StatusCode {
+    match (failure.missing, failure.usage) {
         (true, _) => StatusCode::NOT_FOUND,
         (false, true) => StatusCode::UNPROCESSABLE_ENTITY,
+        (false, false) if is_full(failure) => StatusCode::INSUFFICIENT_STORAGE,
         (false, false) => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    (status, show(page)).into_response()
+    }
+}
+
+fn is_full(failure: &Failure) -> bool {
+    failure.because == Some(Because::of("full"))
 }

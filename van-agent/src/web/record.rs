@@ -12,7 +12,7 @@ use shared::{document::Confirmation, store::queue::Class, time::Now};
 use super::{
     Site,
     acts::see,
-    pages::{Reason, failed, show, words, wrong},
+    pages::{Reason, detail, failed, show, status, unkept, words, wrong},
     posted::Posted,
     sheet::View,
     sure::{self, Answer},
@@ -34,8 +34,36 @@ struct Record {
     view: View,
     priorities: [&'static str; 5],
     confirmations: [Confirmation; 3],
-    wrong: Option<Reason>,
+    told: Option<Told>,
 }
+
+/// What is told above a form.
+struct Told {
+    status: StatusCode,
+    /// What is wrong, and what is lost by it.
+    sentence: String,
+    /// What the sentence leaves out, in English.
+    detail: Option<String>,
+    /// Whether it comes before any field.
+    comes_first: bool,
+}
+
+impl Told {
+    /// That a field is to be corrected.
+    fn wrong(words: &Words, (sentence, detail): Reason) -> Self {
+        let sentence = format!("{sentence} {}", words.get("nothing-lost"));
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence, detail, comes_first: false }
+    }
+
+    /// That what was typed stands on the page alone.
+    fn unkept(words: &Words, failure: &Failure) -> Self {
+        let detail = detail(words, &failure.message);
+        Self { status: status(failure), sentence: unkept(words, failure), detail, comes_first: true }
+    }
+}
+
+/// What came of a button: the step, or why nothing was kept; and the form, where it goes on.
+type Pressed = (Result<Step, Failure>, Option<View>);
 
 #[derive(Deserialize)]
 pub(super) struct Begin {
@@ -78,28 +106,22 @@ pub(super) async fn begin(
         let at = if fresh { "nik".to_owned() } else { at };
         View::of(agent, now, words, &kept, at)
     });
-    answer(&site, words, found.await, None)
+    match found.await {
+        Ok(view) => answer(&site, words, view, None),
+        Err(failure) => failed(words, &failure),
+    }
 }
 
-/// The page of what was found.
-fn answer(
-    site: &Site,
-    words: &'static Words,
-    found: Result<View, Failure>,
-    wrong: Option<Reason>,
-) -> Response {
-    let view = match found {
-        Ok(view) => view,
-        Err(failure) => return failed(words, &failure),
-    };
-    let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+/// The page of a form.
+fn answer(site: &Site, words: &'static Words, view: View, told: Option<Told>) -> Response {
+    let status = told.as_ref().map_or(StatusCode::OK, |told| told.status);
     let page = Record {
         words,
         token: site.sign_in.token(),
         view,
         priorities: PRIORITIES,
         confirmations: Confirmation::ALL,
-        wrong,
+        told,
     };
     (status, show(page)).into_response()
 }
@@ -114,7 +136,7 @@ pub(super) async fn keep(State(site): State<Site>, headers: HeaderMap, posted: P
     let kept = site.run(move |agent, now| agent.keep_sheet(now, &id, &sheet)).await;
     match kept {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(failure) => failed(words(&headers), &failure),
+        Err(failure) => (status(&failure), unkept(words(&headers), &failure)).into_response(),
     }
 }
 
@@ -135,41 +157,67 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         _ => {}
     }
     let aloud = format!("/record/aloud/{id}");
-    let done = site.run(move |agent, now| -> Result<(Step, Option<View>), Failure> {
+    let done = site.run(move |agent, now| -> Result<Pressed, Failure> {
         let began = agent.sheet(&id)?.map_or(now.wall, |kept| kept.began);
         let mut kept = Kept { id, began, sheet };
-        let step = step(agent, now, &mut kept, &action)?;
-        if matches!(step, Step::Next(_) | Step::Wrong { .. } | Step::Aloud) || action == "later" {
-            agent.keep_sheet(now, &kept.id, &kept.sheet)?;
-        }
-        let at = match &step {
-            Step::Next(field) | Step::Wrong { field, .. } => (*field).to_owned(),
-            Step::Saved(_) | Step::Aloud | Step::Another => return Ok((step, None)),
-        };
-        let view = View::of(agent, now, words, &kept, at)?;
-        Ok((step, Some(view)))
+        let pressed = press(agent, now, &mut kept, &action);
+        goes_on(agent, now, words, &kept, pressed)
     });
     match done.await {
-        Ok((Step::Saved(cases), _)) => see(&format!("/saved/{}", cases.join(","))),
-        Ok((Step::Aloud, _)) => see(&aloud),
-        Ok((Step::Next(at), Some(view))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
-        Ok((Step::Wrong { field, why }, Some(view))) => {
-            answer(&site, words, Ok(view), Some(wrong(words, field, why.as_ref())))
+        Ok((Ok(Step::Saved(cases)), _)) => see(&format!("/saved/{}", cases.join(","))),
+        Ok((Ok(Step::Aloud), _)) => see(&aloud),
+        Ok((Ok(Step::Next(at)), Some(view))) => see(&format!("/record?form={}&at={at}", view.kept.id)),
+        Ok((Ok(Step::Wrong { field, why }), Some(view))) => {
+            answer(&site, words, view, Some(Told::wrong(words, wrong(words, field, why.as_ref()))))
         }
-        Ok(_) => see("/record"),
-        Err(failure) => failed(words, &failure),
+        Ok((Err(failure), Some(view))) => answer(&site, words, view, Some(Told::unkept(words, &failure))),
+        Ok((Ok(_), _)) => see("/record"),
+        Ok((Err(failure), None)) | Err(failure) => failed(words, &failure),
     }
+}
+
+/// The form after a button, where it goes on: with what was typed, whether that could be kept or not.
+fn goes_on(
+    agent: &mut Agent,
+    now: Now,
+    words: &Words,
+    kept: &Kept,
+    pressed: Result<Step, Failure>,
+) -> Result<Pressed, Failure> {
+    let at = match &pressed {
+        Ok(Step::Next(field) | Step::Wrong { field, .. }) => (*field).to_owned(),
+        Ok(Step::Saved(_) | Step::Aloud | Step::Another) => return Ok((pressed, None)),
+        Err(_) => String::new(),
+    };
+    match (View::of(agent, now, words, kept, at), pressed) {
+        (Ok(view), pressed) => Ok((pressed, Some(view))),
+        (Err(_), Err(failure)) | (Err(failure), Ok(_)) => Err(failure),
+    }
+}
+
+/// Does what a button says, and keeps the form where it goes on.
+fn press(agent: &mut Agent, now: Now, kept: &mut Kept, action: &str) -> Result<Step, Failure> {
+    let step = step(agent, now, kept, action)?;
+    if matches!(step, Step::Next(_) | Step::Wrong { .. } | Step::Aloud) || action == "later" {
+        agent.keep_sheet(now, &kept.id, &kept.sheet)?;
+    }
+    Ok(step)
 }
 
 /// Keeps what was typed and asks whether it is to be forgotten.
 async fn ask_to_forget(site: &Site, words: &'static Words, id: String, sheet: Sheet) -> Response {
     let form = id.clone();
-    let kept = site.run(move |agent, now| {
-        agent.keep_sheet(now, &form, &sheet)?;
-        Ok(sheet.called(agent.person_row(sheet.text("person"))?.as_ref()))
+    let kept = site.run(move |agent, now| -> Result<(String, Pressed), Failure> {
+        let name = sheet.called(agent.person_row(sheet.text("person"))?.as_ref());
+        let kept = Kept { id: form, began: now.wall, sheet };
+        let done = agent.keep_sheet(now, &kept.id, &kept.sheet).map(|()| Step::Another);
+        Ok((name, goes_on(agent, now, words, &kept, done)?))
     });
     let name = match kept.await {
-        Ok(name) => name,
+        Ok((_, (Err(failure), Some(view)))) => {
+            return answer(site, words, view, Some(Told::unkept(words, &failure)));
+        }
+        Ok((name, _)) => name,
         Err(failure) => return failed(words, &failure),
     };
     let again = [("form", id.as_str()), ("do", "forget")];
