@@ -192,14 +192,17 @@ pub fn case(
     let mut row = Row::from(row);
     if let Some(stored) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
         let is_of_another = correction::subjects(&history).any(|subject| Some(subject) != case.subject);
+        let service = case.service.as_deref().and_then(|code| registries.service(code));
         let found = match (&subject, case.started) {
             (Some(subject), Some(started)) => {
-                let service = case.service.as_deref().and_then(|code| registries.service(code));
                 Some(people(subject, [&applicant, &collector], service, started).warnings(tx)?)
             }
             (Some(_), None) | (None, _) => None,
         };
-        hold(stored, case.consent, is_of_another, &conflicts, found.as_deref());
+        hold(stored, case.consent, is_of_another, &conflicts);
+        if let Some(found) = found {
+            hold_of_people(stored, service.is_some(), &found);
+        }
         hold_time(stored, case.started, &edits);
     }
     Ok(Some(ShownCase {
@@ -238,14 +241,12 @@ fn people<'a>(
     }
 }
 
-/// Leaves of the stored warnings of a case those that still hold; `found` is what is odd about its people as they are
-/// now, where that is known.
+/// Leaves of the stored warnings of a case those that still hold, whatever its people are.
 fn hold(
     stored: &mut serde_json::Map<String, serde_json::Value>,
     consent: Option<bool>,
     is_of_another: bool,
     conflicts: &[ShownConflict],
-    found: Option<&[Warning]>,
 ) {
     let collides = |sort| conflicts.iter().any(|conflict| conflict.sort == sort);
     stored.retain(|code, _| match code.as_str() {
@@ -255,8 +256,17 @@ fn hold(
         "differs" => !is_of_another,
         _ => true,
     });
-    let Some(found) = found else { return };
-    for code in Code::ALL.iter().filter(|code| code.is_of_people()) {
+}
+
+/// Leaves of the stored warnings of people those that still hold; `found` is what is odd about them as they are now. An
+/// age that did not fit a service that is not in the catalogue here cannot be judged again, and stays.
+fn hold_of_people(
+    stored: &mut serde_json::Map<String, serde_json::Value>,
+    knows_service: bool,
+    found: &[Warning],
+) {
+    let is_judged = |code: &&Code| code.is_of_people() && (knows_service || **code != Code::Age);
+    for code in Code::ALL.iter().filter(is_judged) {
         match found.iter().find(|(found, _)| found == code) {
             None => drop(stored.remove(code.as_str())),
             Some((_, words)) => {
@@ -403,4 +413,23 @@ fn collisions(tx: Tx<'_>, row: &CaseRow, offset_minutes: i16) -> Result<Vec<Show
 
 fn time_of(at: Timestamp, offset_minutes: i16) -> String {
     at.to_rfc3339(offset_minutes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_on_where_the_service_is_not_known() {
+        let stored = |knows_service| {
+            let stored = json!({"age": "DUK-KIA is for people below 17", "no_nik": "there is no NIK"});
+            let mut stored = stored.as_object().expect("an object").clone();
+            hold_of_people(&mut stored, knows_service, &[]);
+            stored.into_iter().map(|(code, _)| code).collect::<Vec<_>>()
+        };
+        assert_eq!(stored(false), ["age"]);
+        assert_eq!(stored(true), Vec::<String>::new());
+    }
 }
