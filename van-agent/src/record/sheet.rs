@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use shared::{
     desk::warnings::{self, Code},
     document::{Confirmation, State, consent},
-    nik::Nik,
     registry::{
         Registries,
         row::{OfflineMode, Service},
@@ -150,35 +149,10 @@ impl Sheet {
         }
     }
 
-    /// Whether nothing was typed of a person, a note or a service.
+    /// Whether nothing was typed but what a sheet may hold when it is begun.
     pub fn is_empty(&self) -> bool {
-        let beside = [
-            "officer",
-            "visit",
-            "village",
-            "consent",
-            "confirmed",
-            "encounter",
-            "applicant",
-            "domicile",
-            "priority",
-            "seek",
-            "sought",
-        ];
+        let beside = ["officer", "visit", "village", "encounter", "applicant", "domicile", "priority"];
         self.fields.keys().all(|name| beside.contains(&name.as_str()))
-    }
-
-    /// Whether it says of nobody who that is: no known person, no name, no NIK that could be one.
-    pub fn names_nobody(&self) -> bool {
-        let named = ["person", "listed", "name", "sheet"].into_iter().any(|name| !self.text(name).is_empty());
-        !named && self.nik().parse::<Nik>().is_err()
-    }
-
-    /// Whether all that was typed is a NIK that is none.
-    pub fn is_mistyped(&self) -> bool {
-        let mut rest = self.clone();
-        rest.clear("nik");
-        self.names_nobody() && rest.is_empty()
     }
 
     /// Codes of the services, in the order of their choice.
@@ -408,6 +382,17 @@ mod tests {
         assert_eq!(Sheet::of_text(&sheet.to_text().expect("small")), sheet);
         assert_eq!(Sheet::of_text("[]"), Sheet::default());
         assert!(posted(&[("name", &"x".repeat(FORM_BYTES_MAX))]).to_text().is_none());
+    }
+
+    #[test]
+    fn a_sheet_is_empty_until_something_is_typed() {
+        let begun = [("officer", "P-07"), ("village", "53.02.01.1001"), ("priority", OTHER_PRIORITY)];
+        assert!(posted(&begun).is_empty());
+        for typed in
+            [("nik", "53020"), ("seek", "Nahak"), ("consent", "2026-1"), ("notes", "x"), ("add", "ktp")]
+        {
+            assert!(!posted(&[&begun[..], &[typed]].concat()).is_empty(), "{typed:?}");
+        }
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Agent {
         Ok(forms.into_iter().filter(|form| form.id != id).map(kept).collect())
     }
 
-    /// Keeps what was typed; a sheet on which nothing is typed is forgotten, and so are others of a mistyped NIK alone.
+    /// Keeps what was typed; a sheet on which nothing is typed is forgotten.
     pub(crate) fn keep_sheet(&mut self, now: Now, id: &str, sheet: &Sheet) -> Result<(), Failure> {
         let fields = sheet.to_text();
         let Some(fields) = fields else {
@@ -99,17 +99,10 @@ impl Agent {
         };
         let form = Form { id: id.to_owned(), began: now.wall, fields };
         let is_empty = sheet.is_empty();
-        let mistyped: Vec<_> =
-            self.other_sheets(id)?.into_iter().filter(|other| other.sheet.is_mistyped()).collect();
         self.replica_mut()
-            .keep(|tx, _| {
-                for other in &mistyped {
-                    forms::forget(tx, &other.id)?;
-                }
-                match is_empty {
-                    true => forms::forget(tx, id).map(drop),
-                    false => forms::put(tx, &form),
-                }
+            .keep(|tx, _| match is_empty {
+                true => forms::forget(tx, id).map(drop),
+                false => forms::put(tx, &form),
             })
             .map_err(said)
     }

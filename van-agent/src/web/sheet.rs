@@ -299,7 +299,8 @@ fn choice(
 /// The name of a sheet, and whose it is.
 fn whose(agent: &mut Agent, words: &Words, kept: Kept) -> Result<(String, String), Failure> {
     let known = agent.person_row(kept.sheet.text("person"))?;
-    let name = kept.sheet.called(known.as_ref());
+    let name = Some(kept.sheet.called(known.as_ref())).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| words.get("day-nobody"));
     let at = kept.began.to_rfc3339(agent.offset_minutes());
     Ok((kept.id, format!("{name} · {}", words.clock(&at))))
 }
