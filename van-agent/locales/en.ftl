@@ -740,6 +740,8 @@ attention-blanks = { $count ->
 }
 wrong-label = Say what the place is called.
 day-not-saved = Not saved yet.
+day-look = A form is saved so only after somebody has looked at it: open it, compare with the paper, then save it there.
+day-open-form = Open the form
 day-fees = Fees
 day-fees-all = All fees that fall due
 needs-say = Question to the hub, or the reason

@@ -10,19 +10,20 @@ use clap::ValueEnum as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
+use shared::desk::warnings::Code;
 
 use super::{
     Site,
     acts::see,
     blanks::running_out,
-    pages::{ask, failed, show, text, words, wrong},
+    pages::{Reason, ask, failed, show, text, words, wrong},
     posted::Posted,
     sure::{self, Answer},
 };
 use crate::{
     day::Decision,
     host::{output::Failure, qr, web::Words},
-    record::sitting::Step,
+    record::sitting::{self, Step},
     request::Request,
 };
 
@@ -58,8 +59,16 @@ struct DayPage {
     closable: bool,
     /// The team leader's name as typed.
     leader: String,
-    /// What is wrong, in words: what was to be decided or saved and could not be.
-    wrong: Option<String>,
+    /// What is wrong: what was to be decided or saved and could not be.
+    wrong: Option<Wrong>,
+}
+
+/// What is wrong.
+struct Wrong {
+    /// In words.
+    sentence: String,
+    /// The form in which it is mended, where it is one.
+    form: Option<String>,
 }
 
 /// What was written of a service.
@@ -109,7 +118,7 @@ pub(super) async fn close(State(site): State<Site>, headers: HeaderMap, posted: 
     };
     let leader = posted.text("leader").to_owned();
     if undecided {
-        let wrong = Some(words.get("day-refused"));
+        let wrong = Some(Wrong { sentence: words.get("day-refused"), form: None });
         return (StatusCode::CONFLICT, page(&site, &headers, leader, wrong).await).into_response();
     }
     match ask(&site, words, Request::DayClose { leader }).await {
@@ -132,29 +141,48 @@ pub(super) async fn decide(State(site): State<Site>, headers: HeaderMap, posted:
         Answer::Yes => {}
         Answer::No => return see(&back),
         Answer::Unasked if decision == Decision::Delete => {
-            return sure::ask(&site, words, "forget", posted.text("name"), "/day/decide".to_owned(), &posted);
+            // A form is forgotten; a draft is a case, whose end the hub hears of.
+            let press = if sitting::is_id(&open) { "forget" } else { "cancel-case" };
+            return sure::ask(&site, words, press, posted.text("name"), "/day/decide".to_owned(), &posted);
         }
         Answer::Unasked => {}
     }
-    let decided = site.run(move |agent, now| {
-        let step = agent.decide_form(now, &open, decision)?;
-        if step.is_none() {
-            agent.decide_draft(now, &open, decision)?;
+    let form = open.clone();
+    let decided = site.run(move |agent, now| -> Result<Option<(Step, Option<Code>)>, Failure> {
+        if !sitting::is_id(&open) {
+            return agent.decide_draft(now, &open, decision).map(|_| None);
         }
-        Ok(step)
+        // A form that is gone was decided by an earlier press.
+        let Some(step) = agent.decide_form(now, &open, decision)? else { return Ok(None) };
+        let sheet = agent.sheet(&open)?.map(|kept| kept.sheet);
+        let odd = sheet.and_then(|sheet| sheet.odd_paper_time(now.wall, agent.offset_minutes()));
+        Ok(Some((step, odd)))
     });
-    let (field, why) = match decided.await {
-        Ok(Some(Step::Wrong { field, why })) => (field, why),
-        Ok(Some(Step::Next(field))) => (field, None),
-        Ok(Some(Step::Saved(_) | Step::Aloud | Step::Another) | None) => return see(&back),
+    let (field, reason) = match decided.await {
+        Ok(Some((Step::Wrong { field, why }, _))) => (field, wrong(words, field, why.as_ref())),
+        Ok(Some((Step::Next(field), odd))) => (field, unseen(words, field, odd)),
+        Ok(Some((Step::Saved(_) | Step::Aloud | Step::Another, _)) | None) => return see(&back),
         Err(failure) => return failed(words, &failure),
     };
-    let (wrong, why) = wrong(words, field, why.as_ref());
-    let wrong = format!("{} {wrong} {}", words.get("day-not-saved"), why.unwrap_or_default());
-    (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, leader, Some(wrong)).await).into_response()
+    let (sentence, detail) = reason;
+    let sentence = format!("{} {sentence} {}", words.get("day-not-saved"), detail.unwrap_or_default());
+    let form = Some(format!("/record?form={form}&at={field}"));
+    let wrong = Some(Wrong { sentence, form });
+    (StatusCode::UNPROCESSABLE_ENTITY, page(&site, &headers, leader, wrong).await).into_response()
 }
 
-async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<String>) -> Response {
+/// Why a form is to be looked at before it is saved.
+fn unseen(words: &Words, field: &str, odd: Option<Code>) -> Reason {
+    match odd.filter(|_| field == "started") {
+        Some(code) => {
+            let odd = words.part("warning", code.as_str());
+            (format!("{odd} {}", words.get("day-look")), None)
+        }
+        None => wrong(words, field, None),
+    }
+}
+
+async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<Wrong>) -> Response {
     let words = words(headers);
     let asked = match ask(site, words, Request::DayShow).await {
         Ok((day, _)) => named(site, words, day).await,
