@@ -434,6 +434,25 @@ async function day(programs, browser, pictures) {
     assert.equal(cases(programs).length, before);
     reader.complaints.length = 0;
   });
+  await check("a full disk is named in view while somebody types, and a press brings back what was typed", async () => {
+    const full = "Disk laptop ini PENUH";
+    await reader.go(`${site()}/record`);
+    await page.route("**/record/keep", (route) => route.fulfill({ status: 507, contentType: "text/plain; charset=utf-8", body: full }));
+    await officer.fill("name", "Tak Ada Tempat");
+    const told = page.locator("#kept.open", { hasText: full });
+    await told.waitFor();
+    const { y, height } = await told.boundingBox();
+    assert.ok(y >= 0 && y + height <= page.viewportSize().height, `in view: ${y} ${height}`);
+    await reader.audit("record-full-id", "id");
+    const answered = page.waitForResponse((answer) => answer.request().method() === "POST" && answer.url().endsWith("/record"));
+    await page.keyboard.press("Alt+s");
+    await answered;
+    await page.waitForLoadState();
+    assert.equal(await page.locator("#name").inputValue(), "Tak Ada Tempat");
+    await page.unroute("**/record/keep");
+    reader.complaints.length = 0;
+    await reader.forget();
+  });
   await check("a program that is killed in mid-typing has the same sheet again", async () => {
     await reader.go(`${site()}/record`);
     await officer.fill("name", "Belum Selesai Diketik");

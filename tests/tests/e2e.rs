@@ -14,6 +14,8 @@ mod carrying_files;
 mod dictionaries;
 #[path = "e2e/edits.rs"]
 mod edits;
+#[path = "e2e/forms.rs"]
+mod forms;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
 #[path = "e2e/hostile.rs"]

@@ -2,7 +2,7 @@
 
 use super::{amend::AmendError, files::FileError, questions::QuestionError, resolve::ResolveError};
 use crate::{
-    document::{EditError, field::SetError},
+    document::{EditError, Field, field::SetError},
     stamp::StampError,
     store::StoreError,
     sync::writing::SaveError,
@@ -131,12 +131,14 @@ impl Explained for SetError {
 
 impl Explained for EditError {
     fn because(&self) -> Because {
-        Because::of(match self {
-            Self::TooLong { .. } => "too-long",
-            Self::Range { .. } => "range",
-            Self::Fixed { .. } | Self::Standing { .. } => "fixed",
-            Self::NoPlace { .. } | Self::Shape { .. } | Self::NoContainer { .. } => "place",
-        })
+        let (code, key) = match self {
+            Self::TooLong { key, .. } => ("too-long", Some(key)),
+            Self::Range { key } => ("range", Some(key)),
+            Self::Fixed { key } | Self::Standing { key } => ("fixed", Some(key)),
+            Self::NoPlace { .. } | Self::Shape { .. } | Self::NoContainer { .. } => ("place", None),
+        };
+        let field = key.and_then(|key| Field::ALL.iter().find(|field| field.key() == key));
+        Because { field: field.map(|field| field.as_str()), ..Because::of(code) }
     }
 }
 

@@ -193,14 +193,9 @@ pub fn case(
     if let Some(stored) = row.detail.get_mut("warnings").and_then(|found| found.as_object_mut()) {
         let is_of_another = correction::subjects(&history).any(|subject| Some(subject) != case.subject);
         let service = case.service.as_deref().and_then(|code| registries.service(code));
-        let found = match (&subject, case.started) {
-            (Some(subject), Some(started)) => {
-                Some(people(subject, [&applicant, &collector], service, started).warnings(tx)?)
-            }
-            (Some(_), None) | (None, _) => None,
-        };
         hold(stored, case.consent, is_of_another, &conflicts);
-        if let Some(found) = found {
+        if let (Some(subject), Some(started)) = (&subject, case.started) {
+            let found = people(subject, [&applicant, &collector], service, started).warnings(tx)?;
             hold_of_people(stored, service.is_some(), &found);
         }
         hold_time(stored, case.started, &edits);

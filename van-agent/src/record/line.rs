@@ -5,6 +5,7 @@
 use serde_json::{Map, Value};
 use shared::{
     born::Born,
+    desk::because::{Because, Explained as _},
     document::{
         Confirmation, Field, State,
         consent::{self, TEXTS},
@@ -61,6 +62,8 @@ pub enum LineError {
         field: &'static str,
         /// Why.
         why: String,
+        /// The code by which a page says why; none where the field says it.
+        code: Option<&'static str>,
     },
 }
 
@@ -70,6 +73,26 @@ impl LineError {
         match self {
             Self::Missing { field } | Self::Shape { field, .. } | Self::Value { field, .. } => Some(field),
             Self::Json { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Why, as a page says it after the field; none where the field says it.
+    pub fn because(&self) -> Option<Because> {
+        match self {
+            Self::Value { field, code, .. } => {
+                code.map(|code| Because { field: Some(field), ..Because::of(code) })
+            }
+            Self::Missing { .. } | Self::Shape { .. } | Self::Json { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Why, in English, for who has named the field.
+    pub fn without_field(&self) -> String {
+        match self {
+            Self::Missing { .. } => "it is missing".to_owned(),
+            Self::Shape { expected, .. } => format!("it is to be {expected}"),
+            Self::Value { why, .. } => why.clone(),
+            Self::Json { .. } | Self::Unknown { .. } => self.to_string(),
         }
     }
 }
@@ -194,7 +217,7 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
     let status: State = parsed(&fields.required("status")?, "status")?;
     if !status.may_begin() {
         let why = "a case begins as draft, received, complete, incomplete or waiting_for_network".to_owned();
-        return Err(LineError::Value { field: "status", why });
+        return Err(cannot_be("status", why));
     }
     let (started, offset_minutes) = moment(&fields.required("started")?, "started")?;
     let line = Line {
@@ -230,7 +253,7 @@ pub fn parse(text: &str) -> Result<Line, LineError> {
     fields.end()?;
     if line.confirmed == Some(Confirmation::Witnesses) && line.witnesses.len() < WITNESSES_MIN {
         let why = "two witnesses confirm, and both are named".to_owned();
-        return Err(LineError::Value { field: "witnesses", why });
+        return Err(cannot_be("witnesses", why));
     }
     if line.subject.person_ref.is_none() && line.subject.nik.is_none() && line.subject.listed.is_none() {
         let missing = if line.subject.name.is_none() { "name" } else { "sex" };
@@ -246,7 +269,7 @@ fn whole_identity(mut fields: Fields, field: &'static str) -> Result<Identity, L
     fields.end()?;
     let Identity { person_ref, nik, name, listed, .. } = &found;
     if [person_ref, name, listed].into_iter().all(Option::is_none) && nik.is_none() {
-        return Err(LineError::Value { field, why: "name, nik or person_ref is missing".to_owned() });
+        return Err(cannot_be(field, "name, nik or person_ref is missing".to_owned()));
     }
     Ok(found)
 }
@@ -274,11 +297,16 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
     text: &str,
     field: &'static str,
 ) -> Result<T, LineError> {
-    text.parse().map_err(|error: T::Err| LineError::Value { field, why: error.to_string() })
+    text.parse().map_err(|error: T::Err| cannot_be(field, error.to_string()))
+}
+
+/// A value that cannot be, of a field that says why.
+fn cannot_be(field: &'static str, why: String) -> LineError {
+    LineError::Value { field, why, code: None }
 }
 
 fn moment(text: &str, field: &'static str) -> Result<(Timestamp, i16), LineError> {
-    Timestamp::parse(text).map_err(|error| LineError::Value { field, why: error.to_string() })
+    Timestamp::parse(text).map_err(|error| cannot_be(field, error.to_string()))
 }
 
 /// The fields that were not taken yet.
@@ -296,14 +324,16 @@ impl Fields {
         match self.take(field) {
             None => Ok(None),
             Some(Value::String(text)) => {
+                let code = Some("characters");
                 let lines = field == "notes";
                 let wrong = |c: char| c.is_control() && !(lines && matches!(c, '\n' | '\r' | '\t'));
                 if text.chars().any(wrong) {
-                    return Err(LineError::Value { field, why: "it holds a control character".to_owned() });
+                    let why = "it holds a control character".to_owned();
+                    return Err(LineError::Value { field, why, code });
                 }
                 if !lines && text.chars().any(field::turns_direction) {
                     let why = "it holds a character that turns the direction of writing".to_owned();
-                    return Err(LineError::Value { field, why });
+                    return Err(LineError::Value { field, why, code });
                 }
                 Ok(Some(text).filter(|text| !text.trim().is_empty()))
             }
@@ -318,7 +348,10 @@ impl Fields {
     /// A text in the form of a field that can be amended.
     fn checked(&mut self, field: &'static str, form: Field) -> Result<Option<String>, LineError> {
         let Some(text) = self.text(field)? else { return Ok(None) };
-        field::check(form, &text).map_err(|error| LineError::Value { field, why: error.to_string() })?;
+        field::check(form, &text).map_err(|error| {
+            let code = Some(error.because().code);
+            LineError::Value { field, why: error.to_string(), code }
+        })?;
         Ok(Some(text))
     }
 
@@ -331,7 +364,7 @@ impl Fields {
         }
         let known: Vec<_> = TEXTS.iter().map(|text| text.version).collect();
         let why = format!("there is no such version of the text of consent; there is {}", known.join(", "));
-        Err(LineError::Value { field, why })
+        Err(cannot_be(field, why))
     }
 
     fn boolean(&mut self, field: &'static str) -> Result<Option<bool>, LineError> {
@@ -364,7 +397,7 @@ impl Fields {
         let degrees: [f64; 2] =
             serde_json::from_value(value).map_err(|_| LineError::Shape { field, expected })?;
         let position = Position::try_from(degrees);
-        position.map(Some).map_err(|error| LineError::Value { field, why: error.to_string() })
+        position.map(Some).map_err(|error| cannot_be(field, error.to_string()))
     }
 
     fn object(&mut self, field: &'static str) -> Result<Option<Self>, LineError> {

@@ -134,13 +134,15 @@ impl RefusedError {
             Self::Person(_) | Self::Somebody { .. } => Some("person_ref"),
             Self::Stranger { missing, .. } | Self::Missing { missing } => Some(missing),
             Self::Set(error) => error.because().field,
-            Self::Store(_) | Self::Edit(_) | Self::Save(_) => None,
+            Self::Edit(error) => error.because().field,
+            Self::Store(_) | Self::Save(_) => None,
         }
     }
 
     /// Why, by a code for which pages have words; none where the field says it.
     fn because(&self) -> Option<Because> {
         let code = match self {
+            Self::Line(error) => return error.because(),
             Self::Set(error) => return Some(error.because()),
             Self::Edit(error) => return Some(error.because()),
             Self::Save(error) => return Some(error.because()),
@@ -154,8 +156,7 @@ impl RefusedError {
             Self::SheetOpen(_) => "sheet-open",
             Self::Visit(_) => "no-visit",
             Self::Somebody { .. } => "somebody",
-            Self::Line(_)
-            | Self::Service(_)
+            Self::Service(_)
             | Self::ReferenceUsed { .. }
             | Self::Listed(_)
             | Self::Person(_)
@@ -163,6 +164,32 @@ impl RefusedError {
             | Self::Missing { .. } => return None,
         };
         Some(Because::of(code))
+    }
+
+    /// Why, in English, for who has named the field.
+    fn without_field(&self) -> String {
+        match self {
+            Self::Line(error) => error.without_field(),
+            Self::Somebody { name, .. } => format!("the person who was chosen is {name}"),
+            Self::Missing { .. } => "it is missing".to_owned(),
+            Self::Store(_)
+            | Self::Village(_)
+            | Self::Service(_)
+            | Self::ReferenceUsed { .. }
+            | Self::Listed(_)
+            | Self::NoSheet(_)
+            | Self::SheetElsewhere { .. }
+            | Self::NotOfSheet(_)
+            | Self::SheetExpired(_)
+            | Self::SheetEntered(_)
+            | Self::SheetOpen(_)
+            | Self::Visit(_)
+            | Self::Person(_)
+            | Self::Stranger { .. }
+            | Self::Set(_)
+            | Self::Edit(_)
+            | Self::Save(_) => self.to_string(),
+        }
     }
 
     /// The failure of the store that it is, if it is one.
@@ -179,7 +206,7 @@ impl RefusedError {
 pub struct Why {
     /// By a code for which pages have words; none where the field says it.
     pub because: Option<Because>,
-    /// In English.
+    /// In English, without the field.
     pub english: String,
 }
 
@@ -199,7 +226,7 @@ pub enum WholeError {
 
 impl From<RefusedError> for WholeError {
     fn from(error: RefusedError) -> Self {
-        let why = Why { because: error.because(), english: error.to_string() };
+        let why = Why { because: error.because(), english: error.without_field() };
         let field = error.field();
         match error.into_store() {
             Ok(error) => error.into(),

@@ -184,8 +184,12 @@ impl Sheet {
 
     /// Whether a requirement of a service is there.
     pub fn has(&self, service: &str, requirement: &str) -> bool {
-        let ticks = self.fields.get(&format!("{TICK}{service}"));
-        ticks.is_some_and(|ticks| ticks.iter().any(|tick| tick == requirement))
+        self.ticked(service).iter().any(|tick| tick == requirement)
+    }
+
+    /// What was ticked of a service.
+    pub fn ticked(&self, service: &str) -> &[String] {
+        self.fields.get(&format!("{TICK}{service}")).map_or(&[], Vec::as_slice)
     }
 
     /// The serial of the numbered blank that a service uses up; empty where none was typed.

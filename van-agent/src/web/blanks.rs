@@ -94,14 +94,14 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     let act: BlankAct = match serde_json::from_value(act) {
         Ok(act) => act,
         Err(error) => {
-            let wrong = (words.get("wrong-blank"), detail(words, &error.to_string()));
+            let wrong = (words.get("wrong-blanks"), detail(words, &error.to_string()));
             return page(&site, words, typed, Some(wrong)).await;
         }
     };
     match ask(&site, words, Request::Blank { act }).await {
         Ok(_) => see("/blanks"),
         Err(failure) if failure.usage || failure.missing => {
-            let wrong = words.get(if failure.missing { "not-there" } else { "wrong-blank" });
+            let wrong = words.get(if failure.missing { "not-there" } else { "wrong-blanks" });
             page(&site, words, typed, Some((wrong, detail(words, &failure.message)))).await
         }
         Err(failure) => failed(words, &failure),

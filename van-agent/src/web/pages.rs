@@ -162,13 +162,17 @@ pub(super) fn why(words: &Words, failure: &Failure) -> Reason {
     (words.because(because), detail(words, &failure.message))
 }
 
-/// What is wrong with a field of a form: by its code where it has one, or else as the field says it.
+/// What is wrong with a field of a form: by its code where it has one, or else as the field says it; the field is
+/// called as the form calls it.
 pub(super) fn wrong(words: &Words, field: &str, why: Option<&Why>) -> Reason {
     let named = || Some(format!("{}: {}", words.find(&format!("field-{field}"))?, words.get("wrong-other")));
     let of_field = || words.find(&format!("wrong-{field}")).or_else(named);
-    let because = why.and_then(|why| why.because).map(|because| words.because(because));
-    let sentence = because.or_else(of_field).unwrap_or_else(|| words.get("wrong-other"));
-    (sentence, why.and_then(|why| detail(words, &why.english)))
+    let because = why.and_then(|why| why.because);
+    let sentence = because.map(|because| words.because(because)).or_else(of_field);
+    // Words after the name of the field say all; what is said in English may name it as commands do.
+    let says_all = because.is_some_and(|because| because.field.is_some());
+    let english = why.filter(|_| !says_all).and_then(|why| detail(words, &why.english));
+    (sentence.unwrap_or_else(|| words.get("wrong-other")), english)
 }
 
 /// Why something is held, by the name of the rule.

@@ -184,6 +184,13 @@ pub(super) struct Chosen {
     pub(super) same: Vec<Same>,
 }
 
+impl Chosen {
+    /// Whether nothing may be promised of it today.
+    pub(super) fn is_open(&self) -> bool {
+        ["mode-online_step", "mode-unknown"].contains(&self.mode)
+    }
+}
+
 /// A case that a service of the sheet would repeat.
 pub(super) struct Same {
     /// The name of the words for what is the same.
@@ -238,8 +245,10 @@ fn chosen(
     for code in sheet.services() {
         let found = agent.duplicates(sheet, code)?;
         let same = found.iter().map(|found| told(agent, words, found)).collect();
-        let service = agent.replica().registries().service(code);
-        chosen.extend(service.map(|service| choice(words, sheet, service, (born, today), same)));
+        chosen.push(match agent.replica().registries().service(code) {
+            Some(service) => choice(words, sheet, service, (born, today), same),
+            None => unknown(sheet, code, same),
+        });
     }
     Ok(chosen)
 }
@@ -292,6 +301,22 @@ fn choice(
             None => warnings::age(service, born, today).map(|_| "warning-age"),
         },
         blank: service.numbered_stock.as_ref().map(|_| sheet.blank(code).to_owned()),
+        same,
+    }
+}
+
+/// A service that is not in the catalogue here, with what was typed of it: nothing of that is lost.
+fn unknown(sheet: &Sheet, code: &str, same: Vec<Same>) -> Chosen {
+    Chosen {
+        code: code.to_owned(),
+        name: code.to_owned(),
+        agency: String::new(),
+        tariff: String::new(),
+        requirements: sheet.ticked(code).iter().map(|text| (text.clone(), true)).collect(),
+        missing: None,
+        mode: "mode-unknown",
+        unfit: None,
+        blank: Some(sheet.blank(code).to_owned()).filter(|blank| !blank.is_empty()),
         same,
     }
 }
