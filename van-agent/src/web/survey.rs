@@ -130,11 +130,11 @@ pub(super) async fn add(State(site): State<Site>, headers: HeaderMap, posted: Po
     let request = Request::SurveyAdd { visit: Some(visit.clone()), sheets, batch: Some(batch.clone()) };
     match ask(&site, words, request).await {
         Ok((answer, _)) => see(&format!("/survey?visit={visit}&saved={}", answer["sheets"])),
-        Err(failure) if failure.usage => {
-            let wrong = (words.get("wrong-survey"), detail(words, &failure.message));
+        Err(failure) => {
+            let wrong = if failure.usage { words.get("wrong-survey") } else { unkept(words, &failure) };
+            let wrong = (wrong, detail(words, &failure.message));
             page(&site, words, Typed { batch, visit, rows }, None, Some(wrong)).await
         }
-        Err(failure) => failed(words, &failure),
     }
 }
 
