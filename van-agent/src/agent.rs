@@ -464,7 +464,7 @@ impl Agent {
             true => people::same(writing, first, second, reason.unwrap_or("the same person")),
             false => people::different(writing, first, second, reason.unwrap_or("another person")),
         };
-        self.replica.write(now, work).map_err(said)?;
+        self.replica.write(now, work).map_err(explained)?;
         Ok(json!({"one": first, "other": second, "same": same}))
     }
 }

@@ -17,7 +17,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, no_case, not_enrolled, said},
+    agent::{Agent, explained, no_case, not_enrolled, said},
     host::output::Failure,
     record::number,
     visit::VisitError,
@@ -175,7 +175,7 @@ impl Agent {
             writing.save(document, edit)?;
             Ok(())
         });
-        written.map_err(said)?;
+        written.map_err(explained)?;
         let warnings = self.odd(now, kind, range)?;
         Ok(
             json!({"act": act, "kind": kind, "range": range, "numbers": range.numbers(), "warnings": warnings}),

@@ -11,7 +11,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, not_enrolled, said},
+    agent::{Agent, explained, not_enrolled, said},
     host::output::Failure,
     visit::{VisitError, day},
 };
@@ -69,7 +69,7 @@ impl Agent {
             writing.save(document, edit)?;
             Ok(new)
         });
-        let new = written.map_err(said)?;
+        let new = written.map_err(explained)?;
         let partial = sheets.iter().filter(|sheet| !sheet.is_whole()).count();
         Ok(json!({"visit": visit.document, "label": visit.label, "date": visit.date, "sheets": sheets.len(),
                   "new": new, "partial": partial}))

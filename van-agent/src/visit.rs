@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 use shared::{
-    desk::{author, because::Because, resolve, rows},
+    desk::{
+        author,
+        because::{Because, Explained},
+        resolve, rows,
+    },
     document::{View, Visit, visit},
     id::{DocumentId, Kind, VillageCode},
     registry::row::Listed,
@@ -15,7 +19,7 @@ use shared::{
 };
 
 use crate::{
-    agent::{Agent, not_enrolled, said},
+    agent::{Agent, explained, not_enrolled, said},
     host::output::Failure,
     prelist::ServedThere,
 };
@@ -79,7 +83,7 @@ impl Agent {
             writing.save(document, edit)?;
             Ok(document)
         });
-        let document = written.map_err(said)?;
+        let document = written.map_err(explained)?;
         let agencies = self.replica().registries().agencies();
         let unknown =
             open.agencies.iter().filter(|code| !agencies.keys().any(|known| known.as_str() == **code));
@@ -109,7 +113,7 @@ impl Agent {
             visit::set_closed(&mut edit, Some(now.wall))?;
             Ok(writing.save(document, edit)?)
         });
-        written.map_err(said)?;
+        written.map_err(explained)?;
         Ok(json!({"visit": document, "closed": now.wall.to_rfc3339(self.offset_minutes())}))
     }
 
@@ -293,4 +297,14 @@ pub(crate) enum VisitError {
     Edit(#[from] shared::document::EditError),
     #[error(transparent)]
     Save(#[from] SaveError),
+}
+
+impl Explained for VisitError {
+    fn because(&self) -> Because {
+        match self {
+            Self::Store(error) => error.because(),
+            Self::Edit(error) => error.because(),
+            Self::Save(error) => error.because(),
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Why something was not taken, by codes for which pages have words in their language.
 
-use super::{amend::AmendError, files::FileError, questions::QuestionError, resolve::ResolveError};
+use super::{
+    amend::AmendError, files::FileError, people::PeopleError, questions::QuestionError, resolve::ResolveError,
+};
 use crate::{
     document::{EditError, Field, field::SetError},
     stamp::StampError,
@@ -188,6 +190,17 @@ impl Explained for QuestionError {
             Self::NoWords => Because::of("no-words"),
             Self::Characters => Because::of("characters"),
             Self::NoQuestion => Because::of("no-question"),
+        }
+    }
+}
+
+impl Explained for PeopleError {
+    fn because(&self) -> Because {
+        match self {
+            Self::Store(error) => error.because(),
+            Self::Edit(error) => error.because(),
+            Self::Save(error) => error.because(),
+            Self::One | Self::Unknown(_) => Because::of("other-document"),
         }
     }
 }

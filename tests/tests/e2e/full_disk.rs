@@ -195,6 +195,32 @@ fn a_form_that_finds_no_room_stays_on_the_page_until_there_is() {
 }
 
 #[test]
+fn other_forms_that_find_no_room_stay_on_their_pages() {
+    let stage = Stage::open();
+    let Some(disk) = Disk::mount(&stage.path("disk"), 40_000) else { return };
+    let van = Van::enroll(disk.at.join("van"), &stage.hub.invite("V01"));
+    let visit = van.run(&["visit", "open", "Pasar"]).text("visit");
+    let mut running = van.start(&[]);
+    running.log("reconciled");
+    let reader = Reader::of(&running);
+    let page = reader.get("/record");
+    let token = hidden(&page, "csrf").expect("a token");
+    let scores = "&sheet-0=3".repeat(9);
+    let survey = format!("batch=00112233aabbccdd&visit={visit}{scores}");
+    disk.fill(0);
+    for (place, fields, typed) in [
+        ("/visits", "label=Lapangan+Bola", "Lapangan Bola"),
+        ("/survey", survey.as_str(), "name=\"sheet-0\" value=\"3\""),
+        ("/blanks", "do=enter&act=received&kind=KTP-EL&from=A000123&to=A000200", "A000123"),
+        ("/settings", "officers=Maria+Taek", "Maria Taek"),
+    ] {
+        let answer = reader.post(place, token, fields);
+        assert!(answer.contains("Disk laptop ini PENUH") && answer.contains(typed), "{place}: {answer}");
+    }
+    running.terminate().done();
+}
+
+#[test]
 fn a_hub_whose_disk_is_full_takes_nothing_and_stays_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some(disk) = Disk::mount(&folder.path().join("disk"), 60_000) else { return };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Site,
     acts::see,
-    pages::{ask, detail, failed, show, text, words},
+    pages::{ask, detail, failed, show, text, unkept, words},
     posted::Posted,
 };
 use crate::{blank::BlankAct, host::web::Words, request::Request};
@@ -100,11 +100,14 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     };
     match ask(&site, words, Request::Blank { act }).await {
         Ok(_) => see("/blanks"),
-        Err(failure) if failure.usage || failure.missing => {
-            let wrong = words.get(if failure.missing { "not-there" } else { "wrong-blanks" });
+        Err(failure) => {
+            let wrong = match (failure.missing, failure.usage) {
+                (true, _) => words.get("not-there"),
+                (false, true) => words.get("wrong-blanks"),
+                (false, false) => unkept(words, &failure),
+            };
             page(&site, words, typed, Some((wrong, detail(words, &failure.message)))).await
         }
-        Err(failure) => failed(words, &failure),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Site,
     acts::see,
-    pages::{Reason, ask, failed, show, why, words},
+    pages::{Reason, ask, failed, show, unkept, why, words},
     posted::Posted,
 };
 use crate::{
@@ -104,8 +104,11 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
     match site.run(move |agent, _| agent.set_settings(&wanted)).await {
         // What the browser chose before would go before it.
         Ok(()) => ([(header::SET_COOKIE, language_cookie(&language))], see("/settings")).into_response(),
-        Err(failure) if failure.usage => page(&site, words, None, Some(why(words, &failure)), &typed).await,
-        Err(failure) => failed(words, &failure),
+        Err(failure) => {
+            let (sentence, detail) = why(words, &failure);
+            let sentence = if failure.usage { sentence } else { unkept(words, &failure) };
+            page(&site, words, None, Some((sentence, detail)), &typed).await
+        }
     }
 }
 

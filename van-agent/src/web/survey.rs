@@ -15,7 +15,7 @@ use shared::survey::{ELEMENTS, NAMES, SCALE};
 use super::{
     Site,
     acts::see,
-    pages::{ask, detail, failed, show, text, words},
+    pages::{ask, detail, failed, show, text, unkept, words},
     posted::Posted,
     visits,
 };

@@ -13,7 +13,7 @@ use super::{
     Site,
     acts::see,
     card::{Card, listed_card},
-    pages::{self, Row, ask, death, failed, name_codes, show, text, words},
+    pages::{self, Row, ask, death, failed, name_codes, show, text, unkept, words},
     posted::Posted,
     sheet,
 };
@@ -101,7 +101,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Request::VisitOpen { label, date: None, village, point: None, lead: None, agencies: Vec::new() };
     match ask(&site, words, request).await {
         Ok(_) => see("/"),
-        Err(failure) => failed(words, &failure),
+        Err(failure) => page(&site, words, typed, Some(unkept(words, &failure))).await,
     }
 }
 
