@@ -115,6 +115,8 @@ async function carry(programs, browser, pictures) {
     await page.keyboard.press("Alt+x");
     await back;
     await page.getByText("Pertukaran dihentikan").waitFor();
+    // Where it came anew by itself, it takes no keys until it is whole.
+    await page.waitForLoadState();
     await page.locator("#budget").selectOption("200000");
     const begun = page.waitForEvent("load");
     await page.keyboard.press("Alt+s");

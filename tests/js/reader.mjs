@@ -82,6 +82,7 @@ export class Reader {
   async forget(name = "Hapus isian") {
     await this.page.getByRole("button", { name }).press("Enter");
     await this.page.locator("h1", { hasText: name }).waitFor();
+    await this.page.waitForLoadState();
     const gone = this.page.waitForEvent("load");
     await this.page.keyboard.press("Alt+y");
     await gone;

@@ -197,7 +197,7 @@ sure-no = No, go back
 kept = What is typed is kept on this laptop.
 unkept = What was typed last is NOT kept yet: the program does not answer. Leave this page open and start the program again; it is then kept by itself.
 unkept-full = The disk of this laptop is FULL: what was typed last is not saved yet. It stands on this page; leave the page open, free some space on the disk, then press save again. What was saved before is not lost.
-unkept-other = What was typed last is NOT saved yet; it stands on this page: leave the page open.
+unkept-other = What was typed last is NOT saved yet; it stands on this page: leave the page open, then press save again.
 nothing-lost = Nothing is lost.
 half-typed = { $count ->
     [one] { $count } other half-typed form
@@ -742,7 +742,7 @@ attention-blanks = { $count ->
 }
 wrong-label = Say what the place is called.
 day-not-saved = Not saved yet.
-day-look = A form is saved so only after somebody has looked at it: open it, compare with the paper, then save it there.
+day-look = Such a form is saved only after somebody has looked at it again: open it, compare it with the paper, then save it there.
 day-open-form = Open the form
 day-fees = Fees
 day-fees-all = All fees that fall due

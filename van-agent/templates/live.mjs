@@ -9,3 +9,5 @@ news.addEventListener("ended", () => {
   news.close();
   location.replace("/sync");
 });
+// A press leads to the page anew: nothing is to come between.
+document.addEventListener("submit", () => news.close());

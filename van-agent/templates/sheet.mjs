@@ -7,16 +7,23 @@ const told = document.getElementById("kept");
 const PAUSE_MS = 400;
 const AGAIN_MS = 2000;
 let timer;
-let dirty = false;
-// What was typed last stands on this page alone.
-let unkept = false;
-// The program does not answer, or no more to this page.
+// What was typed last stands on this page alone, and whether that is because no program answers.
+let unkept = "onlyHere" in words;
 let alone = false;
-let sending = false;
+let dirty = unkept;
+// What is being kept; a press that waits for it; and whether a press has taken all that is typed along.
+let keeping;
+let waits = false;
+let gone = false;
 
-async function keep() {
+function keep() {
   clearTimeout(timer);
-  if (!dirty) return;
+  keeping ??= send().finally(() => (keeping = undefined));
+  return keeping;
+}
+
+async function send() {
+  if (!dirty || gone) return;
   dirty = false;
   const body = new URLSearchParams(new FormData(sheet));
   let says = words.unkept;
@@ -33,8 +40,9 @@ async function keep() {
   dirty ||= unkept;
   told.textContent = unkept ? says : words.kept;
   told.classList.toggle("open", unkept);
-  // The program may be starting again, and room be made.
-  if (unkept) timer = setTimeout(keep, AGAIN_MS);
+  // The program may be starting again, room be made, or somebody have typed on.
+  clearTimeout(timer);
+  if (dirty) timer = setTimeout(keep, unkept ? AGAIN_MS : PAUSE_MS);
 }
 
 sheet.addEventListener("input", () => {
@@ -43,21 +51,29 @@ sheet.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(keep, PAUSE_MS);
 });
-addEventListener("pagehide", keep);
+// What was typed while the rest is being kept does not wait for that.
+addEventListener("pagehide", send);
+// The browser may show this page again as it was left.
+addEventListener("pageshow", () => (gone = false));
 // Nothing leaves this page for a program that is not there: what stands in its fields would be gone.
 sheet.addEventListener("submit", async (event) => {
-  if (!unkept || sending) {
+  if (gone) return;
+  if (!unkept) {
     clearTimeout(timer);
-    dirty = false;
-    sending = false;
+    gone = true;
     return;
   }
   event.preventDefault();
+  if (waits) return;
+  waits = true;
   await keep();
+  waits = false;
+  if (alone) return;
   // A program that answers gives all that is typed back, with why it cannot be kept.
-  sending = !alone;
-  if (sending) sheet.requestSubmit(event.submitter);
+  gone = true;
+  sheet.requestSubmit(event.submitter);
 });
+if (unkept) keep();
 
 /** What the digits of a NIK say, or nothing. */
 function decoded(digits) {

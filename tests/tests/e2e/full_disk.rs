@@ -183,6 +183,10 @@ fn a_form_that_finds_no_room_stays_on_the_page_until_there_is() {
             assert!(answer.contains(&text), "{what}: {name} is gone: {answer}");
         }
         assert_eq!(hidden(&answer, "form"), Some(form), "{what}");
+        assert!(
+            answer.contains("data-only-here"),
+            "{what}: the page is to keep it once there is room: {answer}"
+        );
     }
     let kept = reader.post("/record/keep", token, &format!("form={form}&{fields}"));
     assert!(kept.starts_with("HTTP/1.1 507") && kept.contains("Disk laptop ini PENUH"), "{kept}");

@@ -75,7 +75,14 @@ fn order(desk: &mut Desk, order: Order, cases: Vec<String>, signature: Option<St
 fn load_all(desk: &mut Desk) -> anyhow::Result<Value> {
     let mut done = Vec::new();
     loop {
-        let mut answer = desk.ask(Request::HandOver { act: HandOverAct::LoadAll })?;
+        let asked = desk.ask(Request::HandOver { act: HandOverAct::LoadAll });
+        let mut answer = match asked {
+            Err(failure) if !done.is_empty() => {
+                said(desk, &json!({"done": done}))?;
+                return Err(failure.into());
+            }
+            asked => asked?,
+        };
         done.extend(answer["done"].as_array().into_iter().flatten().cloned());
         if answer["left"] == 0 || answer["refused"] != json!([]) {
             answer["of"] = json!(done.len() as u64 + answer["left"].as_u64().unwrap_or(0));

@@ -203,6 +203,12 @@ impl Keeper {
     pub async fn stay(&mut self) {
         let mut pause = PAUSE;
         loop {
+            while self.rests {
+                match self.calls.recv().await {
+                    Some(call) => self.take(call),
+                    None => return,
+                }
+            }
             let Ok(Some(target)) = self.owner.run(|agent, _| Target::of(agent)).await else { return };
             let report = self.attempt(target, Stay::Stay).await;
             self.rests |= report.stopped.is_some();
@@ -210,13 +216,7 @@ impl Keeper {
                 continue;
             }
             self.budget = Budget::default();
-            while self.rests {
-                match self.calls.recv().await {
-                    Some(call) => self.take(call),
-                    None => return,
-                }
-            }
-            if self.has_call() {
+            if self.rests {
                 continue;
             }
             pause = if report.ok { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
