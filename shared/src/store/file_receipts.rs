@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Result, Tx, damaged};
+use super::{Result, Tx};
 use crate::{id::ContentHash, wire::attachment::Receipt};
 
 /// Receipts for others' files that a laptop brings home, at most.
@@ -60,7 +60,7 @@ pub fn bring_home(tx: Tx<'_>, number: i64) -> Result<bool> {
 /// The receipts for others' files that are brought home, the newest first.
 ///
 /// # Errors
-/// The store fails or is damaged.
+/// The store fails.
 pub fn homeward(tx: Tx<'_>) -> Result<Vec<Receipt>> {
     read(tx, "homeward = 1 ORDER BY receipt DESC")
 }
@@ -68,15 +68,25 @@ pub fn homeward(tx: Tx<'_>) -> Result<Vec<Receipt>> {
 /// All of them, the newest first.
 ///
 /// # Errors
-/// The store fails or is damaged.
+/// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Receipt>> {
     read(tx, "true ORDER BY receipt DESC")
 }
 
+/// One that the disk has damaged is left out, so that it stops none of the others.
 fn read(tx: Tx<'_>, condition: &str) -> Result<Vec<Receipt>> {
-    let mut statement = tx.prepare_cached(&format!("SELECT frame FROM file_receipt WHERE {condition}"))?;
-    let frames = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?.collect::<Result<Vec<_>, _>>()?;
-    frames.iter().map(|frame| minicbor::decode(frame).map_err(|_| damaged("file_receipt.frame"))).collect()
+    let mut statement =
+        tx.prepare_cached(&format!("SELECT receipt, frame FROM file_receipt WHERE {condition}"))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = rows.collect::<Result<Vec<(i64, Vec<u8>)>, _>>()?;
+    let readable = rows.into_iter().filter_map(|(number, frame)| {
+        let receipt = minicbor::decode(&frame).ok();
+        if receipt.is_none() {
+            tracing::warn!(number, "leave out a receipt for files that is damaged");
+        }
+        receipt
+    });
+    Ok(readable.collect())
 }
 
 /// Forgets all of them; no attachment names one any more.
@@ -137,6 +147,24 @@ mod tests {
     }
 
     #[test]
+    fn a_receipt_that_the_disk_has_damaged_is_left_out_and_stops_no_other() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let sound = receipt(2, Vec::new());
+        store
+            .commit(|tx| {
+                for receipt in [&receipt(1, Vec::new()), &sound] {
+                    let number = put(tx, receipt)?;
+                    bring_home(tx, number)?;
+                }
+                tx.execute("UPDATE file_receipt SET frame = x'ff' WHERE receipt = 1", [])?;
+                assert_eq!((homeward(tx)?, all(tx)?), (vec![sound.clone()], vec![sound.clone()]));
+                Ok::<_, StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
     fn receipts_of_an_older_file_are_carried_over_each_once() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("keliling.db");
@@ -155,6 +183,11 @@ mod tests {
                           VALUES (?1, 7, 7, 1, 1, 0, ?2)";
             connection.execute(insert, params![hash, frame]).expect("inserts");
         }
+        let insert = "INSERT INTO attachment (hash, size, held, whole, own, wanted, carried) \
+                      VALUES (?1, 7, 0, 0, ?2, 1, 1)";
+        for (hash, own) in [([4_u8; 32], 0), ([5; 32], 1)] {
+            connection.execute(insert, params![hash, own]).expect("inserts");
+        }
         connection.execute("INSERT INTO homeward_file (frame) VALUES (?1)", [frame(&home)]).expect("inserts");
         drop(connection);
         let store = Store::open(&path).expect("opens");
@@ -165,5 +198,10 @@ mod tests {
             known.expect("it is there").receipted
         });
         assert_eq!(receipted, [true, true, false]);
+        let refused = [3, 4, 5].map(|hash| {
+            let known = attachment::find(tx, ContentHash([hash; 32])).expect("reads");
+            known.expect("it is there").refused
+        });
+        assert_eq!(refused, [None, Some(attachment::Refused::Damaged), None]);
     }
 }
