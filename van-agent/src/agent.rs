@@ -13,7 +13,7 @@ use shared::{
     },
     id::{DocumentId, UnitId},
     store::{
-        attachment::{self, Look},
+        attachment::{self, Known, Look},
         changes, devices, log, quarantine, read_model,
     },
     sync::{
@@ -403,8 +403,9 @@ impl Agent {
         let doubled = read_model::doubled_slips(tx).map_err(said)?;
         let waiting = changes::waiting_documents(tx).map_err(said)?.len();
         let open = attachment::open(tx).map_err(said)?;
-        // Whoever attached what is carried has it still.
-        let attachments_lost = open.iter().filter(|known| !known.whole && !known.carried).count();
+        // Whoever attached what is only carried keeps it until the hub's receipt.
+        let is_lost = |known: &&Known| !known.whole && (known.own || !known.carried);
+        let attachments_lost = open.iter().filter(is_lost).count();
         let carried_files = shared::sync::examine::carried_files(tx).map_err(said)?;
         // A doubled number is a notice: each case has an id of its own.
         let ok = integrity.is_empty() && faults.is_empty() && carried.is_empty() && attachments_lost == 0;

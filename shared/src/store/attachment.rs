@@ -27,7 +27,7 @@ pub struct Known {
     pub wanted: bool,
     /// Laptop: whether another laptop attached it and this one carries it to the hub.
     pub carried: bool,
-    /// Laptop: why it is carried and cannot be handed over for now.
+    /// Laptop: why it is carried and cannot be handed over for now; never of one that was attached here too.
     pub refused: Option<Refused>,
     /// Laptop: whether the hub's receipt for it is stored.
     pub receipted: bool,
@@ -223,12 +223,12 @@ pub fn put_down(tx: Tx<'_>, hash: ContentHash) -> Result<bool> {
     Ok(forgotten > 0)
 }
 
-/// Laptop: notes why a file that is carried cannot be handed over for now, or that it can.
+/// Laptop: notes why a file that is only carried cannot be handed over for now, or that it can.
 ///
 /// # Errors
 /// The store fails.
 pub fn set_refused(tx: Tx<'_>, hash: ContentHash, refused: Option<Refused>) -> Result<()> {
-    tx.prepare_cached("UPDATE attachment SET refused = ?2 WHERE hash = ?1 AND carried = 1")?
+    tx.prepare_cached("UPDATE attachment SET refused = ?2 WHERE hash = ?1 AND carried = 1 AND own = 0")?
         .execute(params![hash.0, refused.map(Refused::code)])?;
     Ok(())
 }
@@ -278,7 +278,7 @@ pub fn want(tx: Tx<'_>, hash: ContentHash, size: u64) -> Result<()> {
 /// The store fails.
 pub fn lose(tx: Tx<'_>, hash: ContentHash) -> Result<()> {
     tx.prepare_cached(
-        "UPDATE attachment SET held = 0, whole = 0, wanted = 1, refused = iif(carried = 1, ?2, refused)
+        "UPDATE attachment SET held = 0, whole = 0, wanted = 1, refused = iif(carried = 1 AND own = 0, ?2, refused)
          WHERE hash = ?1",
     )?
     .execute(params![hash.0, Refused::Damaged.code()])?;
@@ -413,26 +413,29 @@ pub fn lacking_of(tx: Tx<'_>, author: DeviceId, limit: usize) -> Result<Vec<(Nam
 }
 
 /// How much this laptop still has to hand over: files attached here or carried for others without a receipt, and their
-/// bytes; without what cannot be handed over for now.
+/// bytes; without what is only carried and cannot be handed over for now.
 ///
 /// # Errors
 /// The store fails.
 pub fn count_open(tx: Tx<'_>) -> Result<(u64, u64)> {
     Ok(tx
         .prepare_cached(&format!(
-            "SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE {} AND refused IS NULL",
+            "SELECT count(*), coalesce(sum(size), 0) FROM attachment
+             WHERE {} AND (own = 1 OR refused IS NULL)",
             open_here()
         ))?
         .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
-/// Laptop: how many files it carries that cannot be handed over for now.
+/// Laptop: how many files it only carries that cannot be handed over for now.
 ///
 /// # Errors
 /// The store fails.
 pub fn count_refused(tx: Tx<'_>) -> Result<u64> {
     Ok(tx
-        .prepare_cached(&format!("SELECT count(*) FROM attachment WHERE {CARRIED} AND refused IS NOT NULL"))?
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM attachment WHERE {CARRIED} AND own = 0 AND refused IS NOT NULL"
+        ))?
         .query_row([], |row| row.get(0))?)
 }
 
@@ -568,6 +571,33 @@ mod tests {
                 lose(tx, hash)?;
                 put_half(tx, hash, 100, 20, device)?;
                 assert_eq!(find(tx, hash)?.map(|known| (known.held, known.whole)), Some((20, false)));
+                Ok::<_, StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
+    fn a_file_of_this_laptops_own_that_it_carries_too_counts_against_a_wipe_whatever_the_hub_says() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (both, other) = (ContentHash([7; 32]), ContentHash([8; 32]));
+        store
+            .commit(|tx| {
+                for hash in [both, other] {
+                    assert!(put_carried(tx, hash, 100, DeviceId(4))?);
+                }
+                put_own(tx, both, 100)?;
+                for hash in [both, other] {
+                    set_refused(tx, hash, Some(Refused::NotNamed))?;
+                }
+                assert_eq!((count_open(tx)?, count_refused(tx)?), ((1, 100), 1));
+                for hash in [both, other] {
+                    lose(tx, hash)?;
+                }
+                assert_eq!((count_open(tx)?, count_refused(tx)?), ((1, 100), 1));
+                let refused =
+                    [both, other].map(|hash| find(tx, hash).expect("reads").and_then(|file| file.refused));
+                assert_eq!(refused, [None, Some(Refused::Damaged)]);
                 Ok::<_, StoreError>(())
             })
             .expect("commits");

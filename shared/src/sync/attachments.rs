@@ -460,15 +460,19 @@ impl Replica {
         carrying.refused += u64::from(was_open || was_asked);
         carrying.given_up.insert(hash);
         if was_open {
-            tracing::warn!(file = hash.short(), %refusal, "the hub does not take an attachment");
             let refused = match refusal {
                 Refusal::NotNamed => Some(Refused::NotNamed),
                 Refusal::Size => Some(Refused::Size),
                 // These pass.
                 Refusal::NotHere | Refusal::Damaged | Refusal::NotAsked | Refusal::NoRoom => None,
             };
-            if let Some(refused) = refused {
-                self.store.commit(|tx| attachment::set_refused(tx, hash, Some(refused)))?;
+            // What is carried is offered at each exchange: that it is refused again is no news.
+            let known = attachment::find(self.store.reader(), hash)?;
+            if refused.is_none() || known.is_none_or(|known| known.refused != refused) {
+                tracing::warn!(file = hash.short(), %refusal, "the hub does not take an attachment");
+                if refused.is_some() {
+                    self.store.commit(|tx| attachment::set_refused(tx, hash, refused))?;
+                }
             }
         }
         self.send_files(now, peer)
