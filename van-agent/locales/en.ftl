@@ -440,7 +440,7 @@ theme-normal = Normal
 theme-contrast = High contrast
 doctor = Check the database
 doctor-sound = The database is sound.
-doctor-carried = The database is sound. Scans that this laptop carries for others are damaged here: Carry says which. Their laptops have them still.
+doctor-carried = The database is sound. Attachments that this laptop carries for others are damaged here: Carry says which. The laptops that attached them keep them until the hub's receipt.
 doctor-unsound = The database is damaged. Leave the laptop on, run van-agent doctor, and call the hub operator.
 officer-change = Change officer
 officer-drafts = What is half typed stays in the name of the officer who began it.
@@ -648,21 +648,21 @@ carry-home = Receipt on its way home to
 carry-refused = the hub did not take it yet
 carry-damaged = This laptop's disk has damaged it: take a bundle of the laptop that wrote it in again.
 carry-not-taken = It is offered again a day later; ask the hub operator why.
-carry-from = from
+carry-from = given by
 carry-scan = Attachment
 carry-scans = { $count ->
     [one] { $count } attachment of another laptop is carried here.
    *[other] { $count } attachments of other laptops are carried here.
 }
-carry-scan-not_named = No case at the hub names it: it was taken away, or its case has not arrived or is held. It is offered again at each exchange; its laptop has it still.
-carry-scan-size = Its case at the hub names another size. It is offered again at each exchange; its laptop has it still.
+carry-scan-not_named = No case at the hub names it: it was taken away, or its case has not arrived or is held. It is offered again at each exchange; the laptop that attached it keeps it until the hub's receipt.
+carry-scan-size = Its case at the hub names another size. It is offered again at each exchange; the laptop that attached it keeps it until the hub's receipt.
 carry-scan-damaged = This laptop's disk has damaged it: take a bundle of the laptop that attached it in again.
 carry-exported = Written:
 carry-scans-left = No room for { $count } attachments: they stay on this laptop.
 carry-imported = Taken in from
 carry-met = Exchanged with
 carry-failed = That did not work.
-carry-partly = Not everything was taken: some of it is not whole, of a laptop that is not known here, or an old receipt. Sync this laptop with the hub, then take it in again.
+carry-partly = Not everything was taken: some of it is not whole, of a laptop that is not known here, an old receipt, or attachments of an exchange that broke off. Sync this laptop with the hub, then take it in or exchange again.
 carry-no-folder = That folder is not there: see whether the stick is in, then choose the folder again.
 carry-no-stick = No stick is in: put one in and load this page again; or write the whole folder, such as /media/van/STICK.
 carried-changes = { $count ->
@@ -688,10 +688,10 @@ open-for_others = { $count ->
 }
 custody-why = Only what is signed counts: by the hub's receipt, or by another laptop's note.
 custody-scans = Scans only here
-custody-of-others = Scans of other laptops
+custody-of-others = Attachments of other laptops
 custody-stuck = { $count ->
-    [one] { $count } cannot be handed over for now. A wipe does not lose it: its laptop has it still.
-   *[other] { $count } cannot be handed over for now. A wipe does not lose them: their laptops have them still.
+    [one] { $count } cannot be handed over for now. A wipe does not lose it: the laptop that attached it keeps it until the hub's receipt.
+   *[other] { $count } cannot be handed over for now. A wipe does not lose them: the laptops that attached them keep them until the hub's receipt.
 }
 custody-receipt = Newest receipt of the hub
 custody-backed_up = in the hub's backup

@@ -114,26 +114,19 @@ pub fn work_with_file(store: &mut impl Store, act: &FileAct) -> Result<Value, Fa
     }
 }
 
-/// Whether what doctor found wrong is nothing but files that are carried for others.
-pub(crate) fn only_carried_files(found: &Value) -> bool {
-    let is_sound = |name: &str| found[name].as_array().is_none_or(Vec::is_empty);
-    let rest = ["integrity", "logs", "carried"].into_iter().all(is_sound);
-    rest && found["attachments_lost"].as_u64().unwrap_or(0) == 0 && !is_sound("carried_files")
-}
-
 /// Writes bundles, of which the first holds all facts; where one finds no room, none stays but the facts alone, where
-/// those find room.
+/// those find room. Where another failure ends it, those that are whole stay.
 fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failure> {
     let (mut written, mut given) = (Vec::new(), Vec::new());
     let (first, left) = match write_row(store, to, budget, &mut written, &mut given) {
         Ok(row) => row,
-        Err(failure) => {
+        Err(failure) if failure.because != Some(Because::of("full")) => {
+            return Err(naming_what_stays(failure, &written));
+        }
+        Err(_) => {
             for file in written.drain(..) {
                 // What stays of it is of no use.
                 drop(std::fs::remove_file(file));
-            }
-            if failure.because != Some(Because::of("full")) {
-                return Err(failure);
             }
             given.clear();
             write_row(store, to, 0, &mut written, &mut given)?
@@ -153,6 +146,16 @@ fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failu
         "attachments_left": left.0,
         "attachment_bytes_left": left.1,
     }))
+}
+
+/// A failure, with the bundles that were written before it and are whole.
+fn naming_what_stays(mut failure: Failure, written: &[PathBuf]) -> Failure {
+    if !written.is_empty() {
+        let names: Vec<_> = written.iter().map(|file| file.display().to_string()).collect();
+        failure.message =
+            format!("{}; what was written before is whole: {}", failure.message, names.join(", "));
+    }
+    failure
 }
 
 /// Writes bundle after bundle until no file is left, or none finds room: the first one, and the files that are left
@@ -432,4 +435,20 @@ fn refused(error: ImportError) -> Failure {
 /// The system does not know where it works.
 pub fn whole(file: &Path) -> Result<PathBuf, Failure> {
     absolute(file).map_err(|error| files::unreadable(file, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_the_bundles_that_stay() {
+        let failed = || Failure::new("the stick is gone");
+        assert_eq!(naming_what_stays(failed(), &[]).message, "the stick is gone");
+        let written = ["a.bundle", "a_2.bundle"].map(PathBuf::from);
+        assert_eq!(
+            naming_what_stays(failed(), &written).message,
+            "the stick is gone; what was written before is whole: a.bundle, a_2.bundle"
+        );
+    }
 }

@@ -25,6 +25,7 @@ use tokio::{
     time::timeout,
 };
 
+use self::files::Turn;
 use crate::{
     agent::{Agent, PeerCall, said},
     carry::take_in,
@@ -42,8 +43,8 @@ use crate::{
 const GUESTS_MAX: usize = 4;
 /// How long a handshake may take.
 const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a whole meeting may take.
-const MEETING_PATIENCE: Duration = Duration::from_secs(600);
+/// How long the facts of a meeting may take.
+const FACTS_PATIENCE: Duration = Duration::from_secs(600);
 /// Exchanges with other laptops that may wait for the one under way.
 pub const WAITING_MAX: usize = 4;
 /// The version of this conversation.
@@ -91,12 +92,7 @@ pub async fn meet(owner: &Handle<Agent>, address: &str) -> Result<Value, Failure
         Ok(Err(_)) | Err(_) => return Err(silent()),
     };
     let peer = known(owner, &connection).await?;
-    let meeting = async {
-        let (send, receive) = connection.open_bi().await.map_err(broken)?;
-        Meeting { owner, peer, send, receive }.call().await
-    };
-    let met = timeout(MEETING_PATIENCE, meeting).await;
-    let met = met.unwrap_or_else(|_| Err(broken("it took too long")));
+    let met = call(owner, peer, &connection).await;
     connection.close(VarInt::from_u32(CloseCode::Done.value()), b"");
     quic::leave(&endpoint).await;
     let imported = met?;
@@ -140,15 +136,14 @@ pub async fn receive(endpoint: Endpoint, owner: Handle<Agent>) {
             let Ok(Ok(connection)) = timeout(HANDSHAKE_PATIENCE, shaken).await else {
                 return tracing::debug!("a handshake of another laptop failed");
             };
-            match timeout(MEETING_PATIENCE, host(&owner, &connection)).await {
-                Ok(Ok(imported)) => tracing::info!(
+            match host(&owner, &connection).await {
+                Ok(imported) => tracing::info!(
                     peer = imported.maker.0,
                     changes = imported.changes,
                     notes = imported.notes,
                     "met a laptop"
                 ),
-                Ok(Err(failure)) => tracing::info!(reason = failure.message, "a meeting came to nothing"),
-                Err(_) => tracing::info!("a meeting took too long"),
+                Err(failure) => tracing::info!(reason = failure.message, "a meeting came to nothing"),
             }
         });
     }
@@ -173,12 +168,45 @@ async fn host(owner: &Handle<Agent>, connection: &Connection) -> Result<Imported
             return Err(failure);
         }
     };
-    let (send, receive) = connection.accept_bi().await.map_err(broken)?;
-    let imported = Meeting { owner, peer, send, receive }.answer().await?;
+    let facts = async {
+        let (send, receive) = connection.accept_bi().await.map_err(broken)?;
+        let mut meeting = Meeting { owner, peer, send, receive };
+        Ok((meeting.answer().await?, meeting))
+    };
+    let ((mut imported, has_files), mut meeting) = in_time(facts).await?;
     owner.run(move |agent, now| agent.note_met(now, peer, "")).await.map_err(stopped)??;
-    // The caller closes once it has heard.
-    connection.closed().await;
+    if has_files && !meeting.carry_files(Turn::Take, &mut imported).await {
+        return Ok(imported);
+    }
+    meeting.send.finish().map_err(broken)?;
+    // The caller closes once it has heard; one that does not has had its time.
+    drop(timeout(FACTS_PATIENCE, connection.closed()).await);
     Ok(imported)
+}
+
+/// Speaks first with the laptop at the other end; what it gave.
+async fn call(owner: &Handle<Agent>, peer: DeviceId, connection: &Connection) -> Result<Imported, Failure> {
+    let facts = async {
+        let (send, receive) = connection.open_bi().await.map_err(broken)?;
+        let mut meeting = Meeting { owner, peer, send, receive };
+        Ok((meeting.call().await?, meeting))
+    };
+    let ((mut imported, has_files), mut meeting) = in_time(facts).await?;
+    if has_files && !meeting.carry_files(Turn::Give, &mut imported).await {
+        return Ok(imported);
+    }
+    // The other has stored it once it ends its side.
+    in_time(async {
+        meeting.send.finish().map_err(broken)?;
+        meeting.receive.read_to_end(0).await.map_err(broken)
+    })
+    .await?;
+    Ok(imported)
+}
+
+/// What comes of `work`, unless it takes too long.
+async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    timeout(FACTS_PATIENCE, work).await.unwrap_or_else(|_| Err(broken("it took too long")))
 }
 
 /// Which laptop of the fleet the other end is.
@@ -198,36 +226,26 @@ struct Meeting<'a> {
 }
 
 impl Meeting<'_> {
-    async fn call(mut self) -> Result<Imported, Failure> {
+    /// Gives and takes all facts as the one that speaks first; whether files may follow.
+    async fn call(&mut self) -> Result<(Imported, bool), Failure> {
         self.greet().await?;
         let told = self.greeting().await?;
         self.give(told.clone(), false).await?;
-        let mut imported = self.take().await?;
+        let imported = self.take().await?;
         let has_files = told.has_files();
         self.give(told, true).await?;
-        if has_files {
-            self.give_files(&mut imported).await?;
-            self.take_files(&mut imported).await?;
-        }
-        // The other has stored it once it ends its side.
-        self.send.finish().map_err(broken)?;
-        self.receive.read_to_end(0).await.map_err(broken)?;
-        Ok(imported)
+        Ok((imported, has_files))
     }
 
-    async fn answer(mut self) -> Result<Imported, Failure> {
+    /// Takes and gives all facts as the one that is spoken to; whether files may follow.
+    async fn answer(&mut self) -> Result<(Imported, bool), Failure> {
         let told = self.greeting().await?;
         self.greet().await?;
         let mut imported = self.take().await?;
         let has_files = told.has_files();
         self.give(told, false).await?;
         imported.add(self.take().await?);
-        if has_files {
-            self.take_files(&mut imported).await?;
-            self.give_files(&mut imported).await?;
-        }
-        self.send.finish().map_err(broken)?;
-        Ok(imported)
+        Ok((imported, has_files))
     }
 
     async fn greet(&mut self) -> Result<(), Failure> {

@@ -101,6 +101,8 @@ const CARRIED: &str = "carried = 1 AND receipt IS NULL";
 
 /// Bytes that a laptop carries of others' files, at most.
 const CARRIED_BYTES_MAX: u64 = 1 << 30;
+/// Others' files that a laptop carries, at most: fewer than the hub lets it offer, which its own are among.
+const CARRIED_MAX: u64 = 10_000;
 
 /// That the hub is still to say that it holds a file of this laptop's, or one that it carries.
 fn open_here() -> String {
@@ -187,7 +189,8 @@ pub fn put_half(tx: Tx<'_>, hash: ContentHash, size: u64, held: u64, source: Dev
 /// # Errors
 /// The store fails.
 pub fn put_carried(tx: Tx<'_>, hash: ContentHash, size: u64, source: DeviceId) -> Result<bool> {
-    if size > carried_room(tx)? {
+    let is_counted = find(tx, hash)?.is_some_and(|known| known.own || known.carried);
+    if !is_counted && !carried_room(tx)?.take(size) {
         return Ok(false);
     }
     put_whole(tx, hash, size, Some(source))?;
@@ -195,15 +198,33 @@ pub fn put_carried(tx: Tx<'_>, hash: ContentHash, size: u64, source: DeviceId) -
     Ok(true)
 }
 
-/// Laptop: bytes that it may yet carry of others' files.
+/// What a laptop may yet carry of others' files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Room {
+    files: u64,
+    bytes: u64,
+}
+
+impl Room {
+    /// Takes room for a file of `size` bytes; whether there was any.
+    pub fn take(&mut self, size: u64) -> bool {
+        let (Some(files), Some(bytes)) = (self.files.checked_sub(1), self.bytes.checked_sub(size)) else {
+            return false;
+        };
+        *self = Self { files, bytes };
+        true
+    }
+}
+
+/// Laptop: what it may yet carry of others' files.
 ///
 /// # Errors
 /// The store fails.
-pub fn carried_room(tx: Tx<'_>) -> Result<u64> {
-    let carried: u64 = tx
-        .prepare_cached("SELECT coalesce(sum(size), 0) FROM attachment WHERE carried = 1")?
-        .query_row([], |row| row.get(0))?;
-    Ok(CARRIED_BYTES_MAX.saturating_sub(carried))
+pub fn carried_room(tx: Tx<'_>) -> Result<Room> {
+    let (files, bytes): (u64, u64) = tx
+        .prepare_cached("SELECT count(*), coalesce(sum(size), 0) FROM attachment WHERE carried = 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Room { files: CARRIED_MAX.saturating_sub(files), bytes: CARRIED_BYTES_MAX.saturating_sub(bytes) })
 }
 
 /// Laptop: the hub holds a file that was carried. Returns whether its file is of no use here any more: no case here
@@ -293,8 +314,8 @@ pub fn wanted(tx: Tx<'_>) -> Result<Vec<Known>> {
     all(tx, &format!("wanted = 1 AND whole = 0 AND {BELONGS} ORDER BY held DESC, hash"))
 }
 
-/// Laptop: files attached here, or carried for others, that the hub has not receipted, small pictures first; of what
-/// was attached here those that no longer belong to any case are left out. What was refused goes last.
+/// Laptop: files attached here, then those carried for others, that the hub has not receipted, each with small pictures
+/// first; of what was attached here those that no longer belong to any case are left out. What was refused goes last.
 ///
 /// # Errors
 /// The store fails.
@@ -303,7 +324,8 @@ pub fn open(tx: Tx<'_>) -> Result<Vec<Known>> {
         tx,
         &format!(
             "{}
-             ORDER BY refused IS NOT NULL, EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash",
+             ORDER BY refused IS NOT NULL, own = 0,
+                 EXISTS (SELECT 1 FROM named WHERE named.hash = attachment.hash AND thumbnail = 0), hash",
             open_here()
         ),
     )
@@ -598,6 +620,33 @@ mod tests {
                 let refused =
                     [both, other].map(|hash| find(tx, hash).expect("reads").and_then(|file| file.refused));
                 assert_eq!(refused, [None, Some(Refused::Damaged)]);
+                Ok::<_, StoreError>(())
+            })
+            .expect("commits");
+    }
+
+    #[test]
+    fn others_files_are_carried_up_to_a_number_and_this_laptops_own_go_first() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut store = Store::open(&folder.path().join("keliling.db")).expect("opens");
+        let (own, document) = (ContentHash([9; 32]), [1_u8; 16]);
+        store
+            .commit(|tx| {
+                tx.execute(
+                    "WITH RECURSIVE row (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM row WHERE n < ?1)
+                     INSERT INTO attachment (hash, size, held, whole, own, wanted, carried)
+                     SELECT CAST(printf('%032d', n) AS BLOB), 7, 7, 1, 0, 0, 1 FROM row",
+                    [CARRIED_MAX - 1],
+                )?;
+                put_own(tx, own, 100)?;
+                tx.execute(
+                    "INSERT INTO named (document, hash, thumbnail, size, kind, removed) VALUES (?1, ?2, 0, 100, 'scan', 0)",
+                    params![document, own.0],
+                )?;
+                let taken = [7, 8].map(|hash| put_carried(tx, ContentHash([hash; 32]), 100, DeviceId(4)));
+                assert_eq!(taken.map(|taken| taken.expect("notes")), [true, false]);
+                assert!(put_carried(tx, ContentHash([7; 32]), 100, DeviceId(4))?, "it has its place");
+                assert_eq!(open(tx)?.first().map(|known| known.hash), Some(own));
                 Ok::<_, StoreError>(())
             })
             .expect("commits");

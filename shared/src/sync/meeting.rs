@@ -55,11 +55,10 @@ impl Replica {
         for Offered { hash, size } in offered.iter().filter(|file| !covered.contains(&file.hash)) {
             let known = attachment::find(tx, *hash)?;
             let is_settled = known.is_some_and(|known| known.is_settled());
-            let is_allowed = (1..=ATTACHMENT_BYTES_MAX.unsigned_abs()).contains(size) && *size <= room;
-            if is_settled || !is_allowed || self.is_coming(*hash) {
+            let is_allowed = (1..=ATTACHMENT_BYTES_MAX.unsigned_abs()).contains(size);
+            if is_settled || !is_allowed || self.is_coming(*hash) || !room.take(*size) {
                 continue;
             }
-            room -= size;
             let held = known.filter(|known| known.size == *size).map_or(0, |known| known.held);
             answer.wanted.push(Wanted { hash: *hash, held });
         }

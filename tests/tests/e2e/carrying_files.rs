@@ -183,8 +183,10 @@ fn a_scan_that_the_hub_refuses_is_listed_with_its_reason_and_its_carrier_may_be_
     drop(running);
 
     fs::remove_dir_all(stage.path("carrier/attachments")).expect("there is something");
-    let told = carrier.call(&["doctor"]).run().exited(1);
-    assert!(told.stderr.contains("take a bundle of the laptop that attached them"), "{told}");
+    let told = carrier.run(&["doctor"]);
+    assert_eq!(told.json()["ok"], true, "its author has it: {told}");
+    let notice = told.json()["carried_files"][0].as_str().unwrap_or_default().to_owned();
+    assert!(notice.contains("take a bundle of the laptop that attached it"), "{told}");
     assert_eq!(listed(&carrier)[0]["refused"], "damaged");
     carrier.run(&["bundle", "import", &made.text("file")]);
     carrier.call(&["doctor"]).run().done();
@@ -195,7 +197,7 @@ fn laptops_that_meet_carry_scans_for_each_other_and_bring_receipts_home() {
     let stage = Stage::open();
     let (author, carrier) = two(&stage);
     let slip = case(&author, json!({"name": "Bete"}));
-    attach(&author, &slip, &scan(&stage, "a.bin", 300_000, 1), "A");
+    attach(&author, &slip, &scan(&stage, "a.bin", 5_000_000, 1), "A");
     let other = case(&carrier, json!({"name": "Seran"}));
     attach(&carrier, &other, &scan(&stage, "b.bin", 50_000, 2), "B");
     stage.stop();
@@ -224,6 +226,35 @@ fn laptops_that_meet_carry_scans_for_each_other_and_bring_receipts_home() {
 }
 
 /// Files below a folder.
+#[test]
+fn facts_that_arrived_count_where_the_scans_behind_them_break_off() {
+    let stage = Stage::open();
+    let (author, carrier) = two(&stage);
+    let slip = case(&author, json!({"name": "Bete"}));
+    attach(&author, &slip, &scan(&stage, "a.bin", 300_000, 1), "A");
+    stage.stop();
+    let listening = carrier.start(&["--peers", "127.0.0.1:0"]);
+    let folder = stage.path("carrier/attachments");
+    assert!(!folder.exists(), "nothing was attached there");
+    fs::write(&folder, b"no folder").expect("writes");
+    let address = listening.addr("peers").to_string();
+    let met = author.run(&["peer", "sync", &address]);
+    let refused = met.json()["refused"][0].as_str().unwrap_or_default().to_owned();
+    assert!(refused.contains("not all attachments"), "{met}");
+    let custody = author.run(&["custody"]);
+    assert_eq!((custody.number("unsent"), custody.number("attachments")), (0, 1), "{custody}");
+    let peers = author.run(&["peer", "list"]);
+    assert!(peers.lines.iter().any(|line| line["met"].is_string()), "{peers}");
+    drop(listening);
+
+    fs::remove_file(&folder).expect("is there");
+    let listening = carrier.start(&["--peers", "127.0.0.1:0"]);
+    let again = author.run(&["peer", "sync", &listening.addr("peers").to_string()]);
+    assert_eq!(again.json()["refused"], json!([]), "{again}");
+    drop(listening);
+    assert_eq!(open(&carrier), 1);
+}
+
 fn files_in(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries.map(|entry| if entry.path().is_dir() { files_in(&entry.path()) } else { 1 }).sum()

@@ -106,7 +106,7 @@ fn listed(done: &Value) -> String {
             row["why"].as_str().map_or_else(String::new, |why| format!("; cannot be handed over: {why}"));
         let (file, from) = (field(&row, "file"), field(&row, "from"));
         lines.push(format!(
-            "carries file {} ({} bytes) from {from}{why}",
+            "carries file {} ({} bytes), given by {from}{why}",
             &file[..file.len().min(8)],
             row["bytes"]
         ));

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::desk::files;
 
 use super::{Desk, field};
-use crate::{carry::only_carried_files, host::output::Failure, request::Request, start::DAMAGED};
+use crate::{host::output::Failure, request::Request, start::DAMAGED};
 
 pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()> {
     let custody = desk.ask(Request::Custody)?;
@@ -124,7 +124,7 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         ("integrity", "The file"),
         ("logs", "A log"),
         ("carried", "Carried"),
-        ("carried_files", "Carried"),
+        ("carried_files", "Notice: carried for another laptop"),
         ("doubled_slips", "Notice: two cases bear the number"),
     ] {
         for problem in found[name].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -148,11 +148,6 @@ pub(super) fn doctor(desk: &mut Desk, rebuild: bool) -> anyhow::Result<()> {
         ))
         .next("attach the files again if you still have them: the same file takes its old place")
         .into());
-    }
-    if only_carried_files(&found) {
-        return Err(Failure::new("files that are carried for others were damaged here")
-            .next("take a bundle of the laptop that attached them in again: that laptop has them still")
-            .into());
     }
     if found["ok"] != true {
         return Err(Failure::new("something is wrong with this laptop's store").next(DAMAGED).into());

@@ -1,6 +1,8 @@
 //! Files at the end of a meeting: each side offers in its turn what the hub has not receipted, and the other takes what
 //! it wants, to carry it.
 
+use std::time::Duration;
+
 use shared::{
     sync::bundle::{Imported, Part},
     wire::{
@@ -10,17 +12,54 @@ use shared::{
     },
 };
 
-use super::{Meeting, nonsense, stopped};
+use tokio::time::timeout;
+
+use super::{Meeting, broken, nonsense, stopped};
 use crate::{agent::said, host::output::Failure};
 
 /// The one file that is under way.
 const SLOT: u8 = 0;
+/// Bytes of a file after which they are stored: what a meeting that is cut off loses of it, at most.
+const STORED_BYTES: u64 = 2 << 20;
+/// How long files may take.
+const FILES_PATIENCE: Duration = Duration::from_secs(600);
 /// Bytes of a frame's type and length, at most.
 const FRAME_HEAD_BYTES: usize = 16;
 
+/// Which side gives its files first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Turn {
+    Give,
+    Take,
+}
+
 impl Meeting<'_> {
+    /// Gives and takes files, behind all facts; whether all went well. Where it did not, that is told among what was
+    /// refused: the facts have arrived.
+    pub(super) async fn carry_files(&mut self, first: Turn, imported: &mut Imported) -> bool {
+        let mut files = Imported { maker: imported.maker, ..Imported::default() };
+        let carrying = async {
+            if first == Turn::Give {
+                self.give_files(&mut files).await?;
+            }
+            self.take_files(&mut files).await?;
+            if first == Turn::Take {
+                self.give_files(&mut files).await?;
+            }
+            Ok(())
+        };
+        let carried = timeout(FILES_PATIENCE, carrying).await;
+        let carried = carried.unwrap_or_else(|_| Err(broken("it took too long")));
+        imported.add(files);
+        if let Err(failure) = &carried {
+            let message = &failure.message;
+            imported.refuse(format!("not all attachments: {message}; meet again, which goes on from there"));
+        }
+        carried.is_ok()
+    }
+
     /// Offers what the hub has not receipted, and sends what the other wants of it.
-    pub(super) async fn give_files(&mut self, imported: &mut Imported) -> Result<(), Failure> {
+    async fn give_files(&mut self, imported: &mut Imported) -> Result<(), Failure> {
         let offered = self.owner.run(|agent, _| agent.replica_mut().files_to_offer().map_err(said));
         let offered = offered.await.map_err(stopped)??;
         for some in offered.chunks(NAMED_MAX) {
@@ -73,7 +112,7 @@ impl Meeting<'_> {
     }
 
     /// Takes what the other offers and this laptop lacks.
-    pub(super) async fn take_files(&mut self, imported: &mut Imported) -> Result<(), Failure> {
+    async fn take_files(&mut self, imported: &mut Imported) -> Result<(), Failure> {
         loop {
             let Message::Offer(offered) = self.hear().await? else { return Err(nonsense()) };
             if offered.is_empty() {
@@ -112,28 +151,38 @@ impl Meeting<'_> {
             | Message::Receipt(_)
             | Message::Dictionary(_) => return Err(nonsense()),
         };
+        let mut from = offset;
+        while from < file.size {
+            let (bytes, came) = self.some_of(file.size - from).await;
+            let behind = from + bytes.len() as u64;
+            // What came of one that broke off is kept too.
+            let mut before = std::mem::take(imported);
+            let taken = self.owner.run(move |agent, _| {
+                let taken = agent.replica_mut().take_given(file, from, &bytes, &mut before);
+                taken.map(|()| before).map_err(said)
+            });
+            *imported = taken.await.map_err(stopped)??;
+            came?;
+            from = behind;
+        }
+        Ok(())
+    }
+
+    /// The next bytes of a file of which `left` are to come, as many as are stored at once; what came before a failure
+    /// with it.
+    async fn some_of(&mut self, left: u64) -> (Vec<u8>, Result<(), Failure>) {
         let mut bytes = Vec::new();
-        let came = loop {
-            let left = file.size - offset - bytes.len() as u64;
-            if left == 0 {
-                break Ok(());
-            }
+        while (bytes.len() as u64) < left.min(STORED_BYTES) {
+            let rest = left - bytes.len() as u64;
             match self.hear().await {
-                Ok(Message::Data { bytes: data, .. }) if (1..=left).contains(&(data.len() as u64)) => {
+                Ok(Message::Data { bytes: data, .. }) if (1..=rest).contains(&(data.len() as u64)) => {
                     bytes.extend(data);
                 }
-                Ok(_) => break Err(nonsense()),
-                Err(failure) => break Err(failure),
+                Ok(_) => return (bytes, Err(nonsense())),
+                Err(failure) => return (bytes, Err(failure)),
             }
-        };
-        // What came of one that broke off is kept too.
-        let mut before = std::mem::take(imported);
-        let taken = self.owner.run(move |agent, _| {
-            let taken = agent.replica_mut().take_given(file, offset, &bytes, &mut before);
-            taken.map(|()| before).map_err(said)
-        });
-        *imported = taken.await.map_err(stopped)??;
-        came
+        }
+        (bytes, Ok(()))
     }
 
     async fn say(&mut self, message: Message) -> Result<(), Failure> {

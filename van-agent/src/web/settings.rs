@@ -15,7 +15,6 @@ use super::{
     posted::Posted,
 };
 use crate::{
-    carry::only_carried_files,
     host::{
         output::Failure,
         web::{Words, language_cookie},
@@ -113,9 +112,10 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 }
 
 fn examined(words: &Words, found: &Value) -> (bool, String) {
+    let are_files_damaged = found["carried_files"].as_array().is_some_and(|files| !files.is_empty());
     match found["ok"] == true {
+        true if are_files_damaged => (true, words.get("doctor-carried")),
         true => (true, words.get("doctor-sound")),
-        false if only_carried_files(found) => (false, words.get("doctor-carried")),
         false => (false, words.get("doctor-unsound")),
     }
 }

@@ -94,7 +94,8 @@ impl Imported {
         other.refused.into_iter().for_each(|reason| self.refuse(reason));
     }
 
-    pub(in crate::sync) fn refuse(&mut self, reason: impl Into<String>) {
+    /// Notes why something was not taken.
+    pub fn refuse(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if !self.refused.contains(&reason) {
             self.refused.push(reason);
