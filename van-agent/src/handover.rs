@@ -26,7 +26,7 @@ use crate::{
 /// States in which there is a product to be given into somebody's hands.
 pub(crate) const STATES: [State; 3] = [State::WithCollector, State::Loaded, State::Ready];
 /// Products that are loaded in one transaction, at most: the officer at the page waits for it.
-const LOADED_MAX: usize = 100;
+const LOADED_MAX: usize = 50;
 /// Bytes of the picture of a signature, at most.
 const SIGNATURE_BYTES_MAX: usize = 100_000;
 

@@ -81,7 +81,7 @@ pub(super) fn measure(van: &Van, reader: &Reader, cases: usize) -> anyhow::Resul
     };
     figures.push(figure(&format!("slowest post, median of {ASKED} ({})", slowest.1), slowest.0));
     let mut once = Posts::default();
-    once.post(reader, "load up to 100 products at one go", "/manifest", "do=load-all")?;
+    once.post(reader, "load up to 50 products at one go", "/manifest", "do=load-all")?;
     once.post(reader, "seal a day of 300 cases", "/day", "leader=Maria")?;
     figures.extend(once.took.into_iter().map(|(name, took)| figure(name, median(took))));
     Ok(figures)
