@@ -120,7 +120,7 @@ fn export(store: &mut impl Store, to: &Path, budget: u64) -> Result<Value, Failu
     let (mut written, mut given) = (Vec::new(), Vec::new());
     let (first, left) = match write_row(store, to, budget, &mut written, &mut given) {
         Ok(row) => row,
-        Err(failure) if failure.because != Some(Because::of("full")) => {
+        Err(failure) if !failure.is_full() => {
             return Err(naming_what_stays(failure, &written));
         }
         Err(_) => {

@@ -1,7 +1,10 @@
 //! What an officer types: kept whatever it is, told in words where it cannot be saved, and decided at the day's end.
 
 use serde_json::json;
-use tests::page::{Reader, hidden};
+use tests::{
+    page::{Reader, hidden},
+    process::{Running, Van},
+};
 
 use crate::stage::{Stage, case, van_cases};
 
@@ -9,6 +12,14 @@ const FORM: &str = "00112233aabbccdd";
 const OTHER: &str = "ddccbbaa33221100";
 const WHOLE: &str =
     "name=Bete&sex=P&born=1990&village=53.02.01.1001&officer=P-07&service=DUK-KK&started=2026-11-20T10:30";
+
+/// A laptop that runs, who reads its pages, and the token of these.
+fn begin(van: &Van) -> (Running, Reader, String) {
+    let running = van.start(&[]);
+    let reader = Reader::of(&running);
+    let token = hidden(&reader.get("/record"), "csrf").expect("a token").to_owned();
+    (running, reader, token)
+}
 
 /// The notice of a page.
 fn notice(page: &str) -> &str {
@@ -20,12 +31,9 @@ fn notice(page: &str) -> &str {
 fn a_half_typed_form_is_kept_whatever_was_typed() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");
-    let running = van.start(&[]);
-    let reader = Reader::of(&running);
-    let page = reader.get("/record");
-    let token = hidden(&page, "csrf").expect("a token");
+    let (running, reader, token) = begin(&van);
     let keep = |form: &str, fields: &str| {
-        let kept = reader.post("/record/keep", token, &format!("form={form}&{fields}"));
+        let kept = reader.post("/record/keep", &token, &format!("form={form}&{fields}"));
         assert!(kept.starts_with("HTTP/1.1 204"), "{kept}");
     };
     keep(FORM, "nik=53020");
@@ -39,10 +47,7 @@ fn a_half_typed_form_is_kept_whatever_was_typed() {
 fn a_refusal_names_its_field_as_the_form_does() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");
-    let running = van.start(&[]);
-    let reader = Reader::of(&running);
-    let page = reader.get("/record");
-    let token = hidden(&page, "csrf").expect("a token");
+    let (running, reader, token) = begin(&van);
     let long = format!("notes={}", "x".repeat(5_000));
     for (wrong, told) in [
         ("kk=123", "Nomor KK: Harus 16 angka."),
@@ -52,7 +57,7 @@ fn a_refusal_names_its_field_as_the_form_does() {
         (&long, "Catatan: Tulisannya terlalu panjang"),
         ("service=DUK-TIDAK-ADA", "Ada layanan pilihan yang tidak dikenal laptop ini"),
     ] {
-        let refused = reader.post("/record", token, &format!("form={FORM}&do=save&{WHOLE}&{wrong}"));
+        let refused = reader.post("/record", &token, &format!("form={FORM}&do=save&{WHOLE}&{wrong}"));
         assert!(refused.starts_with("HTTP/1.1 422"), "{wrong}: {refused}");
         let notice = notice(&refused);
         assert!(notice.contains(told) && notice.contains("Tidak ada yang hilang"), "{wrong}: {notice}");
@@ -75,14 +80,11 @@ fn a_form_is_decided_alone_and_an_odd_time_is_looked_at_first() {
     let sheets = van.run(&["sheet", "list"]).lines;
     let number = sheets.iter().find_map(|row| row["sheet"].as_str()).expect("a number").to_owned();
     case(&van, json!({"name": "Konsep", "status": "draft"}));
-    let running = van.start(&[]);
-    let reader = Reader::of(&running);
-    let page = reader.get("/record");
-    let token = hidden(&page, "csrf").expect("a token");
+    let (running, reader, token) = begin(&van);
     let odd = WHOLE.replace("2026-11-20", "1999-11-20");
-    reader.post("/record/keep", token, &format!("form={FORM}&sheet={number}&{odd}"));
+    reader.post("/record/keep", &token, &format!("form={FORM}&sheet={number}&{odd}"));
     let decide =
-        |open: &str, what: &str| reader.post("/day/decide", token, &format!("open={open}&do={what}"));
+        |open: &str, what: &str| reader.post("/day/decide", &token, &format!("open={open}&do={what}"));
     let told = decide(FORM, "save");
     let notice = notice(&told);
     assert!(told.starts_with("HTTP/1.1 422"), "{told}");

@@ -114,6 +114,11 @@ impl Failure {
         Self { because: Some(because), ..self }
     }
 
+    /// Whether a disk is full.
+    pub fn is_full(&self) -> bool {
+        self.because.is_some_and(|because| because.code == "full")
+    }
+
     /// The same, with what to do next.
     #[must_use]
     pub fn next(self, next: impl Into<String>) -> Self {

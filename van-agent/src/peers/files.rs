@@ -4,7 +4,12 @@
 use std::time::Duration;
 
 use shared::{
-    sync::bundle::{Imported, Part},
+    store::StoreError,
+    sync::{
+        Replica,
+        bundle::{Imported, Part},
+    },
+    time::Now,
     wire::{
         Frame,
         attachment::{Message, NAMED_MAX, Offered, Refusal, Wanted},
@@ -88,13 +93,25 @@ impl Meeting<'_> {
                 | Message::Refuse { .. }
                 | Message::Dictionary(_) => return Err(nonsense()),
             };
-            let mut before = std::mem::take(imported);
-            let taken = self.owner.run(move |agent, now| {
-                let taken = agent.replica_mut().take_part(now, Part::FileReceipt(receipt), &mut before);
-                taken.map(|()| before).map_err(said)
-            });
-            *imported = taken.await.map_err(stopped)??;
+            let part = Part::FileReceipt(receipt);
+            self.note(imported, move |replica, now, imported| replica.take_part(now, part, imported)).await?;
         }
+    }
+
+    /// Has the store take something in, and counts it.
+    async fn note(
+        &mut self,
+        imported: &mut Imported,
+        take: impl FnOnce(&mut Replica, Now, &mut Imported) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), Failure> {
+        let mut counted = std::mem::take(imported);
+        let taken = self.owner.run(move |agent, now| {
+            let taken = take(agent.replica_mut(), now, &mut counted);
+            (counted, taken.map_err(said))
+        });
+        let (counted, taken) = taken.await.map_err(stopped)?;
+        *imported = counted;
+        taken
     }
 
     async fn give_file(&mut self, Wanted { hash, held }: Wanted) -> Result<(), Failure> {
@@ -156,12 +173,8 @@ impl Meeting<'_> {
             let (bytes, came) = self.some_of(file.size - from).await;
             let behind = from + bytes.len() as u64;
             // What came of one that broke off is kept too.
-            let mut before = std::mem::take(imported);
-            let taken = self.owner.run(move |agent, _| {
-                let taken = agent.replica_mut().take_given(file, from, &bytes, &mut before);
-                taken.map(|()| before).map_err(said)
-            });
-            *imported = taken.await.map_err(stopped)??;
+            self.note(imported, move |replica, _, imported| replica.take_given(file, from, &bytes, imported))
+                .await?;
             came?;
             from = behind;
         }

@@ -267,7 +267,7 @@ pub(super) fn failed(words: &'static Words, failure: &Failure) -> Response {
 
 /// That what was typed last is kept nowhere but on the page, why, and what to do.
 pub(super) fn unkept(words: &Words, failure: &Failure) -> String {
-    match is_full(failure) {
+    match failure.is_full() {
         true => words.get("unkept-full"),
         false => format!("{} {}", words.get("unkept-other"), why(words, failure).0),
     }
@@ -278,11 +278,7 @@ pub(super) fn status(failure: &Failure) -> StatusCode {
     match (failure.missing, failure.usage) {
         (true, _) => StatusCode::NOT_FOUND,
         (false, true) => StatusCode::UNPROCESSABLE_ENTITY,
-        (false, false) if is_full(failure) => StatusCode::INSUFFICIENT_STORAGE,
+        (false, false) if failure.is_full() => StatusCode::INSUFFICIENT_STORAGE,
         (false, false) => StatusCode::INTERNAL_SERVER_ERROR,
     }
-}
-
-fn is_full(failure: &Failure) -> bool {
-    failure.because == Some(Because::of("full"))
 }
