@@ -46,7 +46,7 @@ impl Group {
     /// Something that is measured failed.
     pub fn measure(self, scale: Scale) -> anyhow::Result<Vec<Figure>> {
         match self {
-            Self::Pack => pack::measure(scale),
+            Self::Pack => pack::measure(),
             Self::Link => link::measure(scale),
             Self::Day => day::measure(scale),
             Self::Settings => settings::measure(scale),

@@ -1,6 +1,6 @@
 //! The codec of batches alone.
 
-use super::{Figure, Kind, Scale};
+use super::{Figure, Kind};
 use crate::{
     packing::{Log, compressed, floor},
     people::{self, Order, Region},
@@ -17,7 +17,7 @@ const TIMES: usize = 5;
 ///
 /// # Errors
 /// A case is none that a van would record.
-pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
+pub fn measure() -> anyhow::Result<Vec<Figure>> {
     let order =
         Order { seed: 1, cases: CASES, unit: "V01".to_owned(), day: "2026-11-20".to_owned(), refs: false };
     let region = Region::shipped("53.02")?;
@@ -41,7 +41,7 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
         ratio("pack: batches of 10 cases / floor", to_floor(in_batches(10)), 2.5),
         ratio("pack: packed / NDJSON by zstd -19", whole as f64 / file as f64, 0.6),
     ];
-    figures.extend(times(&log, if scale.quick { 1 } else { TIMES }));
+    figures.extend(times(&log));
     let before = log.go_on(CASES / 2)?;
     let edits = log.bytes(before, 100) as f64 / (CASES / 2) as f64;
     figures.push(
@@ -50,12 +50,11 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What a change costs in one large batch and in small ones, in microseconds. Columns are chosen and written as cheaply in
-/// small batches; zstd takes as long for a few bytes as for some more.
-fn times(log: &Log, runs: usize) -> Vec<Figure> {
+/// What a change costs in one large batch and in small ones, in microseconds.
+fn times(log: &Log) -> Vec<Figure> {
     let least = |size: usize| {
         let mut least = [f64::INFINITY; 3];
-        for _ in 0..runs {
+        for _ in 0..TIMES {
             for (least, took) in least.iter_mut().zip(log.times(size)) {
                 *least = least.min(took.as_secs_f64() * 1e6);
             }
@@ -66,14 +65,16 @@ fn times(log: &Log, runs: usize) -> Vec<Figure> {
     let figure = |what: &str, of: &str, value| {
         Figure::new(format!("pack: {what}, each of {of} changes"), value, "µs", Kind::Time)
     };
-    let ratio =
-        Figure::new("pack: columns, each of 10 changes / each of 2,000", few[0] / many[0], "", Kind::Ratio);
+    let ratio = |what: &str, value| {
+        Figure::new(format!("pack: {what}, each of 10 changes / each of 2,000"), value, "", Kind::Ratio)
+    };
     vec![
         figure("columns alone", "2,000", many[0]),
         figure("columns alone", "10", few[0]),
-        ratio,
+        ratio("columns alone", few[0] / many[0]),
         figure("encode", "2,000", many[1]).at_most(30.0),
         figure("encode", "10", few[1]).at_most(30.0),
+        ratio("encode", few[1] / many[1]).at_most(1.0),
         figure("decode and hash", "2,000", many[2]).at_most(25.0),
         figure("decode and hash", "10", few[2]).at_most(25.0),
     ]

@@ -29,9 +29,9 @@ struct Arguments {
 /// Days that are learnt from.
 const DAYS: u64 = 400;
 /// Cases of each day.
-const CASES: usize = 80;
+const CASES: usize = 300;
 /// Entries of the batches that are learnt from.
-const BATCHES: [usize; 4] = [8, 17, 34, 136];
+const BATCHES: [usize; 5] = [8, 17, 34, 136, 500];
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

@@ -19,6 +19,8 @@ const REPEATS: u8 = 6;
 
 /// Columns within columns: repeats of a table of words, and one to spare.
 const DEPTH_MAX: u8 = 4;
+/// Fewer texts are written out: a dictionary says more of a name than of the words of a few names.
+const WORDS_TEXTS_MIN: usize = 100;
 /// Bytes of a template.
 const TEMPLATE_BYTES_MAX: usize = 64;
 /// Digits of one group, so that every number of so many digits fits 64 bits.
@@ -67,7 +69,7 @@ fn put(out: &mut Vec<u8>, texts: &[&str], depth: u8) {
         }
     } else if depth > 1 && repeats * 8 > texts.len() {
         put_repeats(out, texts, deeper);
-    } else if depth > 1 && texts.iter().filter(|text| text.contains(' ')).count() * 2 > texts.len() {
+    } else if depth > 1 && has_words(texts) {
         put_words(out, texts, deeper);
     } else {
         out.push(PLAIN);
@@ -224,6 +226,12 @@ fn read_repeats(reader: &mut Reader<'_>, count: usize, depth: u8) -> Result<Vec<
     Ok(texts)
 }
 
+/// Whether most of many texts have several words.
+fn has_words(texts: &[&str]) -> bool {
+    let several = || texts.iter().filter(|text| text.contains(' ')).count();
+    texts.len() >= WORDS_TEXTS_MIN && several() * 2 > texts.len()
+}
+
 /// Characters of each of `texts`, where all are lower-case hexadecimal of one length.
 fn hex_length(texts: &[&str]) -> Option<usize> {
     let length = texts[0].len();
@@ -361,6 +369,8 @@ mod tests {
             assert!(bytes.len() <= bytes_max, "{:?}: {}", values[1], bytes.len());
         }
         assert!(check(&[]).is_empty());
+        let few = many(&|n| format!("Dusun {}", "a".repeat(n as usize)));
+        assert_eq!(checked(&few[1..])[0], PLAIN, "a dictionary says more of them than their words");
     }
 
     #[test]

@@ -16,18 +16,19 @@ use zstd::{
     zstd_safe::{CParameter, Strategy},
 };
 
-/// How a small body is searched for what it shares with a dictionary and itself: as level 15 of zstd but for
-/// the last two, which halve the time and cost less than one byte in a hundred.
-const SEARCH: [CParameter; 6] = [
+/// How a small body is searched for what it shares with a dictionary and itself: so that a change of ten takes no
+/// longer than one of two thousand.
+const QUICK: [CParameter; 6] = [
     CParameter::WindowLog(17),
     CParameter::HashLog(17),
     CParameter::ChainLog(17),
-    CParameter::Strategy(Strategy::ZSTD_btopt),
+    CParameter::SearchLog(6),
     CParameter::MinMatch(5),
-    CParameter::TargetLength(20),
+    CParameter::Strategy(Strategy::ZSTD_greedy),
 ];
-/// The level that the rest of the parameters is of.
-const LEVEL: i32 = 15;
+/// Bodies of so many bytes are searched at zstd's level 19: each byte is paid on a thin link.
+const THOROUGH_BYTES_MIN: usize = 8 * 1024;
+const THOROUGH_LEVEL: i32 = 19;
 /// Bytes that a dictionary may have.
 pub const DICTIONARY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that zstd trains at least.
@@ -35,7 +36,11 @@ const DICTIONARY_BYTES_MIN: usize = 256;
 /// The number of the newest dictionary inside. All before it are known too, from 1; 0 is none.
 pub const NEWEST: u8 = FILES.len() as u8;
 /// By their numbers, from 1.
-const FILES: [&[u8]; 2] = [include_bytes!("dictionary-1.zdict"), include_bytes!("dictionary-2.zdict")];
+const FILES: [&[u8]; 3] = [
+    include_bytes!("dictionary-1.zdict"),
+    include_bytes!("dictionary-2.zdict"),
+    include_bytes!("dictionary-3.zdict"),
+];
 /// What a trained dictionary begins with.
 const MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 
@@ -85,7 +90,8 @@ pub struct Dictionary {
     /// Of one inside; 0 of one that was brought.
     number: u8,
     /// Kept, as making one takes a third of the time that a batch of ten changes takes.
-    writer: Mutex<Compressor<'static>>,
+    quick: Mutex<Compressor<'static>>,
+    thorough: Mutex<Compressor<'static>>,
     reader: Mutex<Decompressor<'static>>,
 }
 
@@ -150,21 +156,31 @@ impl Dictionary {
     }
 
     fn prepare(number: u8, file: &[u8]) -> io::Result<Self> {
-        let mut writer = Compressor::with_dictionary(LEVEL, file)?;
-        for parameter in SEARCH {
-            writer.set_parameter(parameter)?;
+        let mut quick = Compressor::with_dictionary(THOROUGH_LEVEL, file)?;
+        for parameter in QUICK {
+            quick.set_parameter(parameter)?;
         }
-        writer.include_contentsize(false)?;
-        writer.include_dictid(false)?;
+        let mut thorough = Compressor::with_dictionary(THOROUGH_LEVEL, file)?;
+        for writer in [&mut quick, &mut thorough] {
+            writer.include_contentsize(false)?;
+            writer.include_dictid(false)?;
+        }
         let reader = Decompressor::with_dictionary(file)?;
         let name = DictionaryName::of_file(file);
-        Ok(Self { name, number, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Self {
+            name,
+            number,
+            quick: Mutex::new(quick),
+            thorough: Mutex::new(thorough),
+            reader: Mutex::new(reader),
+        })
     }
 
     /// Compresses bytes to a frame of zstd, which says neither their size nor the dictionary.
     pub(super) fn compress(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        let writer = if bytes.len() < THOROUGH_BYTES_MIN { &self.quick } else { &self.thorough };
         // Every call begins a frame anew, whatever became of the one before.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).compress(bytes)
+        writer.lock().unwrap_or_else(PoisonError::into_inner).compress(bytes)
     }
 
     /// Inflates such a frame to at most `size` bytes.
@@ -211,6 +227,7 @@ mod tests {
             [
                 "419b5b8edf6698fe0752b219a070334c898d1a608bf1142296221f6c47620804",
                 "eba18e5eb0e0efbe993e822126b2176798b742d40ec1e8c2c1ba8e229369f3d6",
+                "69331c630a8202bf5c0ef519ca0e08d7283eba31070183332f05fcf1d512b550",
             ]
         );
     }

@@ -52,12 +52,10 @@ pub const REFERENCES_MAX: usize = 1_000;
 
 /// What zstd's frames begin with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// Small bodies are worth more effort: each byte is paid on a thin link.
+/// Without a dictionary: each byte is paid on a thin link.
 const LEVEL: i32 = 19;
 /// In place of a number: the name of a dictionary follows.
 const BROUGHT: u8 = 0xff;
-/// Columns of more bytes than this say themselves what a dictionary could say before.
-const DICTIONARY_USED_BYTES: usize = 48 * 1024;
 
 /// Why bytes are no packed body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -210,8 +208,8 @@ pub struct Packed {
 }
 
 /// Packs entries, each with the hash of the change that it holds. Parents that are in `places` are named by
-/// their place; small bodies are written with the newest dictionary that the reader knows. `None` where the
-/// entries do not read back as they were, or are over a limit.
+/// their place; bodies are written with the newest dictionary that the reader knows. `None` where the entries
+/// do not read back as they were, or are over a limit.
 pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: &Packs) -> Option<Packed> {
     let (columns, references) = columns(entries, places)?;
     let mut hasher = |position: usize, _: &Change| entries.get(position).and_then(|(_, hash)| *hash);
@@ -221,7 +219,7 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: &
     if !read.is_ok_and(|read| read.len() == entries.len() && read.iter().zip(entries).all(same)) {
         return None;
     }
-    let dictionary = packs.writes().filter(|_| columns.len() <= DICTIONARY_USED_BYTES);
+    let dictionary = packs.writes();
     let frame = match dictionary {
         Some(dictionary) => dictionary.compress(&columns).ok()?,
         None => {

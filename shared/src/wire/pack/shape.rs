@@ -249,16 +249,41 @@ pub(super) struct Column {
     pub(super) holds: Holds,
 }
 
+impl Column {
+    /// Everything of it in one number, which is found quicker than its parts.
+    fn number(self) -> u64 {
+        let place = match self.place {
+            Place::Root => 0,
+            Place::Outside => 1,
+            Place::UnderText => 2,
+            Place::Under(key) => 3 + u64::from(key),
+        };
+        let at = match self.at {
+            At::List => 0,
+            At::Text => 1,
+            At::Known(key) => 2 + u64::from(key),
+        };
+        let holds = match self.holds {
+            Holds::Objects => 0,
+            Holds::Elements => 1,
+            Holds::Predecessors => 2,
+            Holds::Keys => 3,
+            Holds::Values(sort) => 4 + sort as u64,
+        };
+        u64::from(self.kind) << 56 | place << 32 | at << 8 | holds
+    }
+}
+
 /// All columns, in the order in which the shapes first need them.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) all: Vec<Column>,
-    numbers: BTreeMap<Column, usize>,
+    numbers: BTreeMap<u64, usize>,
 }
 
 impl Columns {
     fn number(&mut self, column: Column) -> usize {
-        *self.numbers.entry(column).or_insert_with(|| {
+        *self.numbers.entry(column.number()).or_insert_with(|| {
             self.all.push(column);
             self.all.len() - 1
         })
