@@ -383,7 +383,7 @@ pub enum Seal {
 /// What to do with dictionaries.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Dictionary {
-    /// Keep a dictionary for ever, as the newest: laptops fetch it behind all records, and small batches are written
+    /// Keep a dictionary for ever, as the newest: laptops fetch it behind all records, and batches are written
     /// with it from the exchange after that one.
     #[command(after_help = "Example:\n  hub-server dictionary add batches.zdict")]
     Add {

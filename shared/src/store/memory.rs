@@ -22,8 +22,8 @@ const BODIES_MAX: usize = 16;
 const BODIES_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// What a body's bytes are taken for, inflated, before they are.
 const INFLATED_RATIO: usize = 40;
-/// Dictionaries that are kept prepared: each takes a megabyte.
-const DICTIONARIES_MAX: usize = 4;
+/// Dictionaries that are kept prepared: each takes some megabytes.
+const DICTIONARIES_MAX: usize = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Memory {

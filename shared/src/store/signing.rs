@@ -230,13 +230,12 @@ pub fn alone(batch: Batch, packs: Option<&Packs>) -> Result<Batch> {
 }
 
 /// A stored batch as its reader knows to read it: what was written with a dictionary that the reader has not said it
-/// holds is packed anew.
+/// knows is packed anew.
 ///
 /// # Errors
 /// The store is damaged.
 pub fn readable(batch: Batch, packs: Option<&Packs>) -> Result<Batch> {
-    let reads = |dictionary| packs.is_some_and(|packs| packs.reads(dictionary));
-    if batch.dictionary.as_deref().is_none_or(reads) {
+    if batch.is_read_with(packs) {
         return Ok(batch);
     }
     let places = batch.places.clone();
@@ -371,6 +370,11 @@ mod tests {
                 assert_eq!(places, second.places);
                 tx.execute("DELETE FROM change", []).expect("forgets");
                 assert_eq!(find_places(tx, &log, &named).expect("finds"), places);
+                for packs in [None, Some(Packs::inside(1)), Some(Packs::inside(NEWEST))] {
+                    let batch = readable(second.clone(), packs.as_ref()).expect("is read");
+                    assert!(batch.is_read_with(packs.as_ref()), "{packs:?}: {:?}", batch.codec);
+                    assert_eq!(plain(&batch), expected);
+                }
                 let alone = alone(second, Some(&Packs::inside(NEWEST))).expect("stands alone");
                 assert!(alone.places.is_empty());
                 assert_eq!(alone.open().and_then(|opened| opened.references()), Ok(Vec::new()));

@@ -438,9 +438,10 @@ impl Replica {
         self.hub_clock_ahead = Some(welcome.clock.0.saturating_sub(now.wall.0));
         let before = self.station.packs.clone();
         let is_new = self.follow(welcome)?;
-        // What the hub has lost meanwhile it cannot have read with.
+        // What the hub does not know, or has lost meanwhile, it cannot have read with.
         let read = before.is_none_or(|before| {
-            before.brought.iter().all(|known| dictionaries_of(welcome).contains(&known.name()))
+            welcome.packs.is_some_and(|number| before.number <= number)
+                && before.brought.iter().all(|known| dictionaries_of(welcome).contains(&known.name()))
         });
         let Some(session) = self.sessions.get_mut(&peer) else { return Ok(()) };
         session.phase = Phase::Linked;

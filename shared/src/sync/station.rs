@@ -6,7 +6,7 @@ use crate::{
     store::{self, Result, Store, Tx, damaged, dictionaries, log::Log, signing},
     wire::{
         batch::{Batch, LogName, Reader},
-        pack::{DictionaryName, NEWEST, Packs},
+        pack::{DictionaryName, NEWEST, OLDEST, Packs},
     },
 };
 
@@ -159,7 +159,8 @@ impl Station {
     pub(super) fn load_packs(tx: Tx<'_>) -> Result<Option<Packs>> {
         let number = match store::fact(tx, HUB_PACKS)? {
             Some(packs) => packs.first().copied(),
-            None => Some(NEWEST),
+            // No hub has said anything yet.
+            None => Some(OLDEST),
         };
         let Some(number) = number else { return Ok(None) };
         let names = Self::hub_dictionaries(tx)?;

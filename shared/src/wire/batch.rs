@@ -460,6 +460,14 @@ impl Batch {
         }
     }
 
+    /// Whether somebody reads it who knows these dictionaries, or, where there are none, no packed batches.
+    pub fn is_read_with(&self, packs: Option<&Packs>) -> bool {
+        match self.codec {
+            Codec::Rows | Codec::RowsZstd => true,
+            Codec::Pack => packs.is_some_and(|packs| packs.reads(&self.body)),
+        }
+    }
+
     /// Inflates what travelled, to learn which earlier entries it names before it is read.
     ///
     /// # Errors

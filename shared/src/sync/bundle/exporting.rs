@@ -15,7 +15,7 @@ use crate::{
         attachment::{self as attachment_wire, NAMED_MAX},
         batch::LogName,
         frame::{Note, Receipt},
-        pack::Packs,
+        pack::{OLDEST, Packs},
     },
 };
 
@@ -244,8 +244,8 @@ impl Replica {
         let mut next = receipted.max(told.held(&own.name)) + 1;
         while let Some(batch) = log::batch_with(tx, &own, next)? {
             let (first, last) = (batch.first, batch.last);
-            // Who reads a bundle has not said which dictionaries were brought to it.
-            let packs = station.packs.as_ref().map(|packs| Packs::inside(packs.number));
+            // Who reads a bundle has not said which dictionaries it knows.
+            let packs = station.packs.as_ref().map(|packs| Packs::inside(packs.number.min(OLDEST)));
             if !making.batch(signing::alone(batch, packs.as_ref())?.to_bytes()) {
                 break;
             }

@@ -42,9 +42,8 @@ pub(in crate::sync) fn read_ahead(batch: &Batch) -> Option<Numbered> {
 /// A batch with the places that it names, as far as they are held here, and its entries as [`hashed`] gives them.
 pub(super) fn opened(tx: Tx<'_>, batch: &Batch) -> Result<(Batch, Numbered), IntakeError> {
     let opened = match batch.open() {
-        // Its writer is told which dictionaries are here, and packs it anew.
-        Err(BatchError::Pack(PackError::Lacking { .. })) => return Err(IntakeError::Discontinuous),
-        opened => opened?,
+        Err(error) => return Err(refused(error)),
+        Ok(opened) => opened,
     };
     let places = match (opened.references()?.as_slice(), log::find(tx, &batch.log.named())?) {
         ([], _) | (_, None) => Places::default(),
@@ -54,18 +53,23 @@ pub(super) fn opened(tx: Tx<'_>, batch: &Batch) -> Result<(Batch, Numbered), Int
     Ok((Batch { places, ..batch.clone() }, entries))
 }
 
+/// Why a batch that cannot be read is refused: one that goes on from what is not here is had in another form, once its
+/// writer has been told what is, and which dictionaries are known.
+fn refused(error: BatchError) -> IntakeError {
+    let elsewhere = matches!(
+        error,
+        BatchError::Pack(
+            PackError::Reference { .. } | PackError::Lacking { .. } | PackError::Dictionary { .. }
+        )
+    );
+    if elsewhere { IntakeError::Discontinuous } else { error.into() }
+}
+
 /// The entries of a batch with the hashes of their changes, proven to lead to the signed chain.
 pub(super) fn hashed(batch: &Batch, read: Result<Hashed, BatchError>) -> Result<Numbered, IntakeError> {
     let mut chain: Chain = batch.before;
     let mut entries = Vec::new();
-    let read = match read {
-        // It goes on from what is not here.
-        Err(BatchError::Pack(PackError::Reference { .. } | PackError::Lacking { .. })) => {
-            return Err(IntakeError::Discontinuous);
-        }
-        read => read?,
-    };
-    for ((entry, known), index) in read.into_iter().zip(batch.first..) {
+    for ((entry, known), index) in read.map_err(refused)?.into_iter().zip(batch.first..) {
         let hash = match (known, entry.change()) {
             (None, Some(change)) => Some(document::hash(change).map_err(|_| IntakeError::Build { index })?),
             (known, _) => known,

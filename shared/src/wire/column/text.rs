@@ -390,7 +390,10 @@ mod tests {
         #[test]
         fn texts_are_read_back(
             table in prop::collection::vec("[0-9]{0,4}[a-f0-9 -]{0,6}|[\0-\u{ff}]{0,9}|[0-9a-f]{16}", 1..9),
-            picks in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+            picks in prop_oneof![
+                9 => prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+                1 => prop::collection::vec(any::<prop::sample::Index>(), WORDS_TEXTS_MIN..140),
+            ],
         ) {
             let values: Vec<String> = picks.iter().map(|pick| pick.get(&table).clone()).collect();
             let bytes = checked(&values);

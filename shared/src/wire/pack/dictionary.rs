@@ -1,4 +1,4 @@
-//! Dictionaries: what small bodies have in common, known to both sides beforehand.
+//! Dictionaries: what bodies have in common, known to both sides beforehand.
 //!
 //! Some come inside the program and go by their number; others are brought by a hub's operator, travel as files do,
 //! and go by the beginning of their hash. `dictionary`, a program of the tests, trains them from records.
@@ -16,6 +16,8 @@ use zstd::{
     zstd_safe::{CParameter, Strategy},
 };
 
+use super::dictionary_name;
+
 /// How a small body is searched for what it shares with a dictionary and itself: so that a change of ten takes no
 /// longer than one of two thousand.
 const QUICK: [CParameter; 6] = [
@@ -26,13 +28,18 @@ const QUICK: [CParameter; 6] = [
     CParameter::MinMatch(5),
     CParameter::Strategy(Strategy::ZSTD_greedy),
 ];
-/// Bodies of so many bytes are searched at zstd's level 19: each byte is paid on a thin link.
+/// Bodies of so many bytes are searched by zstd's level alone: each byte is paid on a thin link.
 const THOROUGH_BYTES_MIN: usize = 8 * 1024;
-const THOROUGH_LEVEL: i32 = 19;
+/// Its tables for a dictionary of this size reach no further back.
+const DICTIONARY_USED_BYTES: usize = 128 * 1024;
+/// What else is to be said of a search.
+const LEVEL: i32 = 19;
 /// Bytes that a dictionary may have.
 pub const DICTIONARY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes that zstd trains at least.
 const DICTIONARY_BYTES_MIN: usize = 256;
+/// The number of the dictionary that everybody knows who reads packed batches at all.
+pub const OLDEST: u8 = 1;
 /// The number of the newest dictionary inside. All before it are known too, from 1; 0 is none.
 pub const NEWEST: u8 = FILES.len() as u8;
 /// By their numbers, from 1.
@@ -89,7 +96,7 @@ pub struct Dictionary {
     name: DictionaryName,
     /// Of one inside; 0 of one that was brought.
     number: u8,
-    /// Kept, as making one takes a third of the time that a batch of ten changes takes.
+    /// Kept, as making one takes a good part of the time that a batch of ten changes takes.
     quick: Mutex<Compressor<'static>>,
     thorough: Mutex<Compressor<'static>>,
     reader: Mutex<Decompressor<'static>>,
@@ -130,8 +137,12 @@ impl Dictionary {
         let dictionary = Self::prepare(0, file).map_err(|_| DictionaryError::Malformed)?;
         // zstd looks into a dictionary at its first use.
         let probe = &file[file.len() / 2..];
-        let read = dictionary.compress(probe).and_then(|frame| dictionary.decompress(&frame, probe.len()));
-        if read.is_ok_and(|read| read == probe) { Ok(dictionary) } else { Err(DictionaryError::Malformed) }
+        let reads = |writer| {
+            let read = compressed(writer, probe).and_then(|frame| dictionary.decompress(&frame, probe.len()));
+            read.is_ok_and(|read| read == probe)
+        };
+        let sound = reads(&dictionary.quick) && reads(&dictionary.thorough);
+        if sound { Ok(dictionary) } else { Err(DictionaryError::Malformed) }
     }
 
     /// What it goes by where it was brought.
@@ -156,11 +167,11 @@ impl Dictionary {
     }
 
     fn prepare(number: u8, file: &[u8]) -> io::Result<Self> {
-        let mut quick = Compressor::with_dictionary(THOROUGH_LEVEL, file)?;
+        let mut quick = Compressor::with_dictionary(LEVEL, file)?;
         for parameter in QUICK {
             quick.set_parameter(parameter)?;
         }
-        let mut thorough = Compressor::with_dictionary(THOROUGH_LEVEL, file)?;
+        let mut thorough = Compressor::with_dictionary(LEVEL, file)?;
         for writer in [&mut quick, &mut thorough] {
             writer.include_contentsize(false)?;
             writer.include_dictid(false)?;
@@ -178,15 +189,18 @@ impl Dictionary {
 
     /// Compresses bytes to a frame of zstd, which says neither their size nor the dictionary.
     pub(super) fn compress(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let writer = if bytes.len() < THOROUGH_BYTES_MIN { &self.quick } else { &self.thorough };
-        // Every call begins a frame anew, whatever became of the one before.
-        writer.lock().unwrap_or_else(PoisonError::into_inner).compress(bytes)
+        compressed(if bytes.len() < THOROUGH_BYTES_MIN { &self.quick } else { &self.thorough }, bytes)
     }
 
     /// Inflates such a frame to at most `size` bytes.
     pub(super) fn decompress(&self, frame: &[u8], size: usize) -> io::Result<Vec<u8>> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner).decompress(frame, size)
     }
+}
+
+fn compressed(writer: &Mutex<Compressor<'static>>, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    // Every call begins a frame anew, whatever became of the one before.
+    writer.lock().unwrap_or_else(PoisonError::into_inner).compress(bytes)
 }
 
 /// What a reader of packed batches knows, and the writer with it.
@@ -204,13 +218,19 @@ impl Packs {
         Self { number, brought: Vec::new() }
     }
 
-    /// Whether batches written with this dictionary may be given to the reader.
-    pub fn reads(&self, dictionary: &Dictionary) -> bool {
-        self.brought.iter().any(|known| **known == *dictionary)
+    /// Whether the reader knows the dictionary of a body.
+    pub fn reads(&self, body: &[u8]) -> bool {
+        match (dictionary_name(body), body.get(1)) {
+            (Some(name), _) => self.brought.iter().any(|known| known.name() == name),
+            (None, number) => number.is_some_and(|number| *number <= self.number),
+        }
     }
 
-    /// The dictionary that is written with, if there is one.
-    pub(super) fn writes(&self) -> Option<&Dictionary> {
+    /// The dictionary that columns of so many bytes are written with, if there is one.
+    pub(super) fn writes(&self, bytes: usize) -> Option<&Dictionary> {
+        if bytes > DICTIONARY_USED_BYTES {
+            return None;
+        }
         self.brought.first().map_or_else(|| Dictionary::of(self.number.min(NEWEST)), |brought| Some(brought))
     }
 }
@@ -239,8 +259,8 @@ mod tests {
             assert!(FILES[usize::from(number) - 1].len() <= DICTIONARY_BYTES_MAX);
         }
         assert!(Dictionary::of(0).is_none() && Dictionary::of(NEWEST + 1).is_none());
-        assert_eq!(Packs::inside(u8::MAX).writes().map(Dictionary::number), Some(NEWEST));
-        assert_eq!(Packs::inside(0).writes(), None);
+        assert_eq!(Packs::inside(u8::MAX).writes(1).map(Dictionary::number), Some(NEWEST));
+        assert_eq!(Packs::inside(0).writes(1), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod write;
 use std::collections::BTreeMap;
 
 pub use self::dictionary::{
-    DICTIONARY_BYTES_MAX, Dictionary, DictionaryError, DictionaryName, NEWEST, Packs,
+    DICTIONARY_BYTES_MAX, Dictionary, DictionaryError, DictionaryName, NEWEST, OLDEST, Packs,
 };
 use self::{read::Walk, write::Writer};
 use super::{
@@ -219,7 +219,7 @@ pub fn encode(entries: &[(Entry, Option<ChangeHash>)], places: &Places, packs: &
     if !read.is_ok_and(|read| read.len() == entries.len() && read.iter().zip(entries).all(same)) {
         return None;
     }
-    let dictionary = packs.writes();
+    let dictionary = packs.writes(columns.len());
     let frame = match dictionary {
         Some(dictionary) => dictionary.compress(&columns).ok()?,
         None => {

@@ -49,12 +49,30 @@ fn check(entries: &[(Entry, Option<ChangeHash>)], places: &Places, hash: Hash) -
 
 #[test]
 fn each_generation_of_dictionaries_is_written_for_who_knows_no_newer_and_read_by_all() {
-    let entries = hashed(day(8), built);
-    for known in 0..=u8::MAX {
-        let packed = encode(&entries, &Places::default(), &Packs::inside(known)).expect("packs");
-        assert_eq!(packed.bytes[1], known.min(NEWEST));
-        let read = unpack(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
-        assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
+    // Bodies that are searched quickly, thoroughly, and without any.
+    for (padding, used) in [(0, true), (20_000, true), (200_000, false)] {
+        let mut entries = day(8);
+        let Some(Entry::Change { change, .. }) = entries.last_mut() else {
+            unreachable!("a status comes last")
+        };
+        let mut padded = Change::clone(change);
+        padded.operations.push(Operation {
+            object: Object::Root,
+            key: Key::Map("padding".to_owned()),
+            insert: false,
+            action: Action::Put(Scalar::Bytes(vec![7; padding])),
+            predecessors: Vec::new(),
+        });
+        *change = padded.into();
+        let entries = hashed(entries, built);
+        for known in [0, 1, 2, NEWEST, u8::MAX] {
+            let packed = encode(&entries, &Places::default(), &Packs::inside(known)).expect("packs");
+            assert_eq!(packed.bytes[1], if used { known.min(NEWEST) } else { 0 });
+            let knows = |number| Packs::inside(number).reads(&packed.bytes);
+            assert!(knows(packed.bytes[1]) && (packed.bytes[1] == 0 || !knows(packed.bytes[1] - 1)));
+            let read = unpack(&packed.bytes, entries.len(), &Places::default(), built).expect("reads");
+            assert!(read.iter().zip(&entries).all(|((read, _), (entry, _))| read == entry));
+        }
     }
 }
 
