@@ -189,9 +189,16 @@ mod tests {
             connection.execute(insert, params![hash, own]).expect("inserts");
         }
         connection.execute("INSERT INTO homeward_file (frame) VALUES (?1)", [frame(&home)]).expect("inserts");
+        let insert = "INSERT INTO case_row (document, slip, service, state, unit, accepted, conflict, detail, question) \
+                      VALUES (?1, '', '', 'received', 'V01', 0, 0, '{}', ?2)";
+        for (document, question) in [([1_u8; 16], Some("open")), ([2; 16], None)] {
+            connection.execute(insert, params![document, question]).expect("inserts");
+        }
         drop(connection);
         let store = Store::open(&path).expect("opens");
         let tx = store.reader();
+        let stale = tx.query_row("SELECT document FROM stale", [], |row| row.get::<_, [u8; 16]>(0));
+        assert_eq!(stale, Ok([1; 16]), "its question is worked out anew");
         assert_eq!((kept(tx).expect("counts"), homeward(tx).expect("reads")), (2, vec![home]));
         let receipted = [1, 2, 3].map(|hash| {
             let known = attachment::find(tx, ContentHash([hash; 32])).expect("reads");
