@@ -140,7 +140,7 @@ async function journey(programs, browser, pictures) {
     await officer.go("Alt+j", "**/record");
     assert.equal(await page.locator("#name").inputValue(), "");
     await page.locator(".half-typed summary").press("Enter");
-    await page.getByRole("link", { name: new RegExp(FATHER) }).press("Enter");
+    await page.getByRole("link", { name: new RegExp(`${FATHER} · .* · ${OFFICER}`) }).press("Enter");
     await page.waitForURL("**/record?form=*");
     assert.equal(await page.locator("#name").inputValue(), FATHER);
     await officer.go("Alt+s", "**/saved/*");

@@ -439,6 +439,7 @@ paper-58 = Thermal, 58 mm
 theme-normal = Normal
 theme-contrast = High contrast
 doctor = Check the database
+positions-credit = Positions of the service points that came along: GeoNames (CC BY 4.0).
 doctor-sound = The database is sound.
 doctor-carried = The database is sound. Attachments that this laptop carries for others are damaged here: Carry says which. The laptops that attached them keep them until the hub's receipt.
 doctor-unsound = The database is damaged. Leave the laptop on, run van-agent doctor, and call the hub operator.

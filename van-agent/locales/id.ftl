@@ -403,6 +403,7 @@ paper-58 = Termal 58 mm
 theme-normal = Biasa
 theme-contrast = Kontras tinggi
 doctor = Periksa basis data
+positions-credit = Letak titik layanan yang disertakan: GeoNames (CC BY 4.0).
 doctor-sound = Basis data utuh.
 doctor-carried = Basis data utuh. Ada lampiran laptop lain yang dibawa di sini dan rusak: lihat Titipan. Laptop yang melampirkannya menyimpannya sampai bukti pusat tiba.
 doctor-unsound = Basis data rusak. Jangan matikan laptop; jalankan van-agent doctor dan hubungi operator pusat data.

@@ -151,15 +151,28 @@ impl Agent {
     }
 
     /// Who may work here: the officers of the registry; those of this laptop where there is none.
-    pub(crate) fn officers(&mut self) -> Result<Vec<String>, Failure> {
-        let registered: Vec<_> =
-            self.replica().registries().officers().map(|officer| officer.name.clone()).collect();
+    pub(crate) fn officers(&mut self) -> Result<Vec<Colleague>, Failure> {
+        let registered = self.replica().registries().officers().map(|officer| Colleague {
+            name: officer.name.clone(),
+            agencies: officer.agencies.iter().map(ToString::to_string).collect(),
+        });
+        let registered: Vec<_> = registered.collect();
         if !registered.is_empty() {
             return Ok(registered);
         }
         let own = self.setting(Setting::Officers)?;
-        Ok(own.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+        let names = own.lines().map(str::trim).filter(|name| !name.is_empty());
+        Ok(names.map(|name| Colleague { name: name.to_owned(), agencies: Vec::new() }).collect())
     }
+}
+
+/// Who may work here.
+#[derive(Serialize, Debug)]
+pub(crate) struct Colleague {
+    pub name: String,
+    /// The agencies that the registry lets them act for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub agencies: Vec<String>,
 }
 
 fn is_folder(text: &str) -> bool {

@@ -239,9 +239,9 @@ impl Registries {
         self.units.values()
     }
 
-    /// An officer by id.
-    pub fn officer(&self, id: &str) -> Option<&Officer> {
-        self.officers.get(id)
+    /// An officer by id, or by the name as written.
+    pub fn officer(&self, known: &str) -> Option<&Officer> {
+        self.officers.get(known).or_else(|| self.officers.values().find(|officer| officer.name == known))
     }
 
     /// All lives of laptops, by [`Device::life_of`].

@@ -234,7 +234,7 @@ pub enum UnitKind {
 /// Someone who may record, and for whom.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Officer {
-    /// The id that cases name.
+    /// The id that cases name, or the name instead.
     pub id: OfficerId,
     /// Name as written.
     pub name: String,

@@ -131,7 +131,7 @@ fn an_officer_who_is_not_listed_is_a_warning() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");
     let officers = stage.text("officers.csv");
-    std::fs::write(&officers, "id,name\nP-01,Marlince Oematan\n").expect("writes");
+    std::fs::write(&officers, "id,name,agencies\nP-01,Marlince Oematan,DUK\n").expect("writes");
     stage.hub.run(&["registry", "import", "--kind", "officers", &officers]);
     van.run(&["sync"]);
     let warnings = |officer: &str| {
@@ -139,6 +139,10 @@ fn an_officer_who_is_not_listed_is_a_warning() {
         shown(van.run(&["case", "show", &slip]))["warnings"].to_string()
     };
     assert!(!warnings("P-01").contains("P-01"));
+    // As the page offers them, and notes who works.
+    let offered = van.run(&["officer"]).json()["officers"].clone();
+    assert_eq!(offered, json!([{"name": "Marlince Oematan", "agencies": ["DUK"]}]));
+    assert!(!warnings("Marlince Oematan").contains("Marlince"));
     assert!(warnings("P-99").contains("P-99"));
 }
 

@@ -97,6 +97,13 @@ pub struct Exchange {
     pub at: String,
 }
 
+impl Exchange {
+    /// What tells it from others, of which two may end within one second.
+    pub fn mark(&self) -> String {
+        format!("{} {}", self.at, self.report.seconds)
+    }
+}
+
 /// What a person may see of an exchange on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {

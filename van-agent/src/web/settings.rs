@@ -20,7 +20,7 @@ use crate::{
         web::{Words, language_cookie},
     },
     request::Request,
-    settings::Setting,
+    settings::{Colleague, Setting},
 };
 
 #[derive(Template)]
@@ -49,7 +49,7 @@ struct OfficerPage {
     words: &'static Words,
     token: String,
     officer: String,
-    officers: Vec<String>,
+    officers: Vec<Colleague>,
 }
 
 pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {

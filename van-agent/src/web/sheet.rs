@@ -321,13 +321,14 @@ fn unknown(sheet: &Sheet, code: &str, same: Vec<Same>) -> Chosen {
     }
 }
 
-/// The name of a sheet, and whose it is.
+/// The name of a sheet, whose it is, when it was begun, and by whom.
 fn whose(agent: &mut Agent, words: &Words, kept: Kept) -> Result<(String, String), Failure> {
     let known = agent.person_row(kept.sheet.text("person"))?;
     let name = Some(kept.sheet.called(known.as_ref())).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| words.get("day-nobody"));
     let at = kept.began.to_rfc3339(agent.offset_minutes());
-    Ok((kept.id, format!("{name} · {}", words.clock(&at))))
+    let began = [name.as_str(), &words.clock(&at), kept.sheet.text("officer")];
+    Ok((kept.id, began.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")))
 }
 
 /// All villages as people write them, with their codes, to choose from.

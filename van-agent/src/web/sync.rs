@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     host::{control::Call, output::Failure, web::Words},
-    link::Progress,
+    link::{Exchange, Progress},
     request::Request,
 };
 
@@ -46,14 +46,14 @@ struct Sync {
     left: Vec<String>,
     /// How far the exchange under way is, in words.
     progress: String,
-    /// When the newest exchange ended.
+    /// Which exchange is the newest.
     seen: String,
     budgets: Vec<(u64, String)>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct Seen {
-    /// When the exchange ended that the page tells of.
+    /// The exchange that the page tells of.
     #[serde(default)]
     seen: String,
 }
@@ -90,7 +90,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         bytes: report.map(|report| (words.size(report.bytes_up), words.size(report.bytes_down))),
         left,
         progress: in_words(words, progress),
-        seen: newest.as_ref().map_or_else(String::new, |exchange| exchange.at.clone()),
+        seen: newest.as_ref().map_or_else(String::new, Exchange::mark),
         budgets: BUDGETS.map(|bytes| (bytes, words.size(bytes))).into(),
     })
 }
@@ -123,7 +123,7 @@ pub(super) async fn news(
     let words = words(&headers);
     let (mut progress, mut newest) = (site.progress.clone(), site.newest.clone());
     progress.mark_unchanged();
-    if newest.borrow_and_update().as_ref().is_none_or(|exchange| exchange.at == seen) {
+    if newest.borrow_and_update().as_ref().is_none_or(|exchange| exchange.mark() == seen) {
         newest.mark_unchanged();
     } else {
         newest.mark_changed();
