@@ -175,16 +175,20 @@ async function village(programs, browser, pictures) {
     const row = ask(programs, "day", "show")[0].services.find(({ service }) => service === "DUK-REKAM");
     assert.deepEqual(row.states, { waiting_for_network: 1 });
   });
-  await check("7. killed in mid-typing: the same sheet; printed once it is plain, twice a copy", async () => {
-    await reader.go(`${site()}/record`);
-    const kept = page.waitForResponse((answer) => answer.url().endsWith("/record/keep"));
-    await officer.fill("name", "Markus Sae");
-    await kept;
+  /** The program is killed, and started again. */
+  const crash = async () => {
     await van.kill();
     van = await programs.start("van-agent", "van", ["run", "--web", LOOPBACK]);
     reader.requested.clear();
     reader.complaints.length = 0;
     await reader.go(van.ready.url);
+  };
+  await check("7. killed in mid-typing: the same sheet; killed once saved: nothing is lost; printed once it is plain, twice a copy", async () => {
+    await reader.go(`${site()}/record`);
+    const kept = page.waitForResponse((answer) => answer.url().endsWith("/record/keep"));
+    await officer.fill("name", "Markus Sae");
+    await kept;
+    await crash();
     await officer.go("Alt+l", "**/record");
     await page.locator("main details summary").first().press("Enter");
     await page.getByRole("link", { name: /Markus Sae/ }).press("Enter");
@@ -197,6 +201,11 @@ async function village(programs, browser, pictures) {
     for (const { slip } of before) ask(programs, "slip", "printed", slip);
     await add("ADU-LAPOR", 0, 1);
     await officer.go("Alt+s", "**/saved/*");
+    const saved = new URL(page.url()).pathname;
+    await crash();
+    // Killed before it was printed: the case is there, and its slip still waits.
+    await reader.go(new URL(saved, van.ready.url).href);
+    assert.equal(of(programs, "Markus Sae").length, 1);
     assert.match(await page.locator("header").innerText(), /Belum tercetak 1/);
     const paper = async () => {
       await page.emulateMedia({ media: "print" });
