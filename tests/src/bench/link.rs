@@ -27,7 +27,7 @@ struct Link {
 const LINKS: [Link; 4] = [
     Link { name: "edge", runs: 3, quick: 1 },
     Link { name: "vsat", runs: 3, quick: 1 },
-    Link { name: "cell", runs: 15, quick: 5 },
+    Link { name: "cell", runs: 15, quick: 9 },
     Link { name: "flaky", runs: 3, quick: 1 },
 ];
 const ZSTD_LEVEL: i32 = 19;
@@ -35,6 +35,7 @@ const CASES: usize = 2_000;
 /// Exchanges with nothing new in all runs of a link, each with losses of its own: one lost packet weighs as much as a
 /// fifth of the whole exchange.
 const NOTHING_RUNS: u64 = 15;
+const NOTHING_RUNS_QUICK: u64 = 9;
 /// So long before an outage both are begun where there are outages: no handing over of this size fits before it.
 const BEFORE_OUTAGE: Duration = Duration::from_millis(1_500);
 
@@ -54,11 +55,12 @@ pub fn measure(scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut figures = Vec::new();
     for Link { name, runs, quick } in LINKS {
-        let runs = if scale.quick { quick } else { runs };
+        let (runs, nothing_runs) =
+            if scale.quick { (quick, NOTHING_RUNS_QUICK) } else { (runs, NOTHING_RUNS) };
         let mut all = Vec::new();
         for seed in 1..=runs {
             eprintln!("{name}: run {seed} of {runs}");
-            all.push(run(&runtime, &name.parse()?, seed, NOTHING_RUNS.div_ceil(runs))?);
+            all.push(run(&runtime, &name.parse()?, seed, nothing_runs.div_ceil(runs))?);
         }
         figures.extend(told(name, &all));
     }
