@@ -17,6 +17,13 @@ pub trait Aside: fmt::Debug + Send + Sync {
     fn take(&self, work: Work);
 }
 
+/// Has what nobody needs any more freed by `aside`, where there is somebody: of much that takes a while.
+pub fn free(aside: Option<&dyn Aside>, what: impl Send + 'static) {
+    if let Some(aside) = aside {
+        aside.take(Box::new(move || drop(what)));
+    }
+}
+
 /// The result of a piece of work, once it is asked for.
 pub struct Promised<T>(Arc<Slot<T>>);
 

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Result, Tx, damaged, dictionaries, id, memory};
 use crate::{
+    aside,
     change::Change,
     document,
     id::{ChangeHash, DeviceId, Epoch},
@@ -213,7 +214,10 @@ pub(super) fn body_with(tx: Tx<'_>, row: i64, index: u64) -> Result<(Arc<memory:
     let batch = batch_with(tx, &log, index)?.ok_or(damaged("batch"))?;
     let position = (index - batch.first) as usize;
     let body = Arc::new(memory::Body::of(batch));
-    tx.memory.borrow_mut().bodies.keep(row, Arc::clone(&body));
+    let gone = tx.memory.borrow_mut().bodies.keep(row, Arc::clone(&body));
+    if !gone.is_empty() {
+        aside::free(tx.aside(), gone);
+    }
     Ok((body, position))
 }
 

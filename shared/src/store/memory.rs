@@ -113,7 +113,8 @@ impl Bodies {
         Some(found)
     }
 
-    pub(super) fn keep(&mut self, log: i64, body: Arc<Body>) {
+    /// Keeps a batch; those that made room for it.
+    pub(super) fn keep(&mut self, log: i64, body: Arc<Body>) -> Vec<Arc<Body>> {
         #[cfg(test)]
         {
             self.read += 1;
@@ -123,10 +124,13 @@ impl Bodies {
         self.bodies.insert(key, body);
         self.order.push_back(key);
         let mut bytes: usize = self.bodies.values().map(|body| body.bytes()).sum();
+        let mut gone = Vec::new();
         while self.order.len() > BODIES_MAX || (bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
-            let Some(body) = self.order.pop_front().and_then(|key| self.bodies.remove(&key)) else { return };
+            let Some(body) = self.order.pop_front().and_then(|key| self.bodies.remove(&key)) else { break };
             bytes -= body.bytes();
+            gone.push(body);
         }
+        gone
     }
 
     pub(super) fn forget(&mut self, log: i64, first: u64) {

@@ -20,6 +20,7 @@ use super::{
     writing::second,
 };
 use crate::{
+    aside,
     change::Change,
     document::{
         self, History,
@@ -182,6 +183,12 @@ impl<'a> Intake<'a> {
             shut_out: None,
             tally: Tally::default(),
         })
+    }
+
+    /// What was taken in.
+    pub(super) fn end(self) -> Tally {
+        aside::free(self.tx.aside(), self.documents);
+        self.tally
     }
 
     /// Who may write as `actor`.

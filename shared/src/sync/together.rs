@@ -170,5 +170,5 @@ fn take_in(
     }
     let log = log::find_or_begin(tx, &batch.log)?;
     log::set_half(tx, log.row, None)?;
-    Ok(intake.tally)
+    Ok(intake.end())
 }

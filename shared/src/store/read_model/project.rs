@@ -10,7 +10,7 @@ use super::{
     search,
 };
 use crate::{
-    aside::Promised,
+    aside::{self, Promised},
     blank::BlankKind,
     document::{Asked, History},
     id::{ChangeHash, DeviceId, DocumentId, Kind, VillageCode},
@@ -98,8 +98,9 @@ pub fn refresh_rows_part(tx: Tx<'_>, limit: usize) -> Result<bool> {
     for part in documents.chunks(PART_DOCUMENTS).map(Some).chain([None]) {
         let next = part.map(|part| rows_of(tx, part)).transpose()?;
         let ready: Option<Promised<Result<Vec<Made>>>> = std::mem::replace(&mut made, next);
-        for made in ready.map(Promised::get).transpose()?.into_iter().flatten() {
-            put(tx, made, &mut touched)?;
+        if let Some(ready) = ready.map(Promised::get).transpose()? {
+            ready.iter().try_for_each(|made| put(tx, made, &mut touched))?;
+            aside::free(tx.aside(), ready);
         }
     }
     collision::mark(tx, &touched)?;
@@ -168,25 +169,26 @@ fn rows_of(tx: Tx<'_>, documents: &[DocumentId]) -> Result<Promised<Result<Vec<M
     }))
 }
 
-fn put(tx: Tx<'_>, Made { document, kind, row, history }: Made, touched: &mut Touched) -> Result<()> {
+fn put(tx: Tx<'_>, Made { document, kind, row, history }: &Made, touched: &mut Touched) -> Result<()> {
+    let (document, kind) = (*document, *kind);
     touch(tx, kind, document, touched)?;
     match row {
         None => forget(tx, kind, document)?,
         Some(Row::Case(row)) => {
             let is_accepted = match history {
-                Some(history) => is_accepted(tx, document, &row, &history)?,
+                Some(history) => is_accepted(tx, document, row, history)?,
                 None => false,
             };
-            put_case(tx, document, &row, is_accepted)?;
+            put_case(tx, document, row, is_accepted)?;
             attachment::name(tx, document, &row.attachments)?;
             touched.subjects.extend(row.subject);
-            touched.blanks.extend(row.blank);
+            touched.blanks.extend(row.blank.clone());
         }
         Some(Row::Person(row)) => {
-            put_person(tx, document, &row)?;
+            put_person(tx, document, row)?;
             touched.subjects.extend(row.same_as);
         }
-        Some(Row::Visit(row)) => put_visit(tx, document, &row)?,
+        Some(Row::Visit(row)) => put_visit(tx, document, row)?,
     }
     Ok(())
 }
@@ -214,7 +216,7 @@ fn touch(tx: Tx<'_>, kind: Kind, document: DocumentId, touched: &mut Touched) ->
                 .optional()?;
             touched.subjects.extend(twin);
             let mut statement =
-                tx.prepare_cached("SELECT document FROM case_row WHERE subject = ?1 OR applicant = ?1")?;
+                tx.prepare_cached("SELECT document FROM case_row WHERE subject = ?1 UNION ALL SELECT document FROM case_row WHERE applicant = ?1")?;
             for case in statement.query_map([document.0], |row| id(row, 0))? {
                 touched.cases.insert(case?);
             }
