@@ -494,6 +494,12 @@ products-ready = Ready to load
 products-loaded = Aboard, to hand over
 products-with_collector = With collectors
 coverage = The hub is mostly reached around
+coverage-next = Next likely
+coverage-place = Last reached at
+coverage-times = { $count ->
+    [one] once so far
+   *[other] {$count} times so far
+}
 
 survey = Survey
 survey-paper = Paper form

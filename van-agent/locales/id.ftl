@@ -449,6 +449,9 @@ products-ready = Siap dimuat
 products-loaded = Dimuat, untuk diserahkan
 products-with_collector = Dititipkan untuk diambil
 coverage = Pusat biasanya terjangkau sekitar pukul
+coverage-next = Berikutnya kira-kira
+coverage-place = Terakhir terjangkau di
+coverage-times = {$count} kali tercatat
 
 survey = Survei
 survey-paper = Formulir kertas

@@ -74,7 +74,7 @@ pub enum Wish {
 #[derive(Debug)]
 pub struct Agent {
     replica: Replica,
-    home: Home,
+    pub(crate) home: Home,
     head: Option<Head>,
     witness: Witness,
     /// Where wishes to reconcile go, while this process keeps a link.
@@ -173,7 +173,7 @@ impl Agent {
                 Err(Failure::new(NO_LINK).why("busy").next("give `van-agent sync` again when it is done"))
             }
             Request::Custody => self.custody(),
-            Request::Today => self.today(now, fs4::available_space(self.home.folder()).ok()),
+            Request::Today => self.today(now),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
             Request::NeedsYou { limit } => self.needs_you(limit, each),
             Request::Doctor { rebuild } => self.doctor(now, rebuild),
@@ -186,6 +186,7 @@ impl Agent {
             Request::VisitExpected => self.list_expected(each),
             Request::SettingList => self.settings(each),
             Request::SettingSet { setting, value } => self.set_setting(setting, value),
+            Request::ServiceList { text } => Ok(self.services(&text, each)),
             Request::Officer { name } => self.work_as(name.as_deref()),
             Request::Queue { act } => self.queue(now, &act, each),
             Request::Question { act } => self.question(now, &act, each),

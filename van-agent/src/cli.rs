@@ -89,9 +89,12 @@ pub enum Command {
     Find(Find),
     /// Reconcile with the hub once.
     #[command(
-        after_help = "Records go before scans. A budget stops cleanly: what was sent is kept, and not sent again.\n\nExample:\n  van-agent sync --budget 500KB\n  van-agent sync --for 60s --patience 2m"
+        after_help = "Records go before scans. A budget stops cleanly: what was sent is kept, and not sent again.\n\nExample:\n  van-agent sync --budget 500KB\n  van-agent sync --for 60s --patience 2m\n  van-agent sync --stop"
     )]
     Sync {
+        /// Stop the exchange that `van-agent run` has under way; what was sent is kept.
+        #[arg(long, conflicts_with_all = ["patience", "budget", "time"])]
+        stop: bool,
         /// Give up after so long without a packet: 45, 45s, 2m.
         #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
         patience: Duration,
@@ -134,6 +137,9 @@ pub enum Command {
         after_help = "Example:\n  van-agent settings list\n  van-agent settings set paper 58"
     )]
     Settings(Settings),
+    /// Services of the catalogue: what must be brought, how far each goes without network, and what it costs.
+    #[command(subcommand, after_help = "Example:\n  van-agent service list lahir")]
+    Service(Service),
     /// Who works at this laptop; with a name, who takes over.
     #[command(after_help = "Example:\n  van-agent officer\n  van-agent officer \"Yefta Nabuasa\"")]
     Officer {
@@ -599,6 +605,17 @@ pub enum Peer {
         /// Where the other laptop listens.
         #[arg(value_name = "HOST:PORT")]
         address: String,
+    },
+}
+
+/// What to do with services.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Service {
+    /// Services whose code, name or agency has every word.
+    #[command(after_help = "Example:\n  van-agent service list\n  van-agent service list duk lahir --json")]
+    List {
+        /// Words; all services where none are given.
+        text: Vec<String>,
     },
 }
 

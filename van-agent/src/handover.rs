@@ -47,7 +47,10 @@ pub enum HandOverAct {
     /// Load what is ready for this unit, so many at once.
     LoadAll,
     /// List what is ready for this unit or aboard: an event each.
-    Manifest,
+    Manifest {
+        /// Words, or a slip number; everything where there are none.
+        text: String,
+    },
     /// List products: an event each.
     List {
         /// Words; all products where there are none.
@@ -89,8 +92,9 @@ impl Agent {
                 answer["left"] = json!(ready.len() - outcome.done.len());
                 Ok(answer)
             }
-            HandOverAct::Manifest => {
-                let (missing, aboard) = (self.manifest(State::Ready, "")?, self.manifest(State::Loaded, "")?);
+            HandOverAct::Manifest { text } => {
+                let missing = self.manifest(State::Ready, &text)?;
+                let aboard = self.manifest(State::Loaded, &text)?;
                 for case in missing.iter().chain(&aboard) {
                     let row = read_model::case_of(self.read()?, *case).map_err(said)?;
                     if let Some(row) = row {

@@ -145,6 +145,11 @@ pub enum Request {
         /// What it is to be.
         value: String,
     },
+    /// List services: an event each.
+    ServiceList {
+        /// Words; all services where there are none.
+        text: String,
+    },
     /// Tell who works at this laptop, and who is on its list.
     Officer {
         /// Who takes over.

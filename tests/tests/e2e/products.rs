@@ -82,6 +82,7 @@ fn a_unit_loads_what_is_ready_for_it_and_nothing_else() {
     assert_eq!(listed, own, "{manifest}");
     let last = manifest.lines.last().expect("a sum");
     assert_eq!((&last["aboard"], &last["missing"]), (&json!(0), &json!(2)));
+    assert_eq!(rows(&one.run(&["handover", "manifest", &own[1]])), [(own[1].as_str(), "ready")]);
 
     let loaded = one.run(&["handover", "load", "--all"]);
     assert_eq!((done(&loaded).len(), &loaded.json()["left"]), (2, &json!(0)));

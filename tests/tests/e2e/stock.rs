@@ -29,6 +29,34 @@ fn stock(van: &Van, kind: &str) -> Value {
 }
 
 #[test]
+fn who_waits_for_the_network_has_not_been_served() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    stage.prelist(&[
+        ",Nahak Bria,L,1948,Maria Taek,,53.02.01.1001,,,DUK-REKAM,",
+        ",Yuliana Tefa,P,1990-01-02,Ana Tefa,,53.02.01.1001,,,DUK-KK,",
+    ]);
+    sync(&van);
+    van.run(&["visit", "open", "Niki-Niki", "--village", "53.02.01.1001"]);
+    let record = |name: &str, service: &str, status: &str| {
+        let listed = announced(&van, name)[0]["listed"].clone();
+        let line = json!({"listed": listed, "village": "53.02.01.1001", "service": service, "status": status,
+                          "started": van.run(&["today"]).json()["date"].as_str().map(|day| format!("{day}T00:00:00+08:00")),
+                          "officer": "P-07", "consent": true, "visit": "Niki-Niki"});
+        record(&van, &[line.to_string()]);
+    };
+    let expected = || {
+        let of = van.run(&["today"]).json()["expected"][0].clone();
+        (of["people"].clone(), of["served"].clone())
+    };
+    assert_eq!(expected(), (json!(2), json!(0)));
+    record("nahak", "DUK-REKAM", "waiting_for_network");
+    assert_eq!(expected(), (json!(2), json!(0)));
+    record("yuliana", "DUK-KK", "received");
+    assert_eq!(expected(), (json!(2), json!(1)));
+}
+
+#[test]
 fn who_was_announced_is_found_and_not_typed_again() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");

@@ -70,6 +70,8 @@ fn a_day_is_recorded_offline_and_its_custody_turns_green_only_by_receipts() {
     assert_eq!(failed.json()["ok"], false, "{failed}");
 
     let running = hub.call(&["run", "--json", "--listen", &at, "--web", "127.0.0.1:0"]).start();
+    let refused = van.call(&["sync", "--stop", "--json"]).run().exited(1);
+    assert!(refused.stderr.contains("no exchange to stop"), "{refused}");
     let synced = van.run(&["sync"]);
     assert_eq!((&synced.json()["ok"], synced.number("receipted") > 300), (&json!(true), true), "{synced}");
     let custody = van.run(&["custody", "--safe-to-wipe"]);
@@ -411,4 +413,32 @@ fn a_legal_time_that_runs_out_is_told_whatever_else_waits_longer() {
     let limits = today.json()["limits"].as_array().expect("listed");
     let first: Vec<_> = limits.iter().take(3).map(|limit| limit["percent"].as_u64()).collect();
     assert_eq!(first, [Some(87), Some(54), Some(200)], "those first of which something is left: {today}");
+}
+
+#[test]
+fn services_are_looked_up_exchanges_stopped_and_coverage_told_by_commands() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (_hub, running, van) = begin(folder.path());
+    let services = van.run(&["service", "list", "duk", "lahir"]).lines;
+    let [service, .., count] = &services[..] else { panic!("{services:?}") };
+    assert_eq!((&service["code"], &count["services"]), (&json!("DUK-LAHIR"), &json!(services.len() - 1)));
+    let needed = service["requirements"].as_array().is_some_and(|needed| !needed.is_empty());
+    assert!(needed && service["offline_mode"].is_string(), "{service}");
+    assert_eq!(van.run(&["service", "list", "nosuch"]).json()["services"], 0);
+
+    van.run(&["visit", "open", "Niki-Niki", "--village", "53.02.01.1001"]);
+    assert_eq!(van.run(&["today"]).json()["coverage"]["next"], json!(null));
+    let page = van.start(&[]);
+    assert_eq!(van.run(&["sync", "--stop"]).json()["stopped"], true);
+    for _ in 0..6 {
+        assert_eq!(van.run(&["sync"]).json()["ok"], true);
+    }
+    // Some of them in one hour, even where the hour ends meanwhile.
+    let coverage = van.run(&["today"]).json()["coverage"].clone();
+    assert!(coverage["hour"].is_u64() && coverage["next"].is_string(), "{coverage}");
+    assert_eq!(coverage["places"][0]["village"], "53.02.01.1001", "{coverage}");
+    let today = Reader::of(&page).get("/");
+    assert!(today.contains("Berikutnya kira-kira") && today.contains("Terakhir terjangkau di"), "{today}");
+    page.terminate().done();
+    running.terminate().done();
 }

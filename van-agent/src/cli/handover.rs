@@ -23,8 +23,13 @@ pub enum HandOver {
         limit: usize,
     },
     /// What the hub marked ready for this unit: what is aboard, and what is missing.
-    #[command(after_help = "Example:\n  van-agent handover manifest --json")]
-    Manifest,
+    #[command(
+        after_help = "Example:\n  van-agent handover manifest --json\n  van-agent handover manifest nahak"
+    )]
+    Manifest {
+        /// Words, or a slip number; everything where nothing is given.
+        text: Vec<String>,
+    },
     /// Products are aboard.
     #[command(
         after_help = "Everything of the manifest is loaded 200 at a time; the answer says how many are left.\n\nExample:\n  van-agent handover load 53.02/V01A/20261121/0042-E\n  van-agent handover load --all"

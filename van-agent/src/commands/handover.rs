@@ -26,8 +26,9 @@ pub(super) fn hand_over(desk: &mut Desk, options: HandOver) -> anyhow::Result<()
             }
             Ok(())
         }
-        HandOver::Manifest => {
-            let answer = desk.list(Request::HandOver { act: HandOverAct::Manifest }, line)?;
+        HandOver::Manifest { text } => {
+            let act = HandOverAct::Manifest { text: text.join(" ") };
+            let answer = desk.list(Request::HandOver { act }, line)?;
             desk.printer.value(&answer)?;
             let (aboard, missing) = (&answer["aboard"], &answer["missing"]);
             desk.printer.text(format_args!("Aboard: {aboard}. Ready and not aboard: {missing}."))?;

@@ -14,6 +14,7 @@ mod question;
 mod queue;
 mod record;
 mod run;
+mod service;
 mod settings;
 mod sheet;
 mod slip;
@@ -64,7 +65,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Enroll(options) => enroll::enroll(&home, &options, printer),
         Command::Record(options) => record::record(&home, *options, printer),
-        Command::Sync { patience, budget, time } => {
+        Command::Sync { stop: true, .. } => sync::stop(&home, printer),
+        Command::Sync { patience, budget, time, stop: false } => {
             sync::sync(&home, patience, Budget { bytes: budget, time }, printer)
         }
         Command::Run { web, peers } => run::run(&home, web, peers, printer),
@@ -79,6 +81,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         | Command::Today
         | Command::Visit(_)
         | Command::Settings(_)
+        | Command::Service(_)
         | Command::Officer { .. }
         | Command::Queue(_)
         | Command::Slip(_)
@@ -106,6 +109,7 @@ fn ask(home: &Home, command: Command, printer: Printer) -> anyhow::Result<()> {
         Command::Today => today::today(&mut desk),
         Command::Visit(options) => visit::visit(&mut desk, options),
         Command::Settings(options) => settings::settings(&mut desk, options),
+        Command::Service(options) => service::service(&mut desk, options),
         Command::Officer { name } => settings::officer(&mut desk, name),
         Command::Queue(options) => queue::queue(&mut desk, options),
         Command::Slip(options) => slip::slip(&mut desk, options),

@@ -59,6 +59,27 @@ pub(super) fn sync(
     tell(&report, &mut printer)
 }
 
+/// Has the process that keeps a link stop its exchange, and begin none by itself.
+pub(super) fn stop(home: &Home, mut printer: Printer) -> anyhow::Result<()> {
+    let told = match reach(home, LOCK_PATIENCE)? {
+        Reached::Alone(_) => None,
+        Reached::Through(mut client) => match call(&mut client, &Request::SyncStop, &mut |_| true) {
+            Err(failure) if failure.message == NO_LINK => None,
+            told => Some(told?),
+        },
+    };
+    let Some(told) = told else {
+        let next = "an exchange of `van-agent sync` ends with Ctrl-C; what was sent is kept";
+        return Err(Failure::new("`van-agent run` is not at work here: it has no exchange to stop")
+            .next(next)
+            .into());
+    };
+    printer.value(&told)?;
+    printer
+        .text("Stopped: what was sent is kept, and no exchange begins by itself until `van-agent sync`.")?;
+    Ok(())
+}
+
 /// How the exchange is had.
 enum Way {
     /// Somebody who keeps a link has done it.

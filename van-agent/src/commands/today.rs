@@ -58,12 +58,33 @@ pub(super) fn today(desk: &mut Desk) -> anyhow::Result<()> {
             }
         ))?;
     }
-    if let Some(hour) = today["coverage"]["hour"].as_u64() {
+    let battery = &today["battery"];
+    if let Some(percent) = battery["percent"].as_u64() {
+        let advice =
+            if battery["low"] == true { "; print emergency sheets now: `van-agent sheet print`" } else { "" };
+        desk.printer.text(format_args!("Battery: {percent} %{advice}"))?;
+    }
+    coverage(desk, &today["coverage"])?;
+    Ok(())
+}
+
+/// When and where the hub is likely to be reached.
+fn coverage(desk: &mut Desk, coverage: &Value) -> anyhow::Result<()> {
+    if let Some(hour) = coverage["hour"].as_u64() {
         desk.printer.text(format_args!(
-            "The hub is mostly reached from {hour}.00 {} on: {} of the last {} times",
-            field(&today["coverage"], "zone"),
-            today["coverage"]["contacts"],
-            today["coverage"]["of"]
+            "The hub is mostly reached from {hour}.00 {} on: {} of the last {} times; next likely {}",
+            field(coverage, "zone"),
+            coverage["contacts"],
+            coverage["of"],
+            field(coverage, "next")
+        ))?;
+    }
+    for place in coverage["places"].as_array().into_iter().flatten() {
+        desk.printer.text(format_args!(
+            "It was reached at {} times: {}, last {}",
+            field(place, "village"),
+            place["contacts"],
+            field(place, "last")
         ))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What an officer must know at a glance: visits, the queue, products, custody, what needs attention, and when there
 //! is likely to be a network.
 
+mod coverage;
 mod limit;
 
 use std::cmp::Reverse;
@@ -11,8 +12,10 @@ use shared::{
     time::{Now, Timestamp},
 };
 
+use self::coverage::Coverage;
 use crate::{
     agent::{Agent, said},
+    battery::Battery,
     handover,
     host::{output::Failure, owner::Handle},
     link::Exchange,
@@ -30,8 +33,6 @@ const GATES: [(&str, u32); 3] = [("half", 50), ("urgent", 80), ("over", 100)];
 const LIMITED_MAX: usize = 25;
 /// Contacts with the hub that are remembered.
 const CONTACTS_MAX: usize = 60;
-/// Contacts from which an hour of the day is called likely.
-const LIKELY_MIN: usize = 3;
 /// The facts that hold how the newest exchange ended, when the hub was reached, and how far its clock was ahead then, in
 /// milliseconds.
 const EXCHANGE: &str = "newest_exchange";
@@ -74,9 +75,8 @@ impl Agent {
         Ok(told.and_then(|told| serde_json::from_slice(&told).ok()))
     }
 
-    /// Everything of the first page that other requests do not tell. `disk_free` is what the disk of this home has
-    /// left, in bytes, where the system tells.
-    pub(crate) fn today(&mut self, now: Now, disk_free: Option<u64>) -> Result<Value, Failure> {
+    /// Everything of the first page that other requests do not tell.
+    pub(crate) fn today(&mut self, now: Now) -> Result<Value, Failure> {
         let products = handover::STATES.map(|state| {
             let count = read_model::count_at(self.read()?, state).map_err(said)?;
             Ok((state.to_string(), json!(count)))
@@ -89,21 +89,19 @@ impl Agent {
             "queue": self.tickets(now)?,
             "expected": self.expected_counts()?,
             "products": products,
-            "attention": self.attention(now, disk_free, &custody)?,
+            "attention": self.attention(now, &custody)?,
             "custody": custody,
             "limits": limits,
             "gates": gates,
-            "coverage": self.likely_hour()?,
+            "battery": Battery::now().map(|battery| {
+                json!({"percent": battery.percent, "discharging": battery.discharging, "low": battery.is_low()})
+            }),
+            "coverage": self.coverage(now)?,
         }))
     }
 
     /// What is odd about this laptop: a code each, with its figures.
-    fn attention(
-        &mut self,
-        now: Now,
-        disk_free: Option<u64>,
-        custody: &Value,
-    ) -> Result<Vec<Value>, Failure> {
+    fn attention(&mut self, now: Now, custody: &Value) -> Result<Vec<Value>, Failure> {
         let mut found = Vec::new();
         let oldest = custody["oldest_unsent"].as_str().and_then(|text| Timestamp::parse(text).ok());
         if oldest.is_some_and(|(at, _)| now.wall.0 - at.0 > UNSENT_SECONDS_MAX * 1_000) {
@@ -111,7 +109,9 @@ impl Agent {
                 json!({"code": "unsent", "since": custody["oldest_unsent"], "unsent": custody["unsent"]}),
             );
         }
-        if let Some(free) = disk_free.filter(|free| *free < DISK_BYTES_MIN) {
+        // Some systems do not tell.
+        let free = fs4::available_space(self.home.folder()).ok();
+        if let Some(free) = free.filter(|free| *free < DISK_BYTES_MIN) {
             found.push(json!({"code": "disk", "free": free}));
         }
         if let Some(ahead) = self.clock_ahead()?.filter(|ahead| ahead.abs() > CLOCK_MILLISECONDS_MAX) {
@@ -165,22 +165,12 @@ impl Agent {
         Ok((told, counts.into()))
     }
 
-    /// The local hour in which the hub was reached most often, if there is one that says something.
-    fn likely_hour(&mut self) -> Result<Option<Value>, Failure> {
-        let offset_minutes = self.offset_minutes();
-        let times = self.contacts()?;
-        let mut hours = [0_usize; 24];
-        for at in &times {
-            let local = at.to_rfc3339(offset_minutes);
-            let hour = local.get(11..13).and_then(|hour| hour.parse::<usize>().ok());
-            if let Some(count) = hour.and_then(|hour| hours.get_mut(hour)) {
-                *count += 1;
-            }
-        }
-        let best = (0..24).max_by_key(|hour| (hours[*hour], *hour)).unwrap_or(0);
-        Ok((hours[best] >= LIKELY_MIN).then(
-            || json!({"hour": best, "zone": self.zone().name(), "contacts": hours[best], "of": times.len()}),
-        ))
+    /// When and where the hub is likely to be reached next.
+    fn coverage(&mut self, now: Now) -> Result<Coverage, Failure> {
+        let local = (self.offset_minutes(), self.zone().name());
+        let contacts = self.contacts()?;
+        let visits = read_model::visits(self.read()?).map_err(said)?;
+        Ok(Coverage::of(&contacts, &visits, now.wall, local))
     }
 
     fn contacts(&mut self) -> Result<Vec<Timestamp>, Failure> {

@@ -52,8 +52,8 @@ struct Today {
     limits: Vec<Limit>,
     /// How many cases have passed which gate of their legal time, and how many of them are shown.
     gates: Vec<String>,
-    /// When the hub is likely to be reached, in words.
-    coverage: Option<String>,
+    /// When and where the hub is likely to be reached, in words.
+    coverage: Vec<String>,
     /// How full the battery is, where that is known, and whether to print emergency sheets now.
     battery: Option<(String, bool)>,
 }
@@ -111,6 +111,8 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
     queue.push(("waiting_list", glance["queue"]["waiting_list"].as_array().map_or(0, Vec::len) as u64));
     let each = |name: &str| glance[name].as_array().cloned().unwrap_or_default();
     let limits = named(site, words, each("limits")).await?;
+    let places = glance["coverage"]["places"].as_array().cloned().unwrap_or_default();
+    let places = named(site, words, places).await?;
     Ok(Today {
         token: site.sign_in.token(),
         words,
@@ -126,12 +128,12 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         attention: each("attention").iter().map(|found| attention(words, found)).collect(),
         gates: gates(words, &glance["gates"], limits.len() as u64),
         limits: limits.iter().map(|limit| running(words, limit)).collect(),
-        coverage: coverage(words, &glance["coverage"]),
+        coverage: coverage(words, &glance["coverage"], places),
         battery: battery(words),
     })
 }
 
-/// The same with the names of services.
+/// The same with the names of services and villages.
 async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Result<Vec<Value>, Failure> {
     let asked = site.run(move |agent, _| {
         rows.iter_mut().for_each(|row| name_codes(agent, words, row));
@@ -140,14 +142,23 @@ async fn named(site: &Site, words: &'static Words, mut rows: Vec<Value>) -> Resu
     asked.await
 }
 
-/// When the hub is mostly reached.
-fn coverage(words: &Words, likely: &Value) -> Option<String> {
-    let point = match words.language() {
-        Language::Indonesian => '.',
-        Language::English => ':',
-    };
-    let hour = likely["hour"].as_u64()?;
-    Some(format!("{} {hour:02}{point}00 {}.", words.get("coverage"), text(likely, "zone")))
+/// When the hub is mostly reached and likely next, and where it was reached, a sentence each.
+fn coverage(words: &Words, likely: &Value, places: Vec<Value>) -> Vec<String> {
+    let hour = likely["hour"].as_u64().map(|hour| {
+        let point = match words.language() {
+            Language::Indonesian => '.',
+            Language::English => ':',
+        };
+        let (mostly, next) = (words.get("coverage"), words.get("coverage-next"));
+        let (zone, at) = (text(likely, "zone"), words.moment(&text(likely, "next")));
+        format!("{mostly} {hour:02}{point}00 {zone}. {next} {at}.")
+    });
+    let places = places.into_iter().map(|place| {
+        let (village, last) = (text(&place, "village"), words.moment(&text(&place, "last")));
+        let times = words.count("coverage-times", place["contacts"].as_u64().unwrap_or(0));
+        format!("{} {village}: {last} ({times}).", words.get("coverage-place"))
+    });
+    hour.into_iter().chain(places).collect()
 }
 
 fn expected(words: &Words, visit: &Value) -> (String, String) {

@@ -130,11 +130,11 @@ pub struct Served {
     pub born: Option<String>,
 }
 
-/// Of thousands of people only what tells them apart is read.
+/// Of thousands of people only what tells them apart is read. Who waits for the network has not been served.
 pub(super) const SERVED: &str = "SELECT nik, name, born FROM person_row WHERE document IN (
-     SELECT subject FROM case_row WHERE visit = ?1 AND state NOT IN ('cancelled', 'draft'))";
+     SELECT subject FROM case_row WHERE visit = ?1 AND state NOT IN ('cancelled', 'draft', 'waiting_for_network'))";
 
-/// Whom the cases of a visit are about that were begun there and stand.
+/// Whom the cases of a visit are about that were begun there, stand, and do not wait for the network.
 ///
 /// # Errors
 /// The store fails.
