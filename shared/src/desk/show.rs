@@ -17,7 +17,8 @@ use crate::{
     id::{ChangeHash, DeviceId, DocumentId, Kind},
     registry::{Registries, row::Service},
     store::{
-        Result, Tx, changes, quarantine,
+        Result, Tx, changes,
+        quarantine::{self, Handling},
         read_model::{self, CaseRow},
     },
     sync::custody::{self, Place},
@@ -147,6 +148,19 @@ pub struct ShownRefusal {
     pub reason: String,
     /// When it was refused.
     pub at: String,
+    /// How it was dealt with here, if it was; the hub holds it still.
+    pub handled: Option<ShownHandling>,
+}
+
+/// How somebody dealt with what the hub holds.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ShownHandling {
+    /// When.
+    pub at: String,
+    /// Who said so; nobody where a later change is the answer.
+    pub by: Option<String>,
+    /// Why nothing more is to be done, in that person's words.
+    pub why: Option<String>,
 }
 
 /// Tells everything of a case, as `device` knows it; `None` where there is no such case.
@@ -184,6 +198,7 @@ pub fn case(
             rule: refused.rule,
             reason: refused.reason,
             at: refused.at.to_rfc3339(offset_minutes),
+            handled: handling(tx, &refused.hash, offset_minutes)?,
         });
     }
     let party = |id: Option<DocumentId>| id.map(|id| person(tx, id)).transpose().map(Option::flatten);
@@ -322,6 +337,15 @@ pub fn answer(tx: Tx<'_>, row: &CaseRow) -> Result<Option<ShownEvent>> {
     let events = Life::read(&View::of(&history)).events;
     let Some(event) = events.into_iter().rev().find(|event| event.state == state) else { return Ok(None) };
     Ok(Some(ShownEvent { author: author::of_change(tx, &event.change)?, event }))
+}
+
+/// How a change that the hub holds was dealt with here, if it was.
+///
+/// # Errors
+/// The store fails.
+pub fn handling(tx: Tx<'_>, change: &ChangeHash, offset_minutes: i16) -> Result<Option<ShownHandling>> {
+    let found = quarantine::handling(tx, change)?;
+    Ok(found.map(|Handling { at, by, why }| ShownHandling { at: at.to_rfc3339(offset_minutes), by, why }))
 }
 
 /// A person's document, if it is here.

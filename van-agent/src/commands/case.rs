@@ -17,6 +17,7 @@ pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
     match options {
         Case::List { limit, needs_you: true, .. } => needs_you(desk, limit),
         Case::List { format, limit, needs_you: false } => list(desk, format, limit),
+        Case::Handled { case, reason } => handled(desk, case, reason),
         Case::Show { case } => show(desk, case),
         Case::Attach { case, file, kind, name } => attachment::attach(desk, case, &file, kind, name),
         Case::Scans { limit } => attachment::scans(desk, limit),
@@ -67,7 +68,7 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
     let answer = desk.list(request, |value| match value["reason"].as_str() {
         Some(reason) => {
             let name = value["slip"].as_str().unwrap_or_else(|| field(value, "document"));
-            format!("{name}  held by the hub: {reason}")
+            format!("{name}  held by the hub: {reason}{}", dealt_with(value))
         }
         None => {
             let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -87,6 +88,22 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
         desk.printer.text("Nothing needs you.")?;
     }
     Ok(())
+}
+
+fn handled(desk: &mut Desk, what: String, reason: String) -> anyhow::Result<()> {
+    let answer = desk.ask(Request::Handled { what, reason })?;
+    desk.printer.value(&answer)?;
+    desk.printer.text(format_args!("It needs you no more, and waits for the hub, which holds it still."))?;
+    Ok(())
+}
+
+/// How what the hub holds was dealt with here, behind its reason; empty where it was not.
+fn dealt_with(held: &Value) -> String {
+    let handled = &held["handled"];
+    let Some(at) = handled["at"].as_str() else { return String::new() };
+    let why = handled["why"].as_str().unwrap_or("by a later change");
+    let by = handled["by"].as_str().map_or_else(String::new, |by| format!(", {by}"));
+    format!("  (dealt with {at}{by}: {why})")
 }
 
 /// A case as one line for people.
@@ -169,7 +186,11 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
         }
     }
     for refused in shown["quarantine"].as_array().into_iter().flatten() {
-        printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
+        printer.text(format_args!(
+            "  Held by the hub: {}{}",
+            field(refused, "reason"),
+            dealt_with(refused)
+        ))?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use shared::{
 
 use super::{
     Site,
+    needs::dealt_with,
     pages::{Reason, Row, absent, ask, conflict_title, death, detail, failed, refusal, show, text, words},
     papers::{Sources, is_picture},
     sheet::consent_words,
@@ -65,8 +66,8 @@ struct Case {
     warnings: Vec<(String, Option<String>)>,
     token: String,
     conflicts: Vec<Undecided>,
-    /// The rule in the page's language, and the reason as the hub gave it.
-    held: Vec<(String, Option<String>)>,
+    /// The rule in the page's language, the reason as the hub gave it, and how it was dealt with here.
+    held: Vec<(String, Option<String>, String)>,
     papers: Vec<Paper>,
     sources: Sources,
     /// What the hub lacks of them, in a sentence.
@@ -221,7 +222,10 @@ pub(super) async fn page(
         token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
-            .map(|refused| (refusal(words, refused), detail(words, &text(refused, "reason"))))
+            .map(|refused| {
+                let handled = dealt_with(words, &refused["handled"]);
+                (refusal(words, refused), detail(words, &text(refused, "reason")), handled)
+            })
             .collect(),
         sources,
         papers: each("attachments").iter().map(|paper_shown| paper(words, &shown, paper_shown)).collect(),

@@ -22,6 +22,8 @@ struct Custody {
     /// The cases behind that, oldest first: the id, the slip number, the person, and why in words.
     lost: Vec<(String, String, String, String)>,
     oldest: Option<String>,
+    /// Changes that the hub holds and does not count, if any, in words.
+    held: Option<String>,
     /// Scans and photos that are nowhere but here, and their bytes.
     scans: Option<(u64, String)>,
     /// Of those carried for others, how many cannot be handed over for now, in words.
@@ -72,6 +74,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         open: open(words, &custody),
         lost: lost.collect(),
         oldest: custody["oldest_unsent"].as_str().map(str::to_owned),
+        held: Some(count("held")).filter(|held| *held > 0).map(|held| words.count("changes", held)),
         scans: (scans > 0).then(|| (scans, words.size(count("attachment_bytes")))),
         stuck: Some(count("attachments_refused"))
             .filter(|stuck| *stuck > 0)
