@@ -6,6 +6,7 @@
 mod acts;
 mod aloud;
 mod blanks;
+mod book;
 mod card;
 mod carry;
 mod case;
