@@ -294,7 +294,8 @@ impl Agent {
             for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
                 let row = read_model::case_of(tx, case).map_err(said)?;
                 lost.extend(row.map(|row| {
-                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status, "why": why})
+                    json!({"case": row.document, "slip": row.slip, "name": row.name, "death": row.death,
+                           "status": row.status, "why": why})
                 }));
             }
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Site,
-    pages::{ask, failed, show, text, words},
+    pages::{ask, death, failed, show, text, words},
     today::open,
 };
 use crate::{carry::CarryAct, host::web::Words, request::Request};
@@ -19,8 +19,8 @@ struct Custody {
     counts: Vec<(&'static str, u64)>,
     /// What a wipe would lose, in words; empty where it would lose nothing.
     open: Vec<String>,
-    /// The cases behind that, oldest first: the id, the slip number, the person, and why in words.
-    lost: Vec<(String, String, String, String)>,
+    /// The cases behind that, oldest first.
+    lost: Vec<Lost>,
     oldest: Option<String>,
     /// Changes that the hub holds and does not count, if any, in words.
     held: Option<String>,
@@ -31,6 +31,17 @@ struct Custody {
     receipt: Option<Receipt>,
     /// Who signed for entries of this laptop, how many, and when.
     notes: Vec<(String, String, String)>,
+}
+
+/// A case that a wipe would lose.
+struct Lost {
+    case: String,
+    slip: String,
+    name: String,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
+    /// Why, in words.
+    why: String,
 }
 
 /// The newest receipt of the hub.
@@ -51,8 +62,12 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         (Err(failure), _) | (_, Err(failure)) => return failed(words, &failure),
     };
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
-    let lost = custody["lost"].as_array().into_iter().flatten().map(|case| {
-        (text(case, "case"), text(case, "slip"), text(case, "name"), words.part("lost", &text(case, "why")))
+    let lost = custody["lost"].as_array().into_iter().flatten().map(|case| Lost {
+        case: text(case, "case"),
+        slip: text(case, "slip"),
+        name: text(case, "name"),
+        death: death(words, case["death"].as_str()),
+        why: words.part("lost", &text(case, "why")),
     });
     let notes = carried["carried_by"].as_array().into_iter().flatten().map(|note| {
         (
