@@ -691,6 +691,7 @@ open-for_others = { $count ->
 }
 custody-why = Only what is signed counts: by the hub's receipt, or by another laptop's note.
 custody-scans = Scans only here
+custody-records = Records not at the hub
 custody-of-others = Attachments of other laptops
 custody-stuck = { $count ->
     [one] { $count } cannot be handed over for now. A wipe does not lose it: the laptop that attached it keeps it until the hub's receipt.
@@ -766,6 +767,25 @@ held-handled = You have dealt with these; they wait for the hub
 held-handled-why = Nothing more is to be done here. The hub has not accepted them: it holds them until its operator releases them.
 handled = Dealt with
 handled-change = by a later change
+elsewhere = As others see it
+elsewhere-none = The hub has nothing of this case yet.
+elsewhere-hub = { $count ->
+    [one] The hub has { $count } change of this case and its person for certain.
+   *[other] The hub has { $count } changes of this case and its person for certain.
+}
+elsewhere-through = The newest was written
+elsewhere-carried = { $count ->
+    [one] { $count } change is with another laptop or in a bundle: it is seen there, and not for certain at the hub.
+   *[other] { $count } changes are with another laptop or in a bundle: they are seen there, and not for certain at the hub.
+}
+elsewhere-nobody = { $count ->
+    [one] { $count } change was seen by nobody yet: it is on this laptop alone.
+   *[other] { $count } changes were seen by nobody yet: they are on this laptop alone.
+}
+elsewhere-others = Other laptops see what is at the hub after an exchange with it, and nothing that is not there.
+seen-nobody = seen by nobody yet
+seen-carried = carried
+seen-hub = at the hub
 custody-held = Held by the hub, not accepted
 event-agency = Agency
 event-reference = Agency's number

@@ -333,6 +333,7 @@ impl Agent {
             "safe_to_wipe": counted.safe_to_wipe,
             "unsent": counted.unsent,
             "under_way": counted.under_way,
+            "record_bytes": counted.record_bytes,
             "for_others": counted.for_others,
             "for_others_refused": counted.for_others_refused,
             "drafts": counted.drafts,

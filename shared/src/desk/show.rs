@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     author::{self, Author},
     edits::{self, ShownEdit},
+    elsewhere::{self, Elsewhere},
     files::{self, ShownAttachment},
     questions::{self, ShownQuestion},
     rows::Row,
@@ -59,6 +60,8 @@ pub struct ShownCase {
     pub to_follow: std::collections::BTreeMap<&'static str, u64>,
     /// Where it is, by stored proof.
     pub custody: Option<Place>,
+    /// How others see it; at the hub nobody asks.
+    pub elsewhere: Option<Elsewhere>,
     /// What was refused of it or of its people.
     pub quarantine: Vec<ShownRefusal>,
     /// The newest changes of its document.
@@ -184,6 +187,10 @@ pub fn case(
         edits.extend(edits::of(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
+    let documents: Vec<_> = [document].into_iter().chain(case.subject).collect();
+    let elsewhere = (device != DeviceId::HUB)
+        .then(|| elsewhere::of(tx, device, &documents, offset_minutes))
+        .transpose()?;
     let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
     let mut events = Vec::new();
     for event in case.status.events {
@@ -231,6 +238,7 @@ pub fn case(
         to_follow: files::to_follow(&attachments),
         attachments,
         custody: custody::of_case(tx, device, document)?,
+        elsewhere,
         quarantine,
         heads: history.heads(),
     }))

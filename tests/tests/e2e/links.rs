@@ -95,6 +95,15 @@ fn every_link_leads_somewhere_by_itself_and_looking_changes_nothing() {
         for path in [&paper, "/blanks", "/sheets", "/needs-you", "/custody", "/settings", "/verify"] {
             assert!(met.contains_key(path), "{path} is linked: {met:#?}");
         }
+        let custody = van.run(&["custody"]);
+        assert!((1..5_000).contains(&custody.number("record_bytes")), "{custody}");
+        for (path, told) in [("/custody", "</dt><dd>"), ("/sync", "<li>")] {
+            let page = reader.get(path);
+            let line = page
+                .split(told)
+                .find(|line| line.starts_with(|c: char| c.is_ascii_digit()) && line.contains("B)"));
+            assert!(line.is_some(), "{path} tells the bytes of records: {page}");
+        }
         // What is not here says so, whoever looks; only a press asks for it.
         let page = reader.get(&paper);
         if language == "id" {
@@ -108,7 +117,8 @@ fn every_link_leads_somewhere_by_itself_and_looking_changes_nothing() {
     running.terminate().done();
     stage.start();
     sync(&van);
-    sync(&van);
+    assert_eq!(sync(&van).number("left"), 0);
+    assert_eq!(van.run(&["custody"]).number("record_bytes"), 0);
     let running = van.start(&[]);
     assert!(Reader::of(&running).get(&paper).ends_with("surat"), "it came");
     running.terminate().done();

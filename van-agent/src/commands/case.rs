@@ -185,6 +185,11 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
             ))?;
         }
     }
+    let elsewhere = &shown["elsewhere"];
+    printer.text(format_args!(
+        "  Changes    {} at the hub, {} carried, {} seen by nobody yet",
+        elsewhere["hub"], elsewhere["carried"], elsewhere["nobody"]
+    ))?;
     for refused in shown["quarantine"].as_array().into_iter().flatten() {
         printer.text(format_args!(
             "  Held by the hub: {}{}",

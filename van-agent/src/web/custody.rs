@@ -24,6 +24,8 @@ struct Custody {
     oldest: Option<String>,
     /// Changes that the hub holds and does not count, if any, in words.
     held: Option<String>,
+    /// Changes that are not at the hub, and their bytes, in words.
+    records: Option<(String, String)>,
     /// Scans and photos that are nowhere but here, and their bytes.
     scans: Option<(u64, String)>,
     /// Of those carried for others, how many cannot be handed over for now, in words.
@@ -82,6 +84,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         of: words.count("entries", receipt["of"].as_u64().unwrap_or(0)),
         backed_up: receipt["backed_up"].as_u64().filter(|index| *index > 0),
     };
+    let changes = count("unsent") + count("under_way");
     let scans = count("attachments");
     show(Custody {
         words,
@@ -89,6 +92,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         open: open(words, &custody),
         lost: lost.collect(),
         oldest: custody["oldest_unsent"].as_str().map(str::to_owned),
+        records: (changes > 0).then(|| (words.count("changes", changes), words.size(count("record_bytes")))),
         held: Some(count("held")).filter(|held| *held > 0).map(|held| words.count("changes", held)),
         scans: (scans > 0).then(|| (scans, words.size(count("attachment_bytes")))),
         stuck: Some(count("attachments_refused"))
