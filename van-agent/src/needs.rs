@@ -31,7 +31,7 @@ impl Agent {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX >> 1).min(usize::MAX >> 1);
         for row in read_model::undecided(self.read()?, limit).map_err(said)? {
             count += 1;
-            if !each(self.to_decide(row)?) {
+            if !each(self.undecided_row(row)?) {
                 break;
             }
         }
@@ -52,7 +52,7 @@ impl Agent {
         Ok(json!({"needs_you": count, "of": of, "handled": handled.len()}))
     }
 
-    fn to_decide(&mut self, row: read_model::CaseRow) -> Result<Value, Failure> {
+    fn undecided_row(&mut self, row: read_model::CaseRow) -> Result<Value, Failure> {
         let offset_minutes = self.offset_minutes();
         let tx = self.read()?;
         let conflicts = show::conflicts(tx, &row, offset_minutes).map_err(said)?;

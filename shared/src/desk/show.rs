@@ -19,7 +19,7 @@ use crate::{
     registry::{Registries, row::Service},
     store::{
         Result, Tx, changes,
-        quarantine::{self, Handling},
+        quarantine::{self, Handling, Refused},
         read_model::{self, CaseRow},
     },
     sync::custody::{self, Place},
@@ -196,18 +196,6 @@ pub fn case(
     for event in case.status.events {
         events.push(ShownEvent { author: author::of_change(tx, &event.change)?, event });
     }
-    let mut quarantine = Vec::new();
-    for refused in refused {
-        quarantine.push(ShownRefusal {
-            document: refused.document,
-            change: refused.hash,
-            author: author::of(tx, refused.origin.device, refused.origin.epoch)?,
-            rule: refused.rule,
-            reason: refused.reason,
-            at: refused.at.to_rfc3339(offset_minutes),
-            handled: handling(tx, &refused.hash, offset_minutes)?,
-        });
-    }
     let party = |id: Option<DocumentId>| id.map(|id| person(tx, id)).transpose().map(Option::flatten);
     let (subject, applicant, collector) =
         (party(case.subject)?, party(case.applicant)?, party(case.collector)?);
@@ -239,9 +227,25 @@ pub fn case(
         attachments,
         custody: custody::of_case(tx, device, document)?,
         elsewhere,
-        quarantine,
+        quarantine: refusals(tx, refused, offset_minutes)?,
         heads: history.heads(),
     }))
+}
+
+fn refusals(tx: Tx<'_>, refused: Vec<Refused>, offset_minutes: i16) -> Result<Vec<ShownRefusal>> {
+    let mut shown = Vec::new();
+    for refused in refused {
+        shown.push(ShownRefusal {
+            document: refused.document,
+            change: refused.hash,
+            author: author::of(tx, refused.origin.device, refused.origin.epoch)?,
+            rule: refused.rule,
+            reason: refused.reason,
+            at: refused.at.to_rfc3339(offset_minutes),
+            handled: handling(tx, &refused.hash, offset_minutes)?,
+        });
+    }
+    Ok(shown)
 }
 
 fn people<'a>(

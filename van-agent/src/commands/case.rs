@@ -9,7 +9,10 @@ use shared::{
 use super::{Desk, attachment, field};
 use crate::{
     cli::{Amend, Case, ListFormat},
-    host::cases::{Find, say_found, write_export},
+    host::{
+        cases::{Find, say_found, write_export},
+        output::{PrintError, Printer},
+    },
     request::Request,
 };
 
@@ -173,18 +176,7 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     for (code, words) in shown["warnings"].as_object().into_iter().flatten() {
         printer.text(format_args!("  Warning {code}: {}", words.as_str().unwrap_or("")))?;
     }
-    for conflict in shown["conflicts"].as_array().into_iter().flatten() {
-        printer.text(format_args!("  To be decided: {}", field(conflict, "field")))?;
-        for side in conflict["sides"].as_array().into_iter().flatten() {
-            printer.text(format_args!(
-                "    {}  ({}{}, {})",
-                field(side, "value"),
-                author::in_words(side),
-                side["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}")),
-                field(side, "at")
-            ))?;
-        }
-    }
+    say_conflicts(printer, &shown)?;
     let elsewhere = &shown["elsewhere"];
     printer.text(format_args!(
         "  Changes    {} at the hub, {} carried, {} seen by nobody yet",
@@ -196,6 +188,23 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
             field(refused, "reason"),
             dealt_with(refused)
         ))?;
+    }
+    Ok(())
+}
+
+/// What a person must decide of a case, each side with who and when.
+fn say_conflicts(printer: &mut Printer, shown: &Value) -> Result<(), PrintError> {
+    for conflict in shown["conflicts"].as_array().into_iter().flatten() {
+        printer.text(format_args!("  To be decided: {}", field(conflict, "field")))?;
+        for side in conflict["sides"].as_array().into_iter().flatten() {
+            printer.text(format_args!(
+                "    {}  ({}{}, {})",
+                field(side, "value"),
+                author::in_words(side),
+                side["officer"].as_str().map_or_else(String::new, |officer| format!(", {officer}")),
+                field(side, "at")
+            ))?;
+        }
     }
     Ok(())
 }
