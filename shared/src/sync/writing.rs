@@ -199,8 +199,11 @@ impl<'a> Writing<'a> {
                 if change.parents.is_empty() {
                     feeds::enter(tx, feeds::OWN, document)?;
                 }
-                // A laptop that heard of a refusal goes on without what was refused: this change is the answer.
-                quarantine::handle(tx, document, &Handling { at: self.now.wall, by: None, why: None })?;
+                // A laptop that heard of a refusal goes on without what was refused: this change is the answer. In a
+                // visit, or a book of blanks, what comes next has nothing to do with what was before.
+                if document.kind() != Some(Kind::Visit) {
+                    quarantine::handle(tx, document, &Handling { at: self.now.wall, by: None, why: None })?;
+                }
             }
             changes::insert(
                 tx,
