@@ -179,7 +179,16 @@ async function stock(programs, browser, pictures) {
     }
     assert.match(await page.locator("[role=alert]").innerText(), /KTP-EL 000002: PERINGATAN: sudah rusak/);
     assert.match(await main(), /L0001/);
+    const rows = page.locator("section[aria-labelledby=book] tbody tr");
+    assert.equal(await rows.count(), 3, "one came in ten, one was spoilt, and a case names what was spoilt");
+    assert.match(await page.locator("#book ~ * tr", { has: page.getByRole("link", { name: slip }) }).innerText(), /000002.*PERINGATAN: sudah rusak/);
     await reader.audit("blanks-id", "id");
+    await page.locator("#q").fill("tinta");
+    await load(() => page.keyboard.press("Enter"));
+    assert.match(await rows.innerText(), /000002.*rusak.*tinta/);
+    await reader.go(`${site}/blanks?kind=KTP-EL&q=${encodeURIComponent(slip)}`);
+    await load(() => rows.getByRole("link").click());
+    assert.match(await main(), new RegExp(slip));
     await reader.go(`${site}/day`);
     assert.match(await main(), /KTP-EL: 1 terpakai, 1 rusak/);
   });

@@ -24,6 +24,8 @@ mod hostile;
 mod hub;
 #[path = "e2e/kills.rs"]
 mod kills;
+#[path = "e2e/links.rs"]
+mod links;
 #[path = "e2e/machines.rs"]
 mod machines;
 #[path = "e2e/network.rs"]

@@ -236,6 +236,8 @@ paper-kind-any = by the file itself
 paper-name = Name of the attachment (may stay empty)
 paper-file = File, of at most 20 MB
 paper-asked = This file is not on this laptop yet. It is asked for, and comes with the next exchange with the hub.
+paper-away = This file is not on this laptop. Nobody has asked for it yet.
+paper-ask = Ask the hub for it
 camera = Camera
 camera-scan = Scan with the camera
 camera-take = Take the photo
@@ -695,6 +697,7 @@ open-for_others = { $count ->
 }
 custody-why = Only what is signed counts: by the hub's receipt, or by another laptop's note.
 custody-scans = Scans only here
+custody-records = Records not at the hub
 custody-of-others = Attachments of other laptops
 custody-stuck = { $count ->
     [one] { $count } cannot be handed over for now. A wipe does not lose it: the laptop that attached it keeps it until the hub's receipt.
@@ -763,6 +766,33 @@ question-answer = Answer of the hub
 question-answers = Answers of the hub
 question-answers-why = The hub has answered. It stays here until you press “It is clear now”; what was said stays on the case.
 question-settle = It is clear now
+held-why = The hub did not accept these changes, and keeps them until the hub operator decides. Correct, withdraw or ask; where it is settled in another way, write the reason and press “I have dealt with it”.
+held-handle = I have dealt with it
+held-reason = Reason: how was it settled?
+held-handled = You have dealt with these; they wait for the hub
+held-handled-why = Nothing more is to be done here. The hub has not accepted them: it holds them until its operator releases them.
+handled = Dealt with
+handled-change = by a later change
+elsewhere = As others see it
+elsewhere-none = The hub has nothing of this case yet.
+elsewhere-hub = { $count ->
+    [one] The hub has { $count } change of this case and its person for certain.
+   *[other] The hub has { $count } changes of this case and its person for certain.
+}
+elsewhere-through = The newest was written
+elsewhere-carried = { $count ->
+    [one] { $count } change is with another laptop or in a bundle: it is seen there, and not for certain at the hub.
+   *[other] { $count } changes are with another laptop or in a bundle: they are seen there, and not for certain at the hub.
+}
+elsewhere-nobody = { $count ->
+    [one] { $count } change was seen by nobody yet: it is on this laptop alone.
+   *[other] { $count } changes were seen by nobody yet: they are on this laptop alone.
+}
+elsewhere-others = Other laptops see what is at the hub after an exchange with it, and nothing that is not there.
+seen-nobody = seen by nobody yet
+seen-carried = carried
+seen-hub = at the hub
+custody-held = Held by the hub, not accepted
 event-agency = Agency
 event-reference = Agency's number
 edits = Changed fields
@@ -781,6 +811,11 @@ answer-told = The citizen has been told
 lease-slip = slip numbers of
 lease-used-up = used up: ask the hub for more
 blank-correct = Correct the number of this blank
+blank-book = Book of blanks, newest first
+blank-find = Find a blank’s number, a slip, an officer or a reason
+blank-all = All
+blank-when = Time
+blank-why = Case or reason
 became-handed_over = Handed over to
 became-with_collector = Entrusted to
 became-ready = Back in stock

@@ -11,6 +11,7 @@ why-unit-elsewhere = That unit does not serve the village: assign the village fi
 why-no-reason = Write the reason.
 why-no-words = Write the words first.
 why-no-question = No question about this case is waiting.
+why-not-held = The hub holds nothing of this case that is not dealt with.
 why-undecided = Two different values stand there: decide with a reason.
 why-place = This cannot be changed here.
 why-required = It cannot be empty.

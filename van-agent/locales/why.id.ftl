@@ -11,6 +11,7 @@ why-unit-elsewhere = Unit itu tidak melayani desanya: tetapkan dulu desa itu unt
 why-no-reason = Tulis alasannya.
 why-no-words = Tulis dulu kata-katanya.
 why-no-question = Tidak ada pertanyaan yang menunggu tentang permohonan ini.
+why-not-held = Pusat tidak menahan apa pun dari permohonan ini yang belum ditangani.
 why-undecided = Ada dua isian berbeda: putuskan dengan alasan.
 why-place = Isian ini tidak dapat diubah di sini.
 why-required = Tidak boleh kosong.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::{
     desk::{
-        author,
         because::{Because, Explained},
-        people, questions,
+        people,
         resolve::{self, ResolveError},
         rows, show,
     },
@@ -176,6 +175,7 @@ impl Agent {
             Request::Today => self.today(now),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
             Request::NeedsYou { limit } => self.needs_you(limit, each),
+            Request::Handled { what, reason } => self.handled(now, &what, &reason),
             Request::Doctor { rebuild } => self.doctor(now, rebuild),
             Request::VisitOpen { label, date, village, point, lead, agencies } => {
                 let visit = OpenVisit { label, date, village, point, lead, agencies };
@@ -295,7 +295,8 @@ impl Agent {
             for (case, why) in custody::open_cases(tx, device, LOST_MAX).map_err(said)? {
                 let row = read_model::case_of(tx, case).map_err(said)?;
                 lost.extend(row.map(|row| {
-                    json!({"case": row.document, "slip": row.slip, "name": row.name, "status": row.status, "why": why})
+                    json!({"case": row.document, "slip": row.slip, "name": row.name, "death": row.death,
+                           "status": row.status, "why": why})
                 }));
             }
         }
@@ -312,7 +313,8 @@ impl Agent {
         let oldest_unsent =
             counted.oldest_unsent.map(|seconds| custody::moment(seconds).to_rfc3339(offset_minutes));
         let needs_you =
-            quarantine::count(tx).map_err(said)? + read_model::undecided_count(tx).map_err(said)?;
+            quarantine::open_count(tx).map_err(said)? + read_model::undecided_count(tx).map_err(said)?;
+        let held = quarantine::count(tx).map_err(said)?;
         let receipt = devices::receipt(tx, own.epoch).map_err(said)?;
         let of = log::find(tx, &own).map_err(said)?.map_or(0, |log| log.head.index);
         let receipt = receipt.map(|receipt| {
@@ -332,6 +334,7 @@ impl Agent {
             "safe_to_wipe": counted.safe_to_wipe,
             "unsent": counted.unsent,
             "under_way": counted.under_way,
+            "record_bytes": counted.record_bytes,
             "for_others": counted.for_others,
             "for_others_refused": counted.for_others_refused,
             "drafts": counted.drafts,
@@ -340,48 +343,9 @@ impl Agent {
             "attachment_bytes": counted.attachment_bytes,
             "attachments_refused": counted.attachments_refused,
             "needs_you": needs_you,
+            "held": held,
             "receipt": receipt,
         }))
-    }
-
-    /// What must be decided, was given back or refused by its agency or answered by the hub, and what the hub holds, newest first.
-    fn needs_you(&mut self, limit: u64, each: &mut dyn FnMut(Value) -> bool) -> Result<Value, Failure> {
-        let offset_minutes = self.offset_minutes();
-        let tx = self.read()?;
-        let mut count = 0_u64;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX >> 1).min(usize::MAX >> 1);
-        for row in read_model::undecided(tx, limit).map_err(said)? {
-            let conflicts = show::conflicts(tx, &row, offset_minutes).map_err(said)?;
-            let (subject, answer) = (row.subject, show::answer(tx, &row).map_err(said)?);
-            let history = changes::history(tx, row.document).map_err(said)?;
-            let questions = questions::of(tx, &history, offset_minutes).map_err(said)?;
-            let mut value = json!(rows::Row::from(row));
-            value["fields"] = json!(conflicts.iter().map(|conflict| conflict.field).collect::<Vec<_>>());
-            value["answer"] = json!(answer);
-            value["subject"] = json!(subject);
-            value["conflicts"] = json!(conflicts);
-            value["questions"] = json!(questions);
-            count += 1;
-            if !each(value) {
-                break;
-            }
-        }
-        for refused in quarantine::newest(tx, limit).map_err(said)? {
-            let row = read_model::case_touched(tx, refused.document).map_err(said)?;
-            let mut value = row.map_or_else(|| json!({}), |row| json!(rows::Row::from(row)));
-            value["document"] = json!(refused.document);
-            value["rule"] = json!(refused.rule);
-            value["reason"] = json!(refused.reason);
-            value["at"] = json!(refused.at.to_rfc3339(offset_minutes));
-            let origin = refused.origin;
-            value["author"] = json!(author::of(tx, origin.device, origin.epoch).map_err(said)?);
-            count += 1;
-            if !each(value) {
-                break;
-            }
-        }
-        let of = read_model::undecided_count(tx).map_err(said)? + quarantine::count(tx).map_err(said)?;
-        Ok(json!({"needs_you": count, "of": of}))
     }
 
     fn doctor(&mut self, now: Now, rebuild: bool) -> Result<Value, Failure> {

@@ -367,6 +367,18 @@ pub enum Case {
         #[arg(long, conflicts_with = "format")]
         needs_you: bool,
     },
+    /// What the hub holds of a case was dealt with: it waits for the hub alone, and needs you no more. A later change
+    /// of the case says so by itself.
+    #[command(
+        after_help = "Example:\n  van-agent case handled 53.02/V01A/20261121/0042-E --reason \"recorded anew as 0043\""
+    )]
+    Handled {
+        /// Slip number or id of the case, or the id of the document that is held.
+        case: String,
+        /// Why nothing more is to be done here.
+        #[arg(long)]
+        reason: String,
+    },
     /// Everything that is known of a case.
     #[command(after_help = "Example:\n  van-agent case show 53.02/V01A/20261121/0042-E --json")]
     Show {

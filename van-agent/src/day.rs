@@ -315,7 +315,8 @@ impl Agent {
         for document in custody::drafts(tx, device).map_err(said)? {
             let row = read_model::case_of(tx, document).map_err(said)?;
             drafts.extend(row.map(|row| {
-                json!({"case": row.document, "slip": row.slip, "name": row.name, "service": row.service})
+                json!({"case": row.document, "slip": row.slip, "name": row.name, "service": row.service,
+                       "death": row.death})
             }));
         }
         Ok(drafts)
@@ -333,8 +334,9 @@ impl Agent {
                 Err(_) => None,
             };
             let name = sheet.called(person.as_ref());
-            shown
-                .push(json!({"form": form.id, "name": name, "began": form.began.to_rfc3339(offset_minutes)}));
+            let death = person.and_then(|person| person.death);
+            let began = form.began.to_rfc3339(offset_minutes);
+            shown.push(json!({"form": form.id, "name": name, "death": death, "began": began}));
         }
         Ok(shown)
     }

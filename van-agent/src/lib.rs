@@ -3,7 +3,8 @@
 //! In reading order: [`cli`] is what a person may type; [`request`] is what a command asks of whoever holds the
 //! store; [`agent`] is that holder; [`start`] opens it and notices a disk that went back in time; [`record`]
 //! turns lines into cases; [`attachment`] takes files in and gives them out; [`queue`] keeps the tickets of a day, `visit`
-//! says where the unit stands, [`question`] asks the hub, [`day`] closes the day with a seal; `prelist` knows whom villages announced, `services` is the catalogue, `survey` takes what
+//! says where the unit stands, [`question`] asks the hub, `needs` says what needs a person, [`day`] closes the day with a seal;
+//! `prelist` knows whom villages announced, `services` is the catalogue, `survey` takes what
 //! citizens answer, [`blank`] keeps the book of numbered blanks; [`slips`] is what citizens take home, [`handover`] how products come into their hands, [`sheets`] is paper for when the `battery` is empty;
 //! [`carry`] is what laptops carry for each other, by bundles and [`peers`];
 //! [`access`] gets a command to the holder; [`link`] is the way to the hub, which `interfaces` wakes, and [`budget`] what it may cost; [`commands`]
@@ -23,6 +24,7 @@ pub mod handover;
 pub mod host;
 mod interfaces;
 pub mod link;
+mod needs;
 pub mod peers;
 mod prelist;
 pub mod question;

@@ -7,6 +7,7 @@ use shared::{desk::questions, document::Asked, time::Now};
 use crate::{
     agent::{Agent, explained, said},
     host::output::Failure,
+    needs,
 };
 
 /// What may become of a question, those that stand first.
@@ -40,7 +41,10 @@ impl Agent {
         let (document, officer) = (self.case(case)?, self.officer()?);
         let officer = Some(officer.as_str());
         let done = self.replica_mut().write(now, |writing| match act {
-            QuestionAct::Ask(_, words) => questions::ask(writing, document, words, officer),
+            QuestionAct::Ask(_, words) => {
+                needs::answer_of_subject(writing, document)?;
+                questions::ask(writing, document, words, officer)
+            }
             QuestionAct::Settle(_) | QuestionAct::List { .. } => {
                 questions::settle(writing, document, officer)
             }

@@ -107,6 +107,13 @@ pub enum Request {
         /// So many at most.
         limit: u64,
     },
+    /// Note that what the hub holds of a case was dealt with here.
+    Handled {
+        /// Slip number or id of the case, or id of the document that is held.
+        what: String,
+        /// Why nothing more is to be done.
+        reason: String,
+    },
     /// Examine the store.
     Doctor {
         /// Whether to rebuild the caches first.

@@ -57,7 +57,8 @@ impl Agent {
                 "printed": sheet.at.to_rfc3339(offset_minutes),
                 "batch": sheet.at.0,
                 "case": sheet.case,
-                "name": case.and_then(|case| case.name),
+                "death": case.as_ref().and_then(|case| case.death.as_ref()),
+                "name": case.as_ref().and_then(|case| case.name.as_ref()),
             }));
         }
         Ok(json!({"sheets": sheets.len(), "open": open}))

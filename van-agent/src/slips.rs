@@ -19,6 +19,7 @@ use shared::{
 use crate::{
     agent::{Agent, explained, said},
     host::{self, output::Failure},
+    needs,
 };
 
 /// Slips of a sitting, or on one page, at most.
@@ -184,6 +185,7 @@ impl Agent {
     ) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let amended = self.replica_mut().write(now, |writing| {
+            needs::answer_of_subject(writing, document)?;
             let amended = amend::amend(writing, document, amendment)?;
             if amended.changed {
                 want_after(writing, document)?;

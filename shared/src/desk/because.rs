@@ -22,7 +22,7 @@ pub struct Because {
 }
 
 /// Every code, in the order in which they are looked for.
-pub const CODES: [&str; 39] = [
+pub const CODES: [&str; 40] = [
     "full",
     "damaged",
     "nothing",
@@ -35,6 +35,7 @@ pub const CODES: [&str; 39] = [
     "no-reason",
     "no-words",
     "no-question",
+    "not-held",
     "undecided",
     "place",
     "required",

@@ -15,7 +15,7 @@ use crate::{
         blanks::{self, Act, Entry},
         schema::key,
     },
-    id::{ChangeHash, DeviceId, Epoch},
+    id::{ChangeHash, DeviceId, DocumentId, Epoch},
     registry::{
         AgencyCode, Registries,
         lease::{Lease, LeaseKind},
@@ -65,6 +65,12 @@ pub struct Use {
     pub slip: String,
     /// Code of the service.
     pub service: String,
+    /// The case.
+    pub case: DocumentId,
+    /// When its sitting began.
+    pub at: Option<String>,
+    /// Its officer.
+    pub officer: Option<String>,
 }
 
 /// Something that no merge settles.
@@ -128,7 +134,14 @@ pub fn stocks(tx: Tx<'_>, registries: &Registries) -> Result<Vec<Stock>> {
         let Ok(serial) = row.blank.parse() else { continue };
         let kind = kind_of(registries, &row.service).or_else(|| holding(&books, &row.unit, &serial));
         let Some(kind) = kind else { continue };
-        let found = Use { serial, slip: row.slip, service: row.service };
+        let found = Use {
+            serial,
+            slip: row.slip,
+            service: row.service,
+            case: row.case,
+            at: row.at,
+            officer: row.officer,
+        };
         uses.entry((row.unit, kind)).or_default().push(found);
     }
     let mut keys: Vec<_> = books.keys().chain(uses.keys()).cloned().collect();
@@ -401,7 +414,14 @@ mod tests {
     }
 
     fn used(serial: &str, slip: &str) -> Use {
-        Use { serial: serial.parse().expect("a serial"), slip: slip.into(), service: "DUK-CETAK".into() }
+        Use {
+            serial: serial.parse().expect("a serial"),
+            slip: slip.into(),
+            service: "DUK-CETAK".into(),
+            case: DocumentId([0; 16]),
+            at: None,
+            officer: None,
+        }
     }
 
     fn told(stock: &Stock) -> Vec<(Wrong, String)> {

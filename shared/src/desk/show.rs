@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::{
     author::{self, Author},
     edits::{self, ShownEdit},
+    elsewhere::{self, Elsewhere},
     files::{self, ShownAttachment},
     questions::{self, ShownQuestion},
     rows::Row,
@@ -17,7 +18,8 @@ use crate::{
     id::{ChangeHash, DeviceId, DocumentId, Kind},
     registry::{Registries, row::Service},
     store::{
-        Result, Tx, changes, quarantine,
+        Result, Tx, changes,
+        quarantine::{self, Handling, Refused},
         read_model::{self, CaseRow},
     },
     sync::custody::{self, Place},
@@ -58,6 +60,8 @@ pub struct ShownCase {
     pub to_follow: std::collections::BTreeMap<&'static str, u64>,
     /// Where it is, by stored proof.
     pub custody: Option<Place>,
+    /// How others see it; at the hub nobody asks.
+    pub elsewhere: Option<Elsewhere>,
     /// What was refused of it or of its people.
     pub quarantine: Vec<ShownRefusal>,
     /// The newest changes of its document.
@@ -147,6 +151,19 @@ pub struct ShownRefusal {
     pub reason: String,
     /// When it was refused.
     pub at: String,
+    /// How it was dealt with here, if it was; the hub holds it still.
+    pub handled: Option<ShownHandling>,
+}
+
+/// How somebody dealt with what the hub holds.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ShownHandling {
+    /// When.
+    pub at: String,
+    /// Who said so; nobody where a later change is the answer.
+    pub by: Option<String>,
+    /// Why nothing more is to be done, in that person's words.
+    pub why: Option<String>,
 }
 
 /// Tells everything of a case, as `device` knows it; `None` where there is no such case.
@@ -170,21 +187,14 @@ pub fn case(
         edits.extend(edits::of(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
+    let documents: Vec<_> = [document].into_iter().chain(case.subject).collect();
+    let elsewhere = (device != DeviceId::HUB)
+        .then(|| elsewhere::of(tx, device, &documents, offset_minutes))
+        .transpose()?;
     let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
     let mut events = Vec::new();
     for event in case.status.events {
         events.push(ShownEvent { author: author::of_change(tx, &event.change)?, event });
-    }
-    let mut quarantine = Vec::new();
-    for refused in refused {
-        quarantine.push(ShownRefusal {
-            document: refused.document,
-            change: refused.hash,
-            author: author::of(tx, refused.origin.device, refused.origin.epoch)?,
-            rule: refused.rule,
-            reason: refused.reason,
-            at: refused.at.to_rfc3339(offset_minutes),
-        });
     }
     let party = |id: Option<DocumentId>| id.map(|id| person(tx, id)).transpose().map(Option::flatten);
     let (subject, applicant, collector) =
@@ -216,9 +226,26 @@ pub fn case(
         to_follow: files::to_follow(&attachments),
         attachments,
         custody: custody::of_case(tx, device, document)?,
-        quarantine,
+        elsewhere,
+        quarantine: refusals(tx, refused, offset_minutes)?,
         heads: history.heads(),
     }))
+}
+
+fn refusals(tx: Tx<'_>, refused: Vec<Refused>, offset_minutes: i16) -> Result<Vec<ShownRefusal>> {
+    let mut shown = Vec::new();
+    for refused in refused {
+        shown.push(ShownRefusal {
+            document: refused.document,
+            change: refused.hash,
+            author: author::of(tx, refused.origin.device, refused.origin.epoch)?,
+            rule: refused.rule,
+            reason: refused.reason,
+            at: refused.at.to_rfc3339(offset_minutes),
+            handled: handling(tx, &refused.hash, offset_minutes)?,
+        });
+    }
+    Ok(shown)
 }
 
 fn people<'a>(
@@ -322,6 +349,15 @@ pub fn answer(tx: Tx<'_>, row: &CaseRow) -> Result<Option<ShownEvent>> {
     let events = Life::read(&View::of(&history)).events;
     let Some(event) = events.into_iter().rev().find(|event| event.state == state) else { return Ok(None) };
     Ok(Some(ShownEvent { author: author::of_change(tx, &event.change)?, event }))
+}
+
+/// How a change that the hub holds was dealt with here, if it was.
+///
+/// # Errors
+/// The store fails.
+pub fn handling(tx: Tx<'_>, change: &ChangeHash, offset_minutes: i16) -> Result<Option<ShownHandling>> {
+    let found = quarantine::handling(tx, change)?;
+    Ok(found.map(|Handling { at, by, why }| ShownHandling { at: at.to_rfc3339(offset_minutes), by, why }))
 }
 
 /// A person's document, if it is here.

@@ -136,6 +136,8 @@ pub struct Held {
     pub replaced: bool,
     /// Whether the paper names the citizen as the case does.
     pub name_agrees: bool,
+    /// When the subject's death was reported, where a case says so.
+    pub death: Option<String>,
 }
 
 /// Whose key signs for a device, and whether it may connect.
@@ -200,6 +202,7 @@ fn held(tx: Tx<'_>, stated: &Statement, row: CaseRow) -> Result<Held> {
         revision,
         replaced: stated.revision < revision,
         name_agrees,
+        death: row.death,
     })
 }
 

@@ -44,7 +44,7 @@ use crate::aside::Aside;
 
 /// The schema version that this program writes.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
-const MIGRATIONS: [&str; 23] = [
+const MIGRATIONS: [&str; 24] = [
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_search_and_collisions.sql"),
     include_str!("migrations/0003_places.sql"),
@@ -68,6 +68,7 @@ const MIGRATIONS: [&str; 23] = [
     include_str!("migrations/0021_dictionaries.sql"),
     include_str!("migrations/0022_limits.sql"),
     include_str!("migrations/0023_refused_files.sql"),
+    include_str!("migrations/0024_handled.sql"),
 ];
 /// Pages of a store's write-ahead log before it is folded back.
 const CHECKPOINT_PAGES: u32 = 1_000;

@@ -66,17 +66,9 @@ pub fn insert(tx: Tx<'_>, refused: &Refused) -> Result<()> {
 /// # Errors
 /// The store fails.
 pub fn all(tx: Tx<'_>) -> Result<Vec<Refused>> {
-    newest(tx, usize::MAX >> 1)
-}
-
-/// What was refused last, newest first, at most `limit`.
-///
-/// # Errors
-/// The store fails.
-pub fn newest(tx: Tx<'_>, limit: usize) -> Result<Vec<Refused>> {
     let mut statement =
-        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash LIMIT ?1"))?;
-    let rows = statement.query_map([limit], refused)?;
+        tx.prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine ORDER BY at DESC, hash"))?;
+    let rows = statement.query_map([], refused)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -91,6 +83,80 @@ pub fn find(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Refused>> {
         .optional()?)
 }
 
+/// What was refused last and nobody here has dealt with, newest first, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn open(tx: Tx<'_>, limit: usize) -> Result<Vec<Refused>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM quarantine WHERE handled IS NULL ORDER BY at DESC, hash LIMIT ?1"
+    ))?;
+    let rows = statement.query_map([limit], refused)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What somebody here has dealt with and the hub holds still, dealt with last first, at most `limit`.
+///
+/// # Errors
+/// The store fails.
+pub fn handled(tx: Tx<'_>, limit: usize) -> Result<Vec<Refused>> {
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM quarantine WHERE handled IS NOT NULL ORDER BY handled DESC, hash LIMIT ?1"
+    ))?;
+    let rows = statement.query_map([limit], refused)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many changes are held that nobody here has dealt with.
+///
+/// # Errors
+/// The store fails.
+pub fn open_count(tx: Tx<'_>) -> Result<u64> {
+    Ok(tx
+        .prepare_cached("SELECT count(*) FROM quarantine WHERE handled IS NULL")?
+        .query_row([], |row| row.get(0))?)
+}
+
+/// That somebody has dealt with what is held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handling {
+    /// When, by this machine's clock.
+    pub at: Timestamp,
+    /// Who said so; nobody where a later change is the answer.
+    pub by: Option<String>,
+    /// Why nothing more is to be done here, in that person's words.
+    pub why: Option<String>,
+}
+
+/// Notes that what is held of a document was dealt with, but for what was before. Returns how much that is.
+///
+/// # Errors
+/// The store fails.
+pub fn handle(tx: Tx<'_>, document: DocumentId, handling: &Handling) -> Result<usize> {
+    let Handling { at, by, why } = handling;
+    Ok(tx
+        .prepare_cached(
+            "UPDATE quarantine SET handled = ?2, handled_by = ?3, handled_why = ?4
+             WHERE document = ?1 AND handled IS NULL",
+        )?
+        .execute(params![document.0, at.0, by, why])?)
+}
+
+/// How a held change was dealt with, if it was.
+///
+/// # Errors
+/// The store fails.
+pub fn handling(tx: Tx<'_>, hash: &ChangeHash) -> Result<Option<Handling>> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT handled, handled_by, handled_why FROM quarantine WHERE hash = ?1 AND handled IS NOT NULL",
+        )?
+        .query_row([hash.0], |row| {
+            Ok(Handling { at: Timestamp(row.get(0)?), by: row.get(1)?, why: row.get(2)? })
+        })
+        .optional()?)
+}
+
 /// What was refused in one document.
 ///
 /// # Errors
@@ -100,6 +166,16 @@ pub fn of_document(tx: Tx<'_>, document: DocumentId) -> Result<Vec<Refused>> {
         .prepare_cached(&format!("SELECT {COLUMNS} FROM quarantine WHERE document = ?1 ORDER BY position"))?;
     let rows = statement.query_map([document.0], refused)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether something of a document is held.
+///
+/// # Errors
+/// The store fails.
+pub fn is_held(tx: Tx<'_>, document: DocumentId) -> Result<bool> {
+    Ok(tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM quarantine WHERE document = ?1)")?
+        .query_row([document.0], |row| row.get(0))?)
 }
 
 /// Refusals of a device's changes that its feed does not carry yet.
@@ -206,4 +282,44 @@ pub fn debris_bytes(tx: Tx<'_>, number: i64) -> Result<Option<Vec<u8>>> {
         .prepare_cached("SELECT bytes FROM debris WHERE debris = ?1")?
         .query_row([number], |row| row.get(0))
         .optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{id::Epoch, store::Store};
+
+    #[test]
+    fn what_is_dealt_with_is_held_still_and_counts_no_more() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let mut store = Store::open(&folder.path().join("a")).expect("opens");
+        let held = |hash: u8, document: u8| Refused {
+            hash: ChangeHash([hash; 32]),
+            document: DocumentId([document; 16]),
+            origin: Origin { device: DeviceId(1), epoch: Epoch([0; 16]), index: hash.into() },
+            rule: "authority".to_owned(),
+            reason: "no".to_owned(),
+            at: Timestamp(hash.into()),
+        };
+        let why = |why: &str, at| Handling { at: Timestamp(at), by: None, why: Some(why.to_owned()) };
+        store
+            .commit::<_, super::super::StoreError>(|tx| {
+                for (hash, document) in [(1, 1), (2, 1), (3, 2)] {
+                    insert(tx, &held(hash, document))?;
+                }
+                assert_eq!(handle(tx, DocumentId([1; 16]), &why("written anew", 9))?, 2);
+                // What comes later asks for a person again, and what was said first is kept.
+                insert(tx, &held(4, 1))?;
+                assert_eq!(handle(tx, DocumentId([1; 16]), &why("again", 10))?, 1);
+                insert(tx, &held(5, 1))
+            })
+            .expect("commits");
+        let tx = store.reader();
+        let hashes = |found: Vec<Refused>| found.iter().map(|one| one.hash.0[0]).collect::<Vec<_>>();
+        assert_eq!(hashes(open(tx, 9).expect("reads")), [5, 3]);
+        assert_eq!(hashes(handled(tx, 9).expect("reads")), [4, 1, 2]);
+        assert_eq!((open_count(tx).expect("counts"), count(tx).expect("counts")), (2, 5));
+        assert_eq!(handling(tx, &ChangeHash([2; 32])).expect("reads"), Some(why("written anew", 9)));
+        assert_eq!(handling(tx, &ChangeHash([5; 32])).expect("reads"), None);
+    }
 }

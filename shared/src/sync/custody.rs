@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::{
-    id::{DeviceId, DocumentId},
+    id::{ChangeHash, DeviceId, DocumentId, Epoch},
     store::{self, Result, Tx, attachment, carried, forms, read_model},
     time::Timestamp,
 };
@@ -26,6 +26,9 @@ pub struct Custody {
     pub unsent: u64,
     /// Changes of this laptop that another holds too, and the hub not yet.
     pub under_way: u64,
+    /// Bytes of what this laptop wrote and the hub has not receipted, packed as they are stored here: what an exchange
+    /// sends is a little less or more.
+    pub record_bytes: u64,
     /// Changes of others that this laptop carries to the hub.
     pub for_others: u64,
     /// Of these, changes that the hub did not take when they were offered last.
@@ -103,6 +106,16 @@ const OF_CASE: &str = "SELECT accepted, (
            AND (log.reader <> -1 OR change.position > coalesce(receipt.head, 0)))
      FROM case_row WHERE case_row.document = ?2";
 
+/// Bytes of this laptop's own entries that no receipt covers; of a batch that is covered in part, the like part. The
+/// batch in which the first of them stands is found by its key.
+const RECORD_BYTES: &str = "WITH open (log, head) AS (
+         SELECT log.log, coalesce((SELECT head FROM receipt WHERE receipt.epoch = log.epoch), 0)
+         FROM log WHERE log.author = ?1 AND log.reader = -1)
+     SELECT coalesce(sum((length(body) * (last - max(first - 1, head)) + last - first) / (last - first + 1)), 0)
+     FROM open CROSS JOIN batch ON batch.log = open.log AND batch.first >= coalesce(
+         (SELECT max(first) FROM batch AS before WHERE before.log = open.log AND before.first <= open.head + 1), 0)
+     WHERE last > head";
+
 /// Counts the custody of every case.
 ///
 /// # Errors
@@ -115,6 +128,10 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
                 [number(row, 0)?, number(row, 1)?, number(row, 3)?, number(row, 4)?, number(row, 5)?];
             Ok((counts, row.get::<_, Option<u64>>(2)?))
         })?;
+    let record_bytes = match unsent + under_way {
+        0 => 0,
+        _ => tx.prepare_cached(RECORD_BYTES)?.query_row([device.0], |row| row.get(0))?,
+    };
     let all = read_model::case_count(tx)?;
     let accepted = read_model::accepted_count(tx)? - away_accepted;
     let drafts = tx
@@ -131,6 +148,7 @@ pub fn count(tx: Tx<'_>, device: DeviceId) -> Result<Custody> {
         oldest_unsent,
         unsent,
         under_way,
+        record_bytes,
         for_others,
         for_others_refused,
         drafts,
@@ -173,6 +191,64 @@ pub fn of_case(tx: Tx<'_>, device: DeviceId, case: DocumentId) -> Result<Option<
         (true, None) => Place::Accepted,
         (false, None) => Place::AtHub,
     }))
+}
+
+/// Who has a change, by stored proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// Nobody but this laptop.
+    Nobody,
+    /// Another laptop or a bundle has it too, and the hub not for certain.
+    Carried,
+    /// The hub has it, and other laptops get it from there.
+    Hub,
+}
+
+/// A change that counts, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenChange {
+    /// The change.
+    pub hash: ChangeHash,
+    /// Its own claim of when, in seconds.
+    pub second: u64,
+    /// Who has it.
+    pub seen: Seen,
+    /// The life of this laptop that wrote it; none of another's change.
+    pub own_epoch: Option<Epoch>,
+}
+
+/// Who has each change of a document that counts here, in the order of their arrival. What another wrote and no feed has
+/// brought or proved came from another laptop.
+///
+/// # Errors
+/// The store fails.
+pub fn seen(tx: Tx<'_>, device: DeviceId, document: DocumentId) -> Result<Vec<SeenChange>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT change.hash, change.second, change.epoch, change.author,
+             change.fed OR change.author = 0 OR (log.author = ?1 AND log.reader = -1
+                 AND change.position <= coalesce(receipt.head, 0)),
+             change.author <> ?1 OR (log.reader = -1 AND EXISTS (
+                 SELECT 1 FROM custody_note AS note WHERE note.epoch = change.epoch
+                   AND change.position > note.after AND change.position <= note.head))
+         FROM change JOIN log USING (log) LEFT JOIN receipt ON receipt.epoch = change.epoch
+         WHERE change.document = ?2 AND change.state = 1 ORDER BY change.arrival",
+    )?;
+    let rows = statement.query_map(params![device.0, document.0], |row| {
+        let seen = match (row.get(4)?, row.get(5)?) {
+            (true, _) => Seen::Hub,
+            (false, true) => Seen::Carried,
+            (false, false) => Seen::Nobody,
+        };
+        let is_own = row.get::<_, u32>(3)? == device.0;
+        Ok(SeenChange {
+            hash: store::id(row, 0)?,
+            second: row.get(1)?,
+            seen,
+            own_epoch: if is_own { Some(store::id(row, 2)?) } else { None },
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Why a wipe would lose a case.
@@ -355,6 +431,17 @@ mod tests {
                 let place = of_case(tx, DEVICE, case).expect("reads").expect("is there");
                 (cases[number].3, case, place)
             }).collect();
+            for (_, case, place) in &places {
+                let named = read_model::named_by(tx, *case).expect("reads");
+                let open = named.into_iter().chain([*case]).flat_map(|document| seen(tx, DEVICE, document).expect("reads"));
+                let own = open.filter(|change| change.own_epoch.is_some()).map(|change| change.seen).min();
+                let expected = match own {
+                    Some(Seen::Nobody) => &[Place::OnLaptop][..],
+                    Some(Seen::Carried) => &[Place::Carried],
+                    Some(Seen::Hub) | None => &[Place::AtHub, Place::Accepted],
+                };
+                prop_assert!(expected.contains(place), "{own:?} {place:?}");
+            }
             let at = |wanted| places.iter().filter(|(_, _, place)| *place == wanted).count() as u64;
             let counted = count(tx, DEVICE).expect("counts");
             prop_assert_eq!(
@@ -373,6 +460,30 @@ mod tests {
                 prop_assert_eq!(&listed[..], &open[..open.len().min(limit)]);
             }
         }
+    }
+
+    #[test]
+    fn bytes_of_records_are_those_that_no_receipt_covers() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let mut store = Store::open(&folder.path().join("a")).expect("opens");
+        let written = vec![(0, true, false, false, false); 9];
+        let mut bytes = |head: Option<u64>| {
+            let laid = store.pretend(|tx| {
+                laid_out(tx, &[(0, 0, None, 0, false)], &written, [head, None], None)?;
+                for (log, first, last, size) in [(0, 1, 4, 400), (0, 5, 8, 402), (2, 1, 4, 999)] {
+                    tx.execute(
+                        "INSERT INTO batch (log, first, last, before, chain, codec, signature, body)
+                         VALUES (?1, ?2, ?3, x'', x'', 0, x'', zeroblob(?4))",
+                        params![log, first, last, size],
+                    )?;
+                }
+                Ok(())
+            });
+            laid.expect("lays out");
+            count(store.reader(), DEVICE).expect("counts").record_bytes
+        };
+        assert_eq!([None, Some(3), Some(4), Some(7)].map(&mut bytes), [802, 502, 402, 101]);
+        assert_eq!(bytes(Some(9)), 0, "all has arrived");
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::{
     store::{
         StoreError, Tx,
         changes::{self, Indexed, State},
-        feeds, log, read_model,
+        feeds, log,
+        quarantine::{self, Handling},
+        read_model,
     },
     sync::gate::{self, Refusal, Verdict},
     time::Now,
@@ -193,8 +195,15 @@ impl<'a> Writing<'a> {
         let count = self.saved.len();
         for (document, hash, change) in self.saved {
             index += 1;
-            if change.parents.is_empty() && !self.station.hub {
-                feeds::enter(tx, feeds::OWN, document)?;
+            if !self.station.hub {
+                if change.parents.is_empty() {
+                    feeds::enter(tx, feeds::OWN, document)?;
+                }
+                // A laptop that heard of a refusal goes on without what was refused: this change is the answer. In a
+                // visit, or a book of blanks, what comes next has nothing to do with what was before.
+                if document.kind() != Some(Kind::Visit) {
+                    quarantine::handle(tx, document, &Handling { at: self.now.wall, by: None, why: None })?;
+                }
             }
             changes::insert(
                 tx,

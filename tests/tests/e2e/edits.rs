@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tests::process::Van;
+use tests::{page::Reader, process::Van};
 
 use crate::stage::{Stage, case, shown, sync};
 
@@ -109,6 +109,46 @@ fn only_the_agency_says_that_it_is_issued() {
     assert_eq!(of(&van, &whole)["status"], "issued", "a service that ends in the village");
     sync(&van);
     assert_eq!(stage.hub.run(&["quarantine", "list"]).lines.len(), 0);
+}
+
+#[test]
+fn a_case_says_of_each_line_of_its_life_who_has_seen_it() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slip = case(&van, json!({"name": "Bete"}));
+    let seen = || {
+        let elsewhere = of(&van, &slip)["elsewhere"].clone();
+        ["hub", "carried", "nobody"].map(|name| elsewhere[name].as_u64().expect("a number"))
+    };
+    let [0, 0, made] = seen() else { panic!("nobody has seen it: {:?}", seen()) };
+    let told = || {
+        let running = van.start(&[]);
+        let path = format!("/case/{}", of(&van, &slip)["case"].as_str().expect("an id"));
+        let page = Reader::of(&running).get(&path);
+        running.terminate().done();
+        page
+    };
+    stage.stop();
+    assert!(told().contains("Pusat belum mempunyai apa pun"));
+    stage.start();
+    sync(&van);
+    stage.stop();
+    van.run(&["amend", &slip, "--set", "notes=ditulis ulang"]);
+    assert_eq!(seen(), [made, 0, 1]);
+    for (language, nobody, hub) in
+        [("id", "belum dilihat siapa pun<", "sudah di pusat<"), ("en", "seen by nobody yet<", "at the hub<")]
+    {
+        van.run(&["settings", "set", "language", language]);
+        let page = told();
+        let (life, edits) = page.split_once("id=\"edits\"").expect("what was changed");
+        assert!(life.contains(hub) && !life.contains(nobody), "{page}");
+        assert!(edits.contains(nobody) && edits.contains("id=\"elsewhere\""), "{page}");
+    }
+    stage.start();
+    sync(&van);
+    assert_eq!(seen(), [made + 1, 0, 0]);
+    assert!(of(&van, &slip)["elsewhere"]["receipt_at"].is_string());
+    assert!(shown(stage.hub.run(&["case", "show", &slip]))["elsewhere"].is_null());
 }
 
 #[test]

@@ -17,7 +17,11 @@ use shared::{
         frame::{Cursor, Hello, VERSION},
     },
 };
-use tests::{process::Van, random::Random};
+use tests::{
+    page::{Reader, hidden},
+    process::Van,
+    random::Random,
+};
 use van_agent::host::{
     dial::{Caller, dial},
     meter::Meter,
@@ -163,6 +167,97 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
     case(&bad, json!({"name": "After"}));
     sync(&bad);
     assert_eq!(stage.hub_cases().len(), 4);
+}
+
+/// Lets a laptop write what only an agency may, in its cases of these numbers, and hear that the hub holds it.
+fn let_hold(stage: &Stage, van: &Van, slips: &[&str]) {
+    let cases: Vec<_> =
+        slips.iter().map(|slip| id(&shown(van.run(&["case", "show", slip])), "case")).collect();
+    let (mut store, station) = break_open(van.home());
+    let forged: Vec<_> = cases
+        .into_iter()
+        .zip(0xc0_u8..)
+        .map(|(case, claim)| {
+            let history = changes::history(store.reader(), case).expect("it reads");
+            let actor = identity::actor(&station.key.public(), &[claim; 16]);
+            let mut edit = Edit::open(Kind::Case, &history, actor).expect("it opens");
+            let at = Timestamp(1_795_200_000_000);
+            let event = NewEvent { reason: Some("no"), ..NewEvent::new(State::Rejected, at) };
+            event.write(&mut edit).expect("the form is right");
+            (case, Some([claim; 16]), committed(edit, at))
+        })
+        .collect();
+    store.commit(|tx| forge(tx, &station, &forged)).expect("written");
+    drop(store);
+    van.call(&["sync", "--json"]).run().done();
+    sync(van);
+    assert_eq!(stage.hub.run(&["quarantine", "list"]).lines.len(), slips.len());
+}
+
+#[test]
+fn what_the_officer_has_dealt_with_waits_for_the_hub_alone() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let slips = ["Corrected", "Withdrawn", "Explained", "Left"].map(|name| case(&van, json!({"name": name})));
+    let [corrected, withdrawn, explained, left] = slips.each_ref().map(String::as_str);
+    sync(&van);
+    let_hold(&stage, &van, &[corrected, withdrawn, explained, left]);
+    let counts = || {
+        let custody = van.run(&["custody"]);
+        ["needs_you", "held", "at_hub", "on_laptop"].map(|name| custody.number(name))
+    };
+    assert_eq!(counts(), [4, 4, 4, 0]);
+
+    van.run(&["amend", corrected, "--set", "notes=ditulis ulang"]);
+    van.run(&["amend", withdrawn, "--set", "status=cancelled", "--reason", "keliru"]);
+    let refused = van.call(&["case", "handled", explained, "--reason", " "]).run().exited(1);
+    assert!(refused.stderr.contains("--reason"), "{refused}");
+    let running = van.start(&[]);
+    let reader = Reader::of(&running);
+    let page = reader.get("/needs-you");
+    let document = shown(van.run(&["case", "show", explained]))["case"].as_str().expect("an id").to_owned();
+    let token = hidden(&page, "csrf").expect("a token").to_owned();
+    let post = |text: &str| {
+        let fields = format!("case={document}&document={document}&do=handled&text={text}");
+        reader.post("/needs-you", &token, &fields)
+    };
+    assert!(post("+").starts_with("HTTP/1.1 422"));
+    assert!(post("sudah+lewat+telepon").starts_with("HTTP/1.1 303"));
+    assert!(post("lagi").starts_with("HTTP/1.1 422"), "nothing of it is left to be dealt with");
+    assert_eq!(counts()[..2], [1, 4], "the hub holds them still");
+
+    let need = van.run(&["case", "list", "--needs-you"]);
+    let rows: Vec<_> = need.lines.iter().filter(|row| row["reason"].is_string()).collect();
+    assert_eq!(
+        (rows.len(), &rows[0]["slip"], &rows[0]["handled"]),
+        (4, &json!(left), &Value::Null),
+        "{need}"
+    );
+    let said = rows.iter().find(|row| row["slip"] == explained).expect("it is listed");
+    assert_eq!(said["handled"]["why"], "sudah lewat telepon", "{said}");
+    for (language, title, mark) in [
+        ("id", "Sudah Anda tangani, menunggu pusat", "Ditahan pusat"),
+        ("en", "You have dealt with these", "Held by the hub"),
+    ] {
+        van.run(&["settings", "set", "language", language]);
+        let page = reader.get("/needs-you");
+        let (open, handled) = page.split_once(title).expect("a part of what is dealt with");
+        assert!(open.contains(left) && !open.contains(explained), "{page}");
+        assert!([corrected, withdrawn, explained].iter().all(|slip| handled.contains(slip)), "{page}");
+        assert!(handled.contains("sudah lewat telepon"), "{page}");
+        // What is held never looks as if all of it had arrived.
+        let found = reader.get("/find?q=Corrected");
+        assert!(found.contains(mark) && reader.get("/custody").contains(mark), "{found}");
+    }
+    running.terminate().done();
+
+    // The answers arrive, and what they answer stays held until the hub releases it.
+    sync(&van);
+    assert_eq!(counts(), [1, 4, 4, 0]);
+    assert_eq!(shown(stage.hub.run(&["case", "show", withdrawn]))["status"], "cancelled");
+    let told = shown(van.run(&["case", "show", corrected]));
+    assert!(told["quarantine"][0]["handled"]["at"].is_string(), "{told}");
+    assert_eq!(told["status"], "received", "{told}");
 }
 
 /// What a laptop says first.

@@ -1,6 +1,7 @@
 //! What a case keeps of the citizen's word, what it would repeat, and whose death was reported.
 
 use serde_json::json;
+use tests::page::Reader;
 
 use crate::stage::{Stage, case, line, record, reports, shown};
 
@@ -94,4 +95,39 @@ fn a_reported_death_is_told_of_every_case_of_that_person() {
     }
     van.run(&["amend", &report, "--set", "status=cancelled", "--reason", "orang lain"]);
     assert!(death().is_null(), "the report was withdrawn");
+}
+
+#[test]
+fn a_reported_death_is_told_wherever_a_page_shows_that_person() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let nik = "5302015708909002";
+    let long_ago = "2026-06-01T10:00:00+08:00";
+    let late = case(&van, json!({"nik": nik, "status": "complete", "started": long_ago}));
+    case(&van, json!({"nik": nik, "status": "draft"}));
+    let sheet = van.run(&["sheet", "print", "1"]).text("sheet");
+    case(&van, json!({"nik": nik, "sheet": sheet}));
+    let running = van.start(&[]);
+    let reader = Reader::of(&running);
+    let stamp = van.run(&["slip", "show", &late]).text("stamp");
+    let verify = format!("/verify?slip={}", stamp.replace('+', "%2B"));
+    let paths = ["/", "/custody", "/day", "/sheets", &verify];
+    let told = |path: &str| {
+        let page = reader.get(path);
+        assert!(page.starts_with("HTTP/1.1 200"), "{path}: {page}");
+        // The newest cases stand further down on the first page.
+        let (page, _) = page.split_once("id=\"going\"").unwrap_or((&page, ""));
+        page.contains("pelayanan tanggal 21 November 2026")
+    };
+    assert!(paths.iter().all(|path| !told(path)));
+    case(&van, json!({"nik": nik, "service": "DUK-MATI", "started": "2026-11-21T10:00:00+08:00"}));
+    for path in paths {
+        assert!(told(path), "{path}: {}", reader.get(path));
+    }
+    let today = van.run(&["today"]).json().clone();
+    assert_eq!(today["limits"][0]["slip"], json!(late), "{today}");
+    assert!(today["limits"][0]["death"].is_string(), "{today}");
+    assert!(van.run(&["sheet", "list"]).lines[0]["death"].is_string());
+    assert!(van.run(&["slip", "verify", &stamp]).json()["cases"][0]["death"].is_string());
+    running.terminate().done();
 }

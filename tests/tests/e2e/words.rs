@@ -203,6 +203,7 @@ fn every_command_speaks_json() {
         (&["case", "attach", &slip, &paper], 0),
         (&["case", "attachment", &slip, &id, "--out", &given], 0),
         (&["case", "scans"], 1),
+        (&["case", "handled", &slip, "--reason", "said"], 1),
         (&["question", "ask", &slip, "--words", "which?"], 0),
         (&["question", "list"], 0),
         (&["question", "settle", &slip], 0),

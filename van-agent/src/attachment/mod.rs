@@ -66,6 +66,29 @@ pub(crate) struct Taken {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Where a file of a case was found.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Found {
+    /// It is here.
+    Here(Taken),
+    /// It is not.
+    Away(Away),
+}
+
+/// A file of a case that is not here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Away {
+    hash: ContentHash,
+    /// Its bytes, as the case says.
+    pub(crate) size: u64,
+    /// What people call it.
+    pub(crate) name: Option<String>,
+    /// Whether it is to be fetched.
+    pub(crate) asked: bool,
+    /// Whether it was attached here, and damaged before the hub had it.
+    pub(crate) lost: bool,
+}
+
 impl Agent {
     /// Lets a file on disk belong to a case.
     pub(crate) fn attach_file(&mut self, now: Now, case: &str, given: &Given) -> Result<Value, Failure> {
@@ -151,6 +174,19 @@ impl Agent {
         name: &str,
         thumbnail: bool,
     ) -> Result<Taken, Failure> {
+        match self.find_attachment(case, name, thumbnail)? {
+            Found::Here(taken) => Ok(taken),
+            Found::Away(away) => Err(self.ask_for(&away)),
+        }
+    }
+
+    /// Looks for a file of a case, or its small picture, and asks nobody.
+    pub(crate) fn find_attachment(
+        &mut self,
+        case: &str,
+        name: &str,
+        thumbnail: bool,
+    ) -> Result<Found, Failure> {
         let document = self.case(case)?;
         let history = changes::history(self.read()?, document).map_err(said)?;
         let (hash, known) = files::find(&Case::read(&View::of(&history)), name).map_err(explained)?;
@@ -161,19 +197,32 @@ impl Agent {
                 return Err(Failure::new("there is no small picture of it").why("no-copy").missing());
             }
         };
-        let Some(bytes) = self.replica_mut().read_file(wanted).map_err(said)? else {
-            return Err(self.ask_for(wanted, size));
-        };
-        Ok(Taken { case: document, hash: wanted, known, bytes })
+        if let Some(bytes) = self.replica_mut().read_file(wanted).map_err(said)? {
+            return Ok(Found::Here(Taken { case: document, hash: wanted, known, bytes }));
+        }
+        let stored = store::attachment::find(self.replica().store().reader(), wanted).map_err(said)?;
+        Ok(Found::Away(Away {
+            hash: wanted,
+            size,
+            name: known.name,
+            asked: stored.as_ref().is_some_and(|stored| stored.wanted),
+            lost: stored.is_some_and(|stored| stored.own && !stored.receipted && !stored.whole),
+        }))
     }
 
-    fn ask_for(&mut self, hash: ContentHash, size: u64) -> Failure {
-        let known = store::attachment::find(self.replica().store().reader(), hash);
-        let lost = matches!(&known, Ok(Some(known)) if known.own && !known.receipted && !known.whole);
-        if let Err(error) = self.replica_mut().want_file(hash, size) {
+    /// Asks the hub for a file of a case, unless it is here.
+    pub(crate) fn ask_for_attachment(&mut self, case: &str, name: &str) -> Result<(), Failure> {
+        match self.find_attachment(case, name, false)? {
+            Found::Here(_) => Ok(()),
+            Found::Away(Away { hash, size, .. }) => self.replica_mut().want_file(hash, size).map_err(said),
+        }
+    }
+
+    fn ask_for(&mut self, away: &Away) -> Failure {
+        if let Err(error) = self.replica_mut().want_file(away.hash, away.size) {
             return said(error);
         }
-        if lost {
+        if away.lost {
             return Failure::new("it was damaged here before the hub had it")
                 .why("lost-copy")
                 .next("attach the file again if you still have it: the same file takes its old place")

@@ -9,7 +9,10 @@ use shared::{
 use super::{Desk, attachment, field};
 use crate::{
     cli::{Amend, Case, ListFormat},
-    host::cases::{Find, say_found, write_export},
+    host::{
+        cases::{Find, say_found, write_export},
+        output::{PrintError, Printer},
+    },
     request::Request,
 };
 
@@ -17,6 +20,7 @@ pub(super) fn case(desk: &mut Desk, options: Case) -> anyhow::Result<()> {
     match options {
         Case::List { limit, needs_you: true, .. } => needs_you(desk, limit),
         Case::List { format, limit, needs_you: false } => list(desk, format, limit),
+        Case::Handled { case, reason } => handled(desk, case, reason),
         Case::Show { case } => show(desk, case),
         Case::Attach { case, file, kind, name } => attachment::attach(desk, case, &file, kind, name),
         Case::Scans { limit } => attachment::scans(desk, limit),
@@ -67,7 +71,7 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
     let answer = desk.list(request, |value| match value["reason"].as_str() {
         Some(reason) => {
             let name = value["slip"].as_str().unwrap_or_else(|| field(value, "document"));
-            format!("{name}  held by the hub: {reason}")
+            format!("{name}  held by the hub: {reason}{}", dealt_with(value))
         }
         None => {
             let fields = value["fields"].as_array().into_iter().flatten().filter_map(Value::as_str);
@@ -87,6 +91,22 @@ fn needs_you(desk: &mut Desk, limit: Option<u64>) -> anyhow::Result<()> {
         desk.printer.text("Nothing needs you.")?;
     }
     Ok(())
+}
+
+fn handled(desk: &mut Desk, what: String, reason: String) -> anyhow::Result<()> {
+    let answer = desk.ask(Request::Handled { what, reason })?;
+    desk.printer.value(&answer)?;
+    desk.printer.text(format_args!("It needs you no more, and waits for the hub, which holds it still."))?;
+    Ok(())
+}
+
+/// How what the hub holds was dealt with here, behind its reason; empty where it was not.
+fn dealt_with(held: &Value) -> String {
+    let handled = &held["handled"];
+    let Some(at) = handled["at"].as_str() else { return String::new() };
+    let why = handled["why"].as_str().unwrap_or("by a later change");
+    let by = handled["by"].as_str().map_or_else(String::new, |by| format!(", {by}"));
+    format!("  (dealt with {at}{by}: {why})")
 }
 
 /// A case as one line for people.
@@ -156,6 +176,24 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
     for (code, words) in shown["warnings"].as_object().into_iter().flatten() {
         printer.text(format_args!("  Warning {code}: {}", words.as_str().unwrap_or("")))?;
     }
+    say_conflicts(printer, &shown)?;
+    let elsewhere = &shown["elsewhere"];
+    printer.text(format_args!(
+        "  Changes    {} at the hub, {} carried, {} seen by nobody yet",
+        elsewhere["hub"], elsewhere["carried"], elsewhere["nobody"]
+    ))?;
+    for refused in shown["quarantine"].as_array().into_iter().flatten() {
+        printer.text(format_args!(
+            "  Held by the hub: {}{}",
+            field(refused, "reason"),
+            dealt_with(refused)
+        ))?;
+    }
+    Ok(())
+}
+
+/// What a person must decide of a case, each side with who and when.
+fn say_conflicts(printer: &mut Printer, shown: &Value) -> Result<(), PrintError> {
     for conflict in shown["conflicts"].as_array().into_iter().flatten() {
         printer.text(format_args!("  To be decided: {}", field(conflict, "field")))?;
         for side in conflict["sides"].as_array().into_iter().flatten() {
@@ -167,9 +205,6 @@ fn show(desk: &mut Desk, case: String) -> anyhow::Result<()> {
                 field(side, "at")
             ))?;
         }
-    }
-    for refused in shown["quarantine"].as_array().into_iter().flatten() {
-        printer.text(format_args!("  Held by the hub: {}", field(refused, "reason")))?;
     }
     Ok(())
 }

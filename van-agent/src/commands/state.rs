@@ -19,6 +19,18 @@ pub(super) fn custody(desk: &mut Desk, safe_to_wipe: bool) -> anyhow::Result<()>
     ] {
         desk.printer.text(format_args!("{title:<24}{}", custody[name]))?;
     }
+    let held = custody["held"].as_u64().unwrap_or(0);
+    if held > 0 {
+        desk.printer.text(format_args!("{:<24}{held} changes, which do not count", "Held by the hub"))?;
+    }
+    let record_bytes = custody["record_bytes"].as_u64().unwrap_or(0);
+    if record_bytes > 0 {
+        desk.printer.text(format_args!(
+            "{:<24}{}",
+            "Records not handed over",
+            files::in_bytes(record_bytes)
+        ))?;
+    }
     let files_here = custody["attachments"].as_u64().unwrap_or(0);
     if files_here > 0 {
         let bytes = files::in_bytes(custody["attachment_bytes"].as_u64().unwrap_or(0));

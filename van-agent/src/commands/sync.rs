@@ -167,7 +167,8 @@ fn left(report: &Value) -> String {
     let bytes = files::in_bytes(number("attachment_bytes_left"));
     match (changes, attachments) {
         _ if report["ok"] != true => {
-            format!("Not everything is handed over: {changes} changes at least are left.")
+            let records = files::in_bytes(number("record_bytes_left"));
+            format!("Not everything is handed over: {changes} changes at least are left ({records}).")
         }
         (_, 0) => "Nothing is left.".to_owned(),
         (_, attachments) => {

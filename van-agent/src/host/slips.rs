@@ -109,6 +109,9 @@ pub fn lines(verified: &Value) -> String {
         let name =
             if case["name_agrees"] == true { "" } else { "; the case names somebody else than the paper" };
         lines.push(format!("Case {}: {}{replaced}{name}", text(case, "case"), text(case, "status")));
+        if let Some(at) = case["death"].as_str() {
+            lines.push(format!("The subject's death was reported on {}", at.get(..10).unwrap_or(at)));
+        }
     }
     if cases.is_empty() && verified["verdict"] == "valid" {
         lines.push("The case is not on this machine, so whether it was replaced is not known.".to_owned());

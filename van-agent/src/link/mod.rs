@@ -320,6 +320,9 @@ impl Keeper {
             }
         }
         measure(&line.caller.meter, &mut report, started);
+        if !report.ok && purpose == Purpose::Sync {
+            report.record_bytes_left = self.record_bytes().await;
+        }
         let told_before = report.ok && report.stopped.is_none() && stay == Stay::Stay && self.is_told;
         if !told_before {
             self.tell(&report);
@@ -328,6 +331,14 @@ impl Keeper {
             quic::leave(&line.caller.endpoint).await;
         }
         report
+    }
+
+    /// Bytes of this laptop's records that the hub has not receipted; 0 where they cannot be counted now.
+    async fn record_bytes(&mut self) -> u64 {
+        match self.owner.run(|agent, _| agent.custody_counts()).await {
+            Ok(Ok(custody)) => custody["record_bytes"].as_u64().unwrap_or(0),
+            Ok(Err(_)) | Err(_) => 0,
+        }
     }
 
     /// Who dials a target.

@@ -56,6 +56,9 @@ pub struct Report {
     pub quarantined: u64,
     /// Changes left to send.
     pub left: u64,
+    /// Bytes of this laptop's records that no receipt covers, packed as they are stored; 0 where everything is handed
+    /// over.
+    pub record_bytes_left: u64,
     /// Files of attachments left to send or to fetch.
     pub attachments_left: u64,
     /// Their bytes.

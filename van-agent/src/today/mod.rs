@@ -156,7 +156,7 @@ impl Agent {
             let Some(row) = read_model::case_of(tx, case).map_err(said)? else { continue };
             told.push(json!({
                 "case": row.document, "slip": row.slip, "name": row.name, "service": row.service,
-                "percent": found.percent, "left": found.left, "unit": found.unit,
+                "death": row.death, "percent": found.percent, "left": found.left, "unit": found.unit,
                 "urgent": found.percent >= urgent,
             }));
         }

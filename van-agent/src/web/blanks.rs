@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Site,
     acts::see,
+    book::{self, Book},
     pages::{ask, detail, failed, show, text, unkept, words},
     posted::Posted,
 };
@@ -25,6 +26,7 @@ struct BlanksPage {
     words: &'static Words,
     token: String,
     stocks: Vec<Stock>,
+    book: Book,
     leases: Vec<Lease>,
     acts: [&'static str; 3],
     /// Kinds that are aboard or lent.
@@ -41,6 +43,8 @@ struct Stock {
     counts: [u64; 5],
     ranges: Vec<String>,
     alarms: Vec<String>,
+    /// The query of a link to its entries.
+    query: String,
 }
 
 /// What the hub has lent.
@@ -48,6 +52,8 @@ struct Lease {
     name: String,
     kind: String,
     range: String,
+    /// The query of a link to its entries; empty of numbers that are no blanks.
+    query: String,
     gone: u64,
     numbers: u64,
     until: String,
@@ -67,8 +73,12 @@ struct Typed {
     serial: String,
 }
 
-pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Response {
-    page(&site, words(&headers), Typed::default(), None).await
+pub(super) async fn begin(
+    State(site): State<Site>,
+    Query(wanted): Query<book::Wanted>,
+    headers: HeaderMap,
+) -> Response {
+    page(&site, words(&headers), wanted, Typed::default(), None).await
 }
 
 /// Writes an entry, or lets a case name the blank that it used.
@@ -95,7 +105,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         Ok(act) => act,
         Err(error) => {
             let wrong = (words.get("wrong-blanks"), detail(words, &error.to_string()));
-            return page(&site, words, typed, Some(wrong)).await;
+            return page(&site, words, book::Wanted::default(), typed, Some(wrong)).await;
         }
     };
     match ask(&site, words, Request::Blank { act }).await {
@@ -106,7 +116,8 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
                 (false, true) => words.get("wrong-blanks"),
                 (false, false) => unkept(words, &failure),
             };
-            page(&site, words, typed, Some((wrong, detail(words, &failure.message)))).await
+            page(&site, words, book::Wanted::default(), typed, Some((wrong, detail(words, &failure.message))))
+                .await
         }
     }
 }
@@ -114,6 +125,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
 async fn page(
     site: &Site,
     words: &'static Words,
+    wanted: book::Wanted,
     typed: Typed,
     wrong: Option<(String, Option<String>)>,
 ) -> Response {
@@ -124,13 +136,14 @@ async fn page(
     let of = |name: &'static str| rows.iter().map(move |row| &row[name]).filter(|row| row.is_object());
     let leases: Vec<Lease> = of("lease").map(|row| lease(words, row)).collect();
     let stocks: Vec<Stock> = of("stock").map(|row| stock(words, row)).collect();
+    let book = Book::of(words, &of("stock").collect::<Vec<_>>(), wanted);
     let lent = of("lease").map(|row| text(row, "kind")).filter(|kind| !kind.contains(':'));
     let mut kinds: Vec<String> = stocks.iter().map(|stock| stock.kind.clone()).chain(lent).collect();
     kinds.sort();
     kinds.dedup();
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    let page = BlanksPage { words, token, stocks, leases, acts: ACTS, kinds, typed, wrong };
+    let page = BlanksPage { words, token, stocks, book, leases, acts: ACTS, kinds, typed, wrong };
     (status, show(page)).into_response()
 }
 
@@ -142,8 +155,10 @@ fn stock(words: &Words, row: &Value) -> Stock {
     };
     let alarms = row["alarms"].as_array().into_iter().flatten();
     let ranges = row["ranges"].as_array().into_iter().flatten();
+    let kind = text(row, "kind");
     Stock {
-        kind: text(row, "kind"),
+        query: book::query([("kind", &kind)].into_iter()),
+        kind,
         counts: ["received", "used", "spoilt", "returned", "left"]
             .map(|name| row[name].as_u64().unwrap_or(0)),
         ranges: ranges.map(ends).collect(),
@@ -164,9 +179,15 @@ fn lease(words: &Words, row: &Value) -> Lease {
         Some(agency) => format!("{} {agency}", words.get("lease-slip")),
         None => kind,
     };
+    let ends_of = [text(row, "kind"), text(&row["range"], "from"), text(&row["range"], "to")];
+    let query = match ends_of[0].starts_with("slip:") {
+        true => String::new(),
+        false => book::query(["kind", "from", "to"].into_iter().zip(&ends_of)),
+    };
     Lease {
         name: text(row, "lease"),
         kind,
+        query,
         range: ends(&row["range"]),
         gone: row["gone"].as_u64().unwrap_or(0),
         numbers: row["numbers"].as_u64().unwrap_or(0),

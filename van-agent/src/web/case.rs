@@ -16,6 +16,7 @@ use shared::{
 
 use super::{
     Site,
+    needs::dealt_with,
     pages::{Reason, Row, absent, ask, conflict_title, death, detail, failed, refusal, show, text, words},
     papers::{Sources, is_picture},
     sheet::consent_words,
@@ -57,6 +58,8 @@ struct Case {
     fields: Vec<(String, String)>,
     events: Vec<Happened>,
     edits: Vec<Edited>,
+    /// How others see it, a sentence each.
+    elsewhere: Vec<String>,
     /// Requirements that are still to be brought.
     missing: Vec<String>,
     /// What was asked of the hub about it.
@@ -65,8 +68,8 @@ struct Case {
     warnings: Vec<(String, Option<String>)>,
     token: String,
     conflicts: Vec<Undecided>,
-    /// The rule in the page's language, and the reason as the hub gave it.
-    held: Vec<(String, Option<String>)>,
+    /// The rule in the page's language, the reason as the hub gave it, and how it was dealt with here.
+    held: Vec<(String, Option<String>, String)>,
     papers: Vec<Paper>,
     sources: Sources,
     /// What the hub lacks of them, in a sentence.
@@ -99,6 +102,8 @@ pub(super) struct Happened {
     pub(super) more: String,
     pub(super) at: String,
     pub(super) writer: String,
+    /// Who has it, as the name of its words; empty where that is not asked.
+    pub(super) seen: String,
 }
 
 impl Happened {
@@ -109,6 +114,7 @@ impl Happened {
             more: beside(words, event),
             at: text(event, "at"),
             writer: writer(words, event),
+            seen: String::new(),
         }
     }
 }
@@ -146,6 +152,8 @@ struct Edited {
     reason: String,
     at: String,
     writer: String,
+    /// Who has it, as the name of its words.
+    seen: String,
 }
 
 /// What somebody must decide.
@@ -209,8 +217,12 @@ pub(super) async fn page(
             .filter_map(|name| field(words, &shown, name))
             .chain(said_by_citizen(words, &shown))
             .collect(),
-        events: each("events").iter().map(|event| Happened::of(words, event)).collect(),
-        edits: each("edits").iter().map(|edit| edited(words, edit)).collect(),
+        events: each("events")
+            .iter()
+            .map(|event| Happened { seen: seen(&shown, event), ..Happened::of(words, event) })
+            .collect(),
+        edits: each("edits").iter().map(|edit| edited(words, edit, seen(&shown, edit))).collect(),
+        elsewhere: elsewhere(words, &shown["elsewhere"]),
         missing: each("missing").iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
         questions: each("questions").iter().map(|asked| Question::of(words, asked)).collect(),
         warnings,
@@ -221,7 +233,10 @@ pub(super) async fn page(
         token: site.sign_in.token(),
         held: each("quarantine")
             .iter()
-            .map(|refused| (refusal(words, refused), detail(words, &text(refused, "reason"))))
+            .map(|refused| {
+                let handled = dealt_with(words, &refused["handled"]);
+                (refusal(words, refused), detail(words, &text(refused, "reason")), handled)
+            })
             .collect(),
         sources,
         papers: each("attachments").iter().map(|paper_shown| paper(words, &shown, paper_shown)).collect(),
@@ -265,8 +280,36 @@ fn reason(words: &Words, told: &Value) -> String {
     }
 }
 
+/// Who has what somebody wrote in a case, as the name of its words; empty where it is not known.
+fn seen(shown: &Value, told: &Value) -> String {
+    let seen = &shown["elsewhere"]["changes"][told["change"].as_str().unwrap_or_default()];
+    seen.as_str().map_or_else(String::new, |seen| format!("seen-{seen}"))
+}
+
+/// How others see a case, a sentence each.
+fn elsewhere(words: &Words, found: &Value) -> Vec<String> {
+    let count = |name: &str| found[name].as_u64().unwrap_or(0);
+    let [hub, carried, nobody] = ["hub", "carried", "nobody"].map(count);
+    let mut told = vec![match found["hub_through"].as_str() {
+        None => words.get("elsewhere-none"),
+        Some(through) => {
+            let receipt = found["receipt_at"].as_str();
+            let receipt =
+                receipt.map(|at| format!("; {}: {}", words.get("custody-receipt"), words.moment(at)));
+            let through = format!("{}: {}", words.get("elsewhere-through"), words.moment(through));
+            format!("{} {through}{}.", words.count("elsewhere-hub", hub), receipt.unwrap_or_default())
+        }
+    }];
+    let rest = [("elsewhere-carried", carried), ("elsewhere-nobody", nobody)];
+    told.extend(
+        rest.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| words.count(name, count)),
+    );
+    told.push(words.get("elsewhere-others"));
+    told
+}
+
 /// A changed field, its values as people read them.
-fn edited(words: &Words, edit: &Value) -> Edited {
+fn edited(words: &Words, edit: &Value, seen: String) -> Edited {
     let name = text(edit, "field");
     let value = |side: &str| match (name.as_str(), text(edit, side)) {
         ("sex", code) if !code.is_empty() => words.part("sex", &code),
@@ -284,6 +327,7 @@ fn edited(words: &Words, edit: &Value) -> Edited {
         reason: reason(words, edit),
         at: text(edit, "at"),
         writer: writer(words, edit),
+        seen,
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     Site,
     acts::see,
     blanks::running_out,
-    pages::{Reason, ask, failed, show, text, words, wrong},
+    pages::{Reason, ask, death, failed, show, text, words, wrong},
     posted::Posted,
     sure::{self, Answer},
 };
@@ -40,10 +40,10 @@ struct DayPage {
     fees: String,
     /// Blanks used and spoilt, by agency and kind, in words.
     blanks: Vec<String>,
-    /// Drafts: the case, and what people call it.
-    drafts: Vec<(String, String)>,
-    /// Half-typed forms: the form, and whose it is.
-    forms: Vec<(String, String)>,
+    /// Drafts: the case, what people call it, and the day on which the subject's death was reported.
+    drafts: Vec<(String, String, Option<String>)>,
+    /// Half-typed forms: the form, whose it is, and the day on which that person's death was reported.
+    forms: Vec<(String, String, Option<String>)>,
     /// Leases that run out or are over, in words.
     leases: Vec<String>,
     /// Labels of visits that are still open.
@@ -205,12 +205,14 @@ async fn page(site: &Site, headers: &HeaderMap, leader: String, wrong: Option<Wr
         (
             text(draft, "case"),
             format!("{} · {} · {}", text(draft, "slip"), text(draft, "name"), text(draft, "service")),
+            death(words, draft["death"].as_str()),
         )
     };
     let form = |form: &Value| {
         let name = Some(text(form, "name")).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| words.get("day-nobody"));
-        (text(form, "form"), format!("{name} · {}", words.moment(&text(form, "began"))))
+        let name = format!("{name} · {}", words.moment(&text(form, "began")));
+        (text(form, "form"), name, death(words, form["death"].as_str()))
     };
     let visit = |visit: &Value| format!("{} · {}", text(visit, "label"), words.day(&text(visit, "date")));
     let custody = ["on_laptop", "carried", "at_hub", "accepted"];

@@ -6,6 +6,7 @@
 mod acts;
 mod aloud;
 mod blanks;
+mod book;
 mod card;
 mod carry;
 mod case;
@@ -135,7 +136,7 @@ pub async fn serve(
         .route("/find", get(pages::find))
         .route("/case/{case}", get(case::case).post(papers::act))
         .route("/case/{case}/attach", post(papers::upload).layer(DefaultBodyLimit::disable()))
-        .route("/case/{case}/file/{attachment}", get(papers::file))
+        .route("/case/{case}/file/{attachment}", get(papers::file).post(papers::wish))
         .route("/case/{case}/small/{attachment}", get(papers::small))
         .route("/needs-you", get(needs::begin).post(needs::act))
         .route(LANGUAGE, post(pages::language))

@@ -42,6 +42,8 @@ struct NeedsYou {
     answered: Vec<Answered>,
     replied: Vec<Replied>,
     held: Vec<Held>,
+    /// What the hub holds and somebody here has dealt with.
+    handled: Vec<Held>,
     /// How many of each are shown at most.
     at_most: u64,
     /// How many of how many are shown, in words, where those are not all, and how many are to be shown next.
@@ -94,6 +96,10 @@ struct Held {
     /// The laptop that wrote it.
     writer: String,
     at: String,
+    /// The document that is held.
+    document: String,
+    /// How it was dealt with here, in words; empty where it was not.
+    handled: String,
 }
 
 #[derive(Deserialize)]
@@ -141,8 +147,10 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         _ => None,
     };
     let question = |act| ask(&site, words, Request::Question { act });
+    let handled = || Request::Handled { what: posted.text("document").to_owned(), reason: said.to_owned() };
     let done = match state {
         Some(state) => amend(&site, words, case, Setting::status(state), said).await,
+        None if does == "handled" => ask(&site, words, handled()).await.map(drop),
         None if does == "settle" => question(QuestionAct::Settle(case.to_owned())).await.map(drop),
         None => question(QuestionAct::Ask(case.to_owned(), said.to_owned())).await.map(drop),
     };
@@ -184,11 +192,14 @@ async fn page(
         Ok((answer, found)) => (answer["of"].as_u64().unwrap_or(0), found),
         Err(failure) => return failed(words, &failure),
     };
-    let cut = words.shown_of(found.len() as u64, of).map(|cut| (cut, at_most * 2));
-    let (mut decide, mut answered, mut replied, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let needed = found.iter().filter(|value| value["handled"].is_null()).count() as u64;
+    let cut = words.shown_of(needed, of).map(|cut| (cut, at_most * 2));
+    let (mut decide, mut answered, mut replied) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut held, mut handled) = (Vec::new(), Vec::new());
     for value in &found {
         if value["reason"].is_string() {
-            held.push(refused(words, value));
+            let list = if value["handled"].is_null() { &mut held } else { &mut handled };
+            list.push(refused(words, value));
             continue;
         }
         let answer = &value["answer"];
@@ -223,7 +234,20 @@ async fn page(
     }
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let token = site.sign_in.token();
-    let page = NeedsYou { words, token, decide, answered, replied, held, at_most, cut, asked, typed, wrong };
+    let page = NeedsYou {
+        words,
+        token,
+        decide,
+        answered,
+        replied,
+        held,
+        handled,
+        at_most,
+        cut,
+        asked,
+        typed,
+        wrong,
+    };
     (status, show(page)).into_response()
 }
 
@@ -236,5 +260,15 @@ fn refused(words: &Words, value: &Value) -> Held {
         reason: detail(words, &text(value, "reason")),
         writer: writer(words, &value["author"]),
         at: text(value, "at"),
+        document: text(value, "document"),
+        handled: dealt_with(words, &value["handled"]),
     }
+}
+
+/// How what the hub holds was dealt with here, in words; empty where it was not.
+pub(super) fn dealt_with(words: &Words, handled: &Value) -> String {
+    let Some(at) = handled["at"].as_str() else { return String::new() };
+    let why = handled["why"].as_str().map_or_else(|| words.get("handled-change"), str::to_owned);
+    let by = handled["by"].as_str().map_or_else(String::new, |by| format!(", {by}"));
+    format!("{}: {why} ({}{by})", words.get("handled"), words.moment(at))
 }

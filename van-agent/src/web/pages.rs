@@ -10,7 +10,10 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{desk::because::Because, document::State as CaseState, registry::row::Service, sync::custody};
+use shared::{
+    desk::because::Because, document::State as CaseState, registry::row::Service, store::quarantine,
+    sync::custody,
+};
 
 pub(super) use super::header::show;
 use super::{ENGLISH, INDONESIAN, Site, header::language_of_laptop, posted::Posted};
@@ -39,6 +42,8 @@ pub(super) struct Row {
     pub(super) conflict: bool,
     /// Where it is, by stored proof; empty where that was not asked.
     pub(super) custody: String,
+    /// Whether the hub holds something of it, or of its subject, that does not count; false where that was not asked.
+    pub(super) held: bool,
     /// Name of the citizen's village; empty where none is known.
     pub(super) village: String,
     /// When the subject's death was reported; empty where it was not.
@@ -56,6 +61,7 @@ impl Row {
             status: format!("state-{}", text("status")),
             conflict: value["conflict"] == true,
             custody: text("custody"),
+            held: value["held"] == true,
             village: text("village"),
             death: text("death"),
         }
@@ -130,7 +136,12 @@ pub(super) async fn rows(site: &Site, mut found: Vec<Value>) -> Result<Vec<Row>,
 pub(super) fn row(agent: &mut Agent, value: &mut Value) -> Result<Row, Failure> {
     if let Some(case) = value["case"].as_str().and_then(|case| case.parse().ok()) {
         let device = agent.replica().station().device();
-        value["custody"] = json!(custody::of_case(agent.read()?, device, case).map_err(said)?);
+        let tx = agent.read()?;
+        value["custody"] = json!(custody::of_case(tx, device, case).map_err(said)?);
+        let person = value["person"].as_str().and_then(|person| person.parse().ok());
+        let held =
+            [Some(case), person].into_iter().flatten().map(|document| quarantine::is_held(tx, document));
+        value["held"] = json!(held.collect::<Result<Vec<_>, _>>().map_err(said)?.contains(&true));
     }
     Ok(Row::of(value))
 }

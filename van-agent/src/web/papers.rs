@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use askama::Template;
 use axum::{
     extract::{Multipart, Path, State, multipart::Field},
     http::{HeaderMap, HeaderName, StatusCode, header},
@@ -21,11 +22,11 @@ use super::{
     Site,
     acts::see,
     case::page,
-    pages::{Reason, absent, ask, failed, why, words},
+    pages::{Reason, absent, ask, failed, nowhere, show, why, words},
     posted::{Posted, foreign},
 };
 use crate::{
-    attachment::{self, Content, scans, shortened, thumbnail},
+    attachment::{self, Content, Found, Taken, scans, shortened, thumbnail},
     host::{
         output::Failure,
         web::{CSRF_FIELD, Words, came_from},
@@ -44,6 +45,23 @@ const PICTURES: [&str; 6] = ["image/jpeg", "image/png", "image/gif", "image/webp
 /// Whether a page may show a file of this media type itself.
 pub(super) fn is_picture(media_type: &str) -> bool {
     PICTURES.contains(&media_type)
+}
+
+/// That a file of a case is not on this laptop.
+#[derive(Template)]
+#[template(path = "away.html")]
+struct AwayPage {
+    words: &'static Words,
+    token: String,
+    case: String,
+    attachment: String,
+    name: String,
+    /// In words.
+    size: String,
+    /// Whether it is asked for.
+    asked: bool,
+    /// Whether it was damaged here before the hub had it.
+    lost: bool,
 }
 
 /// What there is to attach from.
@@ -250,13 +268,37 @@ async fn detach(site: &Site, words: &'static Words, case: &str, posted: &Posted)
     ask(site, words, request).await.map(drop)
 }
 
-/// A file of a case, whole.
+/// A file of a case, whole; of one that is not here, a page that says so.
 pub(super) async fn file(
     State(site): State<Site>,
     Path((case, attachment)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    give(&site, &headers, case, attachment, false).await
+    let words = words(&headers);
+    match find(&site, &case, &attachment, false).await {
+        Ok(Found::Here(taken)) => give(taken, false),
+        Ok(Found::Away(away)) => {
+            let token = site.sign_in.token();
+            let name = away.name.unwrap_or_else(|| attachment.clone());
+            let (asked, lost, size) = (away.asked, away.lost, words.size(away.size));
+            show(AwayPage { words, token, case, attachment, name, size, asked, lost })
+        }
+        Err(failure) => unfound(words, &failure),
+    }
+}
+
+/// Asks the hub for a file of a case that is not here.
+pub(super) async fn wish(
+    State(site): State<Site>,
+    Path((case, attachment)): Path<(String, String)>,
+    headers: HeaderMap,
+    _posted: Posted,
+) -> Response {
+    let place = format!("/case/{case}/file/{attachment}");
+    match site.run(move |agent, _| agent.ask_for_attachment(&case, &attachment)).await {
+        Ok(()) => see(&place),
+        Err(failure) => unfound(words(&headers), &failure),
+    }
 }
 
 /// The small picture of a file.
@@ -265,17 +307,23 @@ pub(super) async fn small(
     Path((case, attachment)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    give(&site, &headers, case, attachment, true).await
+    match find(&site, &case, &attachment, true).await {
+        Ok(Found::Here(taken)) => give(taken, true),
+        Ok(Found::Away(_)) => nowhere(headers).await,
+        Err(failure) => unfound(words(&headers), &failure),
+    }
 }
 
-async fn give(site: &Site, headers: &HeaderMap, case: String, attachment: String, small: bool) -> Response {
-    let words = words(headers);
-    let taken = site.run(move |agent, _| agent.take_attachment(&case, &attachment, small)).await;
-    let taken = match taken {
-        Ok(taken) => taken,
-        Err(failure) if failure.missing => return absent(words, "paper-asked", &failure),
-        Err(failure) => return failed(words, &failure),
-    };
+async fn find(site: &Site, case: &str, attachment: &str, small: bool) -> Result<Found, Failure> {
+    let (case, attachment) = (case.to_owned(), attachment.to_owned());
+    site.run(move |agent, _| agent.find_attachment(&case, &attachment, small)).await
+}
+
+fn unfound(words: &'static Words, failure: &Failure) -> Response {
+    if failure.missing { absent(words, "no-page", failure) } else { failed(words, failure) }
+}
+
+fn give(taken: Taken, small: bool) -> Response {
     let media_type = match (small, taken.known.media_type) {
         (true, _) => "image/jpeg".to_owned(),
         (false, known) => {

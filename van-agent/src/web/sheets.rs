@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     Site,
     acts::see,
-    pages::{ask, failed, nowhere, show, text, words},
+    pages::{ask, death, failed, nowhere, show, text, words},
     posted::Posted,
     sheet::now_agreed_to,
 };
@@ -42,6 +42,8 @@ struct Line {
     batch: i64,
     case: String,
     name: String,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
 }
 
 #[derive(Template)]
@@ -82,6 +84,7 @@ pub(super) async fn begin(State(site): State<Site>, headers: HeaderMap) -> Respo
         batch: sheet["batch"].as_i64().unwrap_or_default(),
         case: text(sheet, "case"),
         name: text(sheet, "name"),
+        death: death(words, sheet["death"].as_str()),
     };
     show(SheetsPage {
         words,

@@ -66,18 +66,15 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
     };
     let count = |name: &str| custody[name].as_u64().unwrap_or(0);
     let waiting = [
-        ("changes", count("unsent") + count("under_way")),
-        ("carried-changes", count("for_others")),
-        ("open-attachments", count("attachments")),
+        ("changes", count("unsent") + count("under_way"), count("record_bytes")),
+        ("carried-changes", count("for_others"), 0),
+        ("open-attachments", count("attachments"), count("attachment_bytes")),
     ];
-    let mut left: Vec<_> = waiting
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(name, count)| words.count(name, count))
-        .collect();
-    if count("attachment_bytes") > 0 {
-        left.push(words.size(count("attachment_bytes")));
-    }
+    let some = waiting.into_iter().filter(|(_, count, _)| *count > 0);
+    let left = some.map(|(name, count, bytes)| match bytes {
+        0 => words.count(name, count),
+        bytes => format!("{} ({})", words.count(name, count).trim_end_matches('.'), words.size(bytes)),
+    });
     let newest = site.newest.borrow().clone();
     let report = newest.as_ref().map(|exchange| &exchange.report);
     let error = report.and_then(|report| report.error.as_deref()).and_then(|error| detail(words, error));
@@ -88,7 +85,7 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         exchange: newest.as_ref().map(|exchange| told(words, exchange)),
         error,
         bytes: report.map(|report| (words.size(report.bytes_up), words.size(report.bytes_down))),
-        left,
+        left: left.collect(),
         progress: in_words(words, progress),
         seen: newest.as_ref().map_or_else(String::new, Exchange::mark),
         budgets: BUDGETS.map(|bytes| (bytes, words.size(bytes))).into(),

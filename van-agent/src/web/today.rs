@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Exchange, Site,
     blanks::running_out,
-    pages::{Row, ask, failed, name_codes, rows, show, text, words},
+    pages::{Row, ask, death, failed, name_codes, rows, show, text, words},
     sheets::battery,
     visits,
 };
@@ -69,6 +69,8 @@ struct Limit {
     percent: u64,
     /// What is left, in words.
     left: String,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
 }
 
 struct Custody {
@@ -210,6 +212,7 @@ fn running(words: &Words, limit: &Value) -> Limit {
         urgent: limit["urgent"] == true,
         percent: limit["percent"].as_u64().unwrap_or(0),
         left,
+        death: death(words, limit["death"].as_str()),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Site,
-    pages::{Reason, ask, show, text, why, words},
+    pages::{Reason, ask, death, show, text, why, words},
     uploaded::Uploaded,
 };
 use crate::{
@@ -69,6 +69,8 @@ struct Known {
     status: String,
     replaced: bool,
     name_agrees: bool,
+    /// The day on which the subject's death was reported.
+    death: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,6 +139,7 @@ fn judged(words: &Words, verified: &Value) -> Judged {
         status: words.part("state", &text(case, "status")),
         replaced: case["replaced"] == true,
         name_agrees: case["name_agrees"] == true,
+        death: death(words, case["death"].as_str()),
     };
     let laptop = verified["laptop"].as_str().map(str::to_owned);
     let standing = verified["standing"].as_str().map(|standing| {

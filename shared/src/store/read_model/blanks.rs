@@ -9,7 +9,8 @@ use crate::{
 };
 
 pub(super) const USED: &str =
-    "SELECT unit, slip, service, blank FROM case_row WHERE blank IS NOT NULL ORDER BY blank, document";
+    "SELECT unit, slip, service, blank, document, detail ->> '$.started', detail ->> '$.officer' FROM case_row
+     WHERE blank IS NOT NULL ORDER BY blank, document";
 
 pub(super) const NUMBERS: &str =
     "SELECT DISTINCT service, number FROM case_row WHERE number IS NOT NULL ORDER BY service, number";
@@ -37,6 +38,12 @@ pub struct UsedBlank {
     pub service: String,
     /// The blank's number as the case has it.
     pub blank: String,
+    /// The case.
+    pub case: DocumentId,
+    /// When its sitting began, as RFC 3339.
+    pub at: Option<String>,
+    /// Its officer.
+    pub officer: Option<String>,
 }
 
 /// The blanks that cases name, in the order of their numbers.
@@ -46,7 +53,15 @@ pub struct UsedBlank {
 pub fn used_blanks(tx: Tx<'_>) -> Result<Vec<UsedBlank>> {
     let mut statement = tx.prepare_cached(USED)?;
     let rows = statement.query_map([], |row| {
-        Ok(UsedBlank { unit: row.get(0)?, slip: row.get(1)?, service: row.get(2)?, blank: row.get(3)? })
+        Ok(UsedBlank {
+            unit: row.get(0)?,
+            slip: row.get(1)?,
+            service: row.get(2)?,
+            blank: row.get(3)?,
+            case: id(row, 4)?,
+            at: row.get(5)?,
+            officer: row.get(6)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
