@@ -350,26 +350,28 @@ async function day(programs, browser, pictures) {
     assert.match(await officer.text(), /Kembali ke stok/);
     assert.equal(state(finished[left].slip), "ready");
   });
-  await check("the queue: numbers on paper, priority first, and the same numbers after a crash", async () => {
-    await reader.go(`${site()}/queue`);
-    for (const name of ["umum", "umum", "prioritas"]) {
-      const arrives = page.waitForEvent("load");
-      await page.getByRole("button", { name: `Ambil nomor: ${name}` }).press("Enter");
-      await arrives;
-    }
-    assert.match(await page.locator(".big").innerText(), /B-A001/);
-    await reader.audit("queue-id", "id");
-    await reader.go(`${site()}/queue`);
-    await officer.next("Alt+c");
-    assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await crash();
-    await reader.go(`${site()}/queue`);
-    assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await officer.go("Enter", "**/record?class=priority");
-    assert.equal(await page.locator("#priority").inputValue(), "other", "the ticket's class goes with it");
-    const tickets = programs.ask("van-agent", "van", ["queue", "list"]).filter(({ ticket }) => ticket);
-    assert.deepEqual(tickets.map(({ ticket, state }) => `${ticket} ${state}`), ["A-A001 waiting", "A-A002 waiting", "B-A001 served"]);
-    assert.equal(programs.ask("van-agent", "van", ["queue", "take"])[0].ticket, "A-A003");
+  await check("two services on one form: nothing of who it is is typed for the second, and both stand in one sitting", async () => {
+    await officer.go("Alt+l", "**/record");
+    const who = { name: "Marselina Tefa", born: "1991-02-03", mother: "Rosina Tefa" };
+    for (const [field, text] of Object.entries(who)) await officer.fill(field, text);
+    await page.locator("#sex").selectOption("P");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    officer.keys = 0;
+    await officer.fill("add", "DUK-KIA");
+    await officer.next();
+    assert.equal(officer.keys, "DUK-KIA".length + 1, "its code and Enter are all that is typed");
+    assert.equal(await page.locator("section.chosen").count(), 2);
+    assert.match(await officer.text(), /Kartu Keluarga[^]*3 syarat belum ada[^]*Kartu Identitas Anak[^]*3 syarat belum ada/);
+    const kept = await Promise.all(Object.keys(who).map((field) => page.locator(`#${field}`).inputValue()));
+    assert.deepEqual([kept[0], kept[2]], [who.name, who.mother]);
+    await reader.audit("record-two-id", "id");
+    await officer.go("Alt+s", "**/saved/*,*");
+    const rows = cases(programs).filter(({ name }) => name === who.name);
+    assert.deepEqual(rows.map(({ service }) => service).sort(), ["DUK-KIA", "DUK-KK"]);
+    assert.deepEqual([new Set(rows.map((row) => row.encounter)).size, new Set(rows.map((row) => row.person)).size], [1, 1]);
+    for (const { slip } of rows) assert.ok((await officer.text()).includes(slip), slip);
   });
   await check("a known person's simple case takes few keys, and no field of identity", async () => {
     await reader.go(`${site()}/`);
