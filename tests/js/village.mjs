@@ -324,7 +324,8 @@ async function village(programs, browser, pictures) {
     assert.notEqual(before["Masih di laptop"], "0");
     // Between the village and the town nobody is dialled.
     await reader.go(`${site()}/sync`);
-    await officer.next("Alt+x");
+    await page.keyboard.press("Alt+x");
+    await page.getByText("Pertukaran dihentikan").waitFor();
     const running = await depot.again();
     await link.say("restore");
     await link.say(`cut-after ${CUT_BYTES}`);

@@ -151,5 +151,9 @@ fn in_words(words: &Words, progress: Progress) -> String {
         ("open-attachments", progress.files_left),
     ];
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    some.map(|(name, count)| words.count(name, count)).collect::<Vec<_>>().join(" ")
+    let mut told: Vec<_> = some.map(|(name, count)| words.count(name, count)).collect();
+    if progress.file_bytes_left > 0 {
+        told.push(words.size(progress.file_bytes_left));
+    }
+    told.join(" ")
 }
