@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     store::{Store, StoreError, set_fact},
     time::{Now, Tick, Timestamp},
@@ -16,7 +16,11 @@ use tests::{
     page::Reader,
     process::{Call, Program, Running, Van},
 };
-use van_agent::{agent::Agent, request::Request, start};
+use van_agent::{
+    agent::Agent,
+    request::{RawLine, Request},
+    start,
+};
 
 use crate::{
     full_disk::Disk,
@@ -31,21 +35,24 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).expect("it is this age")
 }
 
-/// Opens a visit on the laptop whose program does not run, as its clock stood some days ago.
-fn open_visit(van: &Van, days: i64) {
+/// Has the laptop whose program does not run do something by a clock that stands some days from now; its answer.
+fn days_from_now(van: &Van, days: i64, request: Request) -> Value {
     let home = start::home(van.home().to_owned()).expect("it is enrolled");
     let replica = start::open(&home).expect("it opens");
     let mut agent = Agent::new(replica, home);
-    let visit = Request::VisitOpen {
+    let then = Now { wall: Timestamp(now() + days * DAY_MILLISECONDS), tick: Tick(0) };
+    agent.execute(then, request, &mut |_| true).unwrap_or_else(|failure| panic!("{failure:?}"))
+}
+
+fn open_visit() -> Request {
+    Request::VisitOpen {
         label: "Niki-Niki".to_owned(),
         date: None,
         village: None,
         point: None,
         lead: None,
         agencies: Vec::new(),
-    };
-    let then = Now { wall: Timestamp(now() - days * DAY_MILLISECONDS), tick: Tick(0) };
-    agent.execute(then, visit, &mut |_| true).unwrap_or_else(|failure| panic!("{failure:?}"));
+    }
 }
 
 /// Notes in the store of a laptop whose program does not run how far the hub's clock was ahead at the last contact.
@@ -116,7 +123,7 @@ fn what_needs_attention_stands_on_the_first_page() {
     };
     record(&van, &[complete(21), complete(13)]).done();
     note_clock(&van, 37);
-    open_visit(&van, 2);
+    days_from_now(&van, -2, open_visit());
 
     let laptop = Powered::start(&van);
     laptop.set(29, "Discharging");
@@ -167,4 +174,37 @@ fn a_laptop_of_which_nothing_is_odd_asks_for_no_attention() {
         assert!(!page.contains(odd), "{odd}: {page}");
     }
     running.terminate().done();
+}
+
+#[test]
+fn a_lease_that_is_over_warns_and_stops_no_work() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let today = Timestamp(now()).to_rfc3339(480);
+    let day = today.split_once('T').expect("a day and a time").0;
+    for (kind, letter) in [("slip:DUK", Some("A")), ("KTP-EL", None)] {
+        let grant = [
+            "lease", "grant", "--unit", "V01", "--kind", kind, "--from", "500", "--to", "599", "--until", day,
+        ];
+        let laptop = letter.map_or_else(Vec::new, |letter| vec!["--laptop", letter]);
+        stage.hub.run(&[&grant[..], &laptop].concat());
+    }
+    sync(&van);
+    let lines = [json!({}), json!({"service": "DUK-CETAK", "blank": "501"})];
+    let lines =
+        lines.into_iter().zip(1..).map(|(fields, number)| RawLine { line: number, text: line(fields) });
+    let reports = days_from_now(&van, 3, Request::Record { lines: lines.collect() });
+    for (report, number) in reports.as_array().expect("a report each").iter().zip(["500", "501"]) {
+        assert_eq!(report["number"], number, "the next number is taken all the same: {reports}");
+        let warning = report["warnings"].to_string();
+        assert!(warning.contains("ended on") && warning.contains("ask the hub"), "{warning}");
+    }
+    let attention = days_from_now(&van, 3, Request::Today)["attention"].clone();
+    let leases: Vec<_> =
+        attention.as_array().expect("a list").iter().filter(|one| one["code"] == "lease").collect();
+    assert_eq!(leases.len(), 2, "{attention}");
+    assert!(
+        leases.iter().all(|one| one["says"].as_str().is_some_and(|says| says.contains("ended on"))),
+        "{attention}"
+    );
 }
