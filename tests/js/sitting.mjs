@@ -67,7 +67,11 @@ async function day(programs, browser, pictures) {
   });
   await check("a new person is recorded from the NIK on, and what is missing is said before saving", async () => {
     assert.equal(await officer.focus(), "nik");
-    await officer.type(MOTHER.nik);
+    await officer.type(MOTHER.nik.slice(0, 8));
+    assert.equal(await page.locator("#nik").inputValue(), "530201 41", "in groups while it is typed");
+    assert.equal(await page.locator("#nik-says").innerText(), "8/16");
+    await officer.type(MOTHER.nik.slice(8));
+    assert.equal(await page.locator("#nik").inputValue(), "530201 410388 9001");
     assert.match(await page.locator("#nik-says").innerText(), /Perempuan, 1 Maret 1988/);
     await officer.next();
     assert.equal(await officer.focus(), "name");
@@ -395,6 +399,16 @@ async function day(programs, browser, pictures) {
     assert.ok(officer.keys <= KEYS_MAX, `${officer.keys} keys`);
     const [row] = cases(programs).filter(({ service }) => service === "DUK-REKAM");
     assert.equal(row.status, "waiting_for_network");
+  });
+  await check("everybody of a village is found by its name, each with where the case is", async () => {
+    const [{ slip }] = cases(programs);
+    await officer.go("Alt+f", "**/find");
+    await officer.fill("q", "SoE");
+    await officer.go("Enter", "**/find?q=*");
+    const found = await page.locator("tbody tr").allInnerTexts();
+    assert.equal(found.length, cases(programs).filter(({ village }) => village === VILLAGE).length);
+    assert.match(found.find((row) => row.includes(slip)), /Masih di laptop$/, "nothing has left since");
+    for (const row of found) assert.match(row, /(Masih di laptop|Sudah di pusat|Disahkan instansi)$/);
   });
   await check("what is wrong is told in words, and what was typed stays", async () => {
     await reader.go(`${site()}/record`);
