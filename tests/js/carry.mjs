@@ -40,6 +40,7 @@ async function carry(programs, browser, pictures) {
     await page.keyboard.press("Alt+w");
     await page.waitForURL("**/carry");
     assert.match(await main(), /tidak disandikan/);
+    assert.match(await main(), /Laptop ini tidak menunggu laptop lain: jalankan programnya dengan --peers/);
     await reader.audit("carry-id", "id");
     await page.locator("#chosen").fill(stick);
     await page.keyboard.press("Enter");

@@ -52,7 +52,10 @@ async function exchange(programs, browser, pictures) {
 
   await check("a link that breaks is told in words, and once it is back the rest goes by itself", async () => {
     record(CASES);
+    await open();
+    await page.locator("#progress", { hasText: "Menghubungi pusat" }).waitFor();
     await rest();
+    assert.equal(await page.locator("#progress").innerText(), "");
     assert.match(await officer.text(), /Belum di pusat\s+\d+ perubahan/);
     // Where no datagrams pass, a break is noticed at once.
     await link.say("block-udp");

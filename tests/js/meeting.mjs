@@ -66,7 +66,10 @@ async function meeting(programs, browser, pictures) {
     assert.deepEqual(await first.custody(), [2, 0, 0]);
   });
   await check("two laptops meet by a button: each carries the other's cases, and both pages say so", async () => {
-    await first.meet(other.ready.peers);
+    await second.reader.go(`${second.site}/carry`);
+    const shown = await second.page.locator("#here").innerText();
+    assert.equal(shown, other.ready.peers, "the other's page shows the address to type");
+    await first.meet(shown);
     assert.match(await met(first), /Sudah bertukar dengan V02A/);
     const told = await first.officer.text();
     assert.match(told, /Dibawa untuk V02A: \d+ perubahan/);

@@ -302,7 +302,10 @@ impl Keeper {
         }
         // Whoever was told goodbye need not be told.
         let mut closed_there = false;
-        match self.dial(&line.caller, purpose, &addresses).await {
+        (self.on_progress)(Progress { dialling: true, ..Progress::default() });
+        let dialled = self.dial(&line.caller, purpose, &addresses).await;
+        (self.on_progress)(Progress::default());
+        match dialled {
             Err(Unlinked::Stopped) => report.stopped = Some(Stopped::Asked),
             Err(Unlinked::Unreached(error)) => {
                 report.why = Some(why_of(&error));
