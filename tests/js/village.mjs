@@ -79,6 +79,7 @@ async function village(programs, browser, pictures) {
     await reader.go(`${site()}/sheets`);
     await officer.fill("count", "5");
     await officer.go("Enter", "**/sheets/*");
+    await page.keyboard.press("Alt+p");
     sheets = await page.locator(".sheet-paper .big:has(span)").allInnerTexts();
     sheets = sheets.map((text) => text.match(/\d\d\.\d\d\/\S+/)[0]);
     assert.equal(new Set(sheets).size, 5);
