@@ -32,6 +32,11 @@ async function queue(programs, browser, pictures) {
     await officer.next("Alt+c");
     assert.match(await called(), new RegExp(ticket));
   };
+  /** Serves whoever is called, which leads elsewhere; Enter alone does it. */
+  const serve = async (place) => {
+    await page.locator("button[value=served]:focus").waitFor();
+    await officer.go("Enter", place);
+  };
   /** What Today counts of the queue, by its words. */
   const today = async () => {
     await officer.go("Alt+h", "**/");
@@ -59,7 +64,7 @@ async function queue(programs, browser, pictures) {
     assert.match(await called(), /B-A001/);
     await reader.audit("queue-called-id", "id");
     await officer.next("Alt+q");
-    await officer.go("Enter", "**/record?class=priority");
+    await serve("**/record?class=priority");
     assert.equal(await page.locator("#priority").inputValue(), "other", "the ticket's class goes with it");
     assert.deepEqual(states(), { "A-A001": "waiting", "A-A002": "waiting", "B-A001": "served", "C-A001": "waiting" });
     assert.deepEqual(await today(), [2, 0, 1, 0, 1]);
@@ -77,11 +82,11 @@ async function queue(programs, browser, pictures) {
     assert.equal(states()["A-A002"], "left");
     assert.deepEqual(await today(), [1, 0, 1, 1, 1]);
     await call("C-A001");
-    await officer.go("Enter", "**/handover");
+    await serve("**/handover");
     await call("A-A003");
-    await officer.go("Enter", "**/record?class=general");
+    await serve("**/record?class=general");
     await call("A-A001");
-    await officer.go("Enter", "**/record?class=general");
+    await serve("**/record?class=general");
     assert.deepEqual(await today(), [0, 0, 0, 0, 4]);
     await officer.next("Alt+q");
     await officer.next("Alt+c");
@@ -92,7 +97,7 @@ async function queue(programs, browser, pictures) {
       await officer.next("Alt+q");
       await take("umum");
       await call(ticket);
-      await officer.go("Enter", "**/record?class=general");
+      await serve("**/record?class=general");
       await officer.fill("name", name);
       await page.locator("#sex").selectOption("L");
       await officer.fill("born", "1980");

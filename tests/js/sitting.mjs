@@ -332,6 +332,7 @@ async function day(programs, browser, pictures) {
     await officer.fill("with", "Pak Sae");
     await officer.next("Enter");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["loaded", "loaded"], "Enter in the name's field gives nothing away");
+    await page.locator("button[value=entrust]:focus").waitFor();
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["with_collector", "with_collector"]);
     await reader.audit("handover-list-id", "id");

@@ -267,6 +267,7 @@ async function village(programs, browser, pictures) {
     await officer.fill("with", "Kepala Desa Niki-Niki");
     await officer.next("Enter");
     assert.deepEqual([1, 2, 3].map(state), ["loaded", "loaded", "loaded"], "Enter in the name's field gives nothing away");
+    await page.locator("button[value=entrust]:focus").waitFor();
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2, 3].map(state), ["with_collector", "with_collector", "with_collector"]);
     await one(4);
@@ -294,8 +295,8 @@ async function village(programs, browser, pictures) {
     await officer.go("Alt+q", "**/queue");
     for (let ticket = 0; ticket < 5; ticket += 1) await officer.button("Ambil nomor: umum");
     await officer.next("Alt+c");
-    await officer.next("Enter");
-    assert.match(page.url(), /\/record/);
+    await page.locator("button[value=served]:focus").waitFor();
+    await officer.go("Enter", "**/record?class=general");
     await officer.fill("name", "Pulang Dulu");
     await page.locator("#kept", { hasText: "tersimpan sementara" }).waitFor();
     await officer.go("Alt+e", "**/day");
