@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { check, play } from "./journey.mjs";
+import { Officer } from "./officer.mjs";
 import { Reader } from "./reader.mjs";
 
 const LINE = {
@@ -31,6 +32,7 @@ async function carry(programs, browser, pictures) {
   const site = new URL(van.ready.url).origin;
   const reader = await Reader.open(browser, pictures);
   const { page } = reader;
+  const officer = new Officer(reader);
   const main = () => page.locator("main").innerText();
   await reader.go(van.ready.url);
 
@@ -38,6 +40,7 @@ async function carry(programs, browser, pictures) {
     await page.keyboard.press("Alt+w");
     await page.waitForURL("**/carry");
     assert.match(await main(), /tidak disandikan/);
+    assert.match(await main(), /Laptop ini tidak menunggu laptop lain: jalankan programnya dengan --peers/);
     await reader.audit("carry-id", "id");
     await page.locator("#chosen").fill(stick);
     await page.keyboard.press("Enter");
@@ -96,11 +99,7 @@ async function carry(programs, browser, pictures) {
     await reader.go(`${site}/sync`);
     await reader.audit("sync-id", "id");
     hub = await programs.start("hub-server", "hub", ["run", "--listen", listen, "--web", loopback]);
-    // An earlier one that ended well is told there already.
-    const seen = await page.locator("#progress").getAttribute("data-seen");
-    await page.keyboard.press("Alt+s");
-    await page.locator(`#progress:not([data-seen="${seen}"])`).waitFor();
-    await page.locator("[role=status].good").waitFor();
+    await officer.reconcile(site);
     assert.match(await main(), /Pertukaran terakhir selesai/);
     await reader.go(`${site}/custody`);
     const terms = await reader.terms();

@@ -59,6 +59,7 @@ async function journey(programs, browser, pictures) {
     await officer.fill("mother", "Maria Taek");
     await officer.fill("address", "Dusun 2");
     await officer.fill("village", VILLAGE);
+    await officer.fill("companion", "Rosa Tefa, kader");
     await officer.fill("add", "DUK-KK");
     await officer.next();
     assert.match(await page.locator("#village").inputValue(), /^[A-Z][a-z]+.*, [A-Z]/, "a village stands as its name");
@@ -67,7 +68,7 @@ async function journey(programs, browser, pictures) {
     await page.locator("input[name=consent]").press("Space");
     await officer.go("Alt+r", "**/record/aloud/*");
     const told = await officer.text();
-    for (const part of [MOTHER.name, "1 Maret 1988", "Maria Taek", "Dusun 2", "kurang berkas", "Kartu Keluarga", "menarik persetujuan"]) {
+    for (const part of [MOTHER.name, "1 Maret 1988", "Maria Taek", "Dusun 2", "Rosa Tefa, kader", "kurang berkas", "Kartu Keluarga", "menarik persetujuan"]) {
       assert.ok(told.includes(part), `${part}: ${told}`);
     }
     assert.equal(cases(programs).length, 0, "nothing is saved yet");

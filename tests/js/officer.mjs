@@ -40,6 +40,39 @@ export class Officer {
     await arrives;
   }
 
+  /** Presses the first button of a name, and waits for the page that follows. */
+  async button(name, root = this.page) {
+    await Promise.all([this.page.waitForEvent("load"), root.getByRole("button", { name }).first().press("Enter")]);
+  }
+
+  /** Presses the first link of a name, and waits for the page that follows. */
+  async link(name, root = this.page) {
+    await Promise.all([this.page.waitForEvent("load"), root.getByRole("link", { name }).first().press("Enter")]);
+  }
+
+  /** What the page bears on paper. */
+  async paper() {
+    await this.page.emulateMedia({ media: "print" });
+    const text = await this.text();
+    await this.page.emulateMedia({ media: "screen" });
+    return text;
+  }
+
+  /** Reconciles on the page of the exchange, to a good end. */
+  async reconcile(site) {
+    await this.reader.go(`${site}/sync`);
+    // An earlier one that ended well is told there already.
+    const seen = await this.page.locator("#progress").getAttribute("data-seen");
+    await this.page.keyboard.press("Alt+s");
+    await this.ended(seen);
+  }
+
+  /** Waits until the page of the exchange tells by itself that one ended well after the one it told of before. */
+  async ended(seen) {
+    await this.page.locator(`#progress:not([data-seen="${seen}"])`).waitFor({ state: "attached" });
+    await this.page.locator("[role=status].good").waitFor();
+  }
+
   /** What has the focus once the page is drawn: not before is it given to what asks for it. */
   focus() {
     return this.page.evaluate(async () => {

@@ -121,6 +121,7 @@ export class Reader {
     assert.equal(await page.locator("html").getAttribute("lang"), language, "the language of the page");
     await this.#picture(name);
     await this.#audit_keys();
+    await this.#audit_words();
     try {
       await this.#audit_focus();
       for (const scheme of ["light", "dark"]) {
@@ -151,7 +152,7 @@ export class Reader {
   async #audit_access(scheme) {
     await this.page.evaluate(AXE);
     const found = await this.page.evaluate(async () => {
-      const { violations } = await window.axe.run(document);
+      const { violations } = await window.axe.run(document, { rules: { "target-size": { enabled: true } } });
       return violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.html) }));
     });
     const grave = found.filter(({ impact }) => impact === "serious" || impact === "critical");
@@ -190,6 +191,17 @@ export class Reader {
     const keys = await this.page.evaluate(() =>
       [...document.querySelectorAll("[data-key]")].map((bearer) => bearer.dataset.key));
     assert.equal(new Set(keys).size, keys.length, `a key stands twice on ${this.page.url()}: ${keys}`);
+  }
+
+  /** No word stands there by its name, as one does that a language lacks. */
+  async #audit_words() {
+    const named = await this.page.evaluate(() => {
+      const texts = document.evaluate("//body//text()[not(ancestor::script)] | //@aria-label | //@placeholder | //@alt", document);
+      const found = [];
+      for (let node = texts.iterateNext(); node !== null; node = texts.iterateNext()) found.push(node.textContent.trim());
+      return found.filter((text) => /^[a-z]+(-[a-z_0-9]+)+$/.test(text));
+    });
+    assert.deepEqual(named, [], `names of words on ${this.page.url()}`);
   }
 
   async #audit_width() {

@@ -67,7 +67,11 @@ async function day(programs, browser, pictures) {
   });
   await check("a new person is recorded from the NIK on, and what is missing is said before saving", async () => {
     assert.equal(await officer.focus(), "nik");
-    await officer.type(MOTHER.nik);
+    await officer.type(MOTHER.nik.slice(0, 8));
+    assert.equal(await page.locator("#nik").inputValue(), "530201 41", "in groups while it is typed");
+    assert.equal(await page.locator("#nik-says").innerText(), "8/16");
+    await officer.type(MOTHER.nik.slice(8));
+    assert.equal(await page.locator("#nik").inputValue(), "530201 410388 9001");
     assert.match(await page.locator("#nik-says").innerText(), /Perempuan, 1 Maret 1988/);
     await officer.next();
     assert.equal(await officer.focus(), "name");
@@ -328,6 +332,7 @@ async function day(programs, browser, pictures) {
     await officer.fill("with", "Pak Sae");
     await officer.next("Enter");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["loaded", "loaded"], "Enter in the name's field gives nothing away");
+    await page.locator("button[value=entrust]:focus").waitFor();
     await officer.go("Enter", "**/handover?holder=*");
     assert.deepEqual([1, 2].map((at) => state(finished[at].slip)), ["with_collector", "with_collector"]);
     await reader.audit("handover-list-id", "id");
@@ -350,26 +355,28 @@ async function day(programs, browser, pictures) {
     assert.match(await officer.text(), /Kembali ke stok/);
     assert.equal(state(finished[left].slip), "ready");
   });
-  await check("the queue: numbers on paper, priority first, and the same numbers after a crash", async () => {
-    await reader.go(`${site()}/queue`);
-    for (const name of ["umum", "umum", "prioritas"]) {
-      const arrives = page.waitForEvent("load");
-      await page.getByRole("button", { name: `Ambil nomor: ${name}` }).press("Enter");
-      await arrives;
-    }
-    assert.match(await page.locator(".big").innerText(), /B-A001/);
-    await reader.audit("queue-id", "id");
-    await reader.go(`${site()}/queue`);
-    await officer.next("Alt+c");
-    assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await crash();
-    await reader.go(`${site()}/queue`);
-    assert.match(await page.locator(".who").innerText(), /B-A001/);
-    await officer.go("Enter", "**/record?class=priority");
-    assert.equal(await page.locator("#priority").inputValue(), "other", "the ticket's class goes with it");
-    const tickets = programs.ask("van-agent", "van", ["queue", "list"]).filter(({ ticket }) => ticket);
-    assert.deepEqual(tickets.map(({ ticket, state }) => `${ticket} ${state}`), ["A-A001 waiting", "A-A002 waiting", "B-A001 served"]);
-    assert.equal(programs.ask("van-agent", "van", ["queue", "take"])[0].ticket, "A-A003");
+  await check("two services on one form: nothing of who it is is typed for the second, and both stand in one sitting", async () => {
+    await officer.go("Alt+l", "**/record");
+    const who = { name: "Marselina Tefa", born: "1991-02-03", mother: "Rosina Tefa" };
+    for (const [field, text] of Object.entries(who)) await officer.fill(field, text);
+    await page.locator("#sex").selectOption("P");
+    await officer.fill("village", VILLAGE);
+    await officer.fill("add", "DUK-KK");
+    await officer.next();
+    officer.keys = 0;
+    await officer.fill("add", "DUK-KIA");
+    await officer.next();
+    assert.equal(officer.keys, "DUK-KIA".length + 1, "its code and Enter are all that is typed");
+    assert.equal(await page.locator("section.chosen").count(), 2);
+    assert.match(await officer.text(), /Kartu Keluarga[^]*3 syarat belum ada[^]*Kartu Identitas Anak[^]*3 syarat belum ada/);
+    const kept = await Promise.all(Object.keys(who).map((field) => page.locator(`#${field}`).inputValue()));
+    assert.deepEqual([kept[0], kept[2]], [who.name, who.mother]);
+    await reader.audit("record-two-id", "id");
+    await officer.go("Alt+s", "**/saved/*,*");
+    const rows = cases(programs).filter(({ name }) => name === who.name);
+    assert.deepEqual(rows.map(({ service }) => service).sort(), ["DUK-KIA", "DUK-KK"]);
+    assert.deepEqual([new Set(rows.map((row) => row.encounter)).size, new Set(rows.map((row) => row.person)).size], [1, 1]);
+    for (const { slip } of rows) assert.ok((await officer.text()).includes(slip), slip);
   });
   await check("a known person's simple case takes few keys, and no field of identity", async () => {
     await reader.go(`${site()}/`);
@@ -393,6 +400,16 @@ async function day(programs, browser, pictures) {
     assert.ok(officer.keys <= KEYS_MAX, `${officer.keys} keys`);
     const [row] = cases(programs).filter(({ service }) => service === "DUK-REKAM");
     assert.equal(row.status, "waiting_for_network");
+  });
+  await check("everybody of a village is found by its name, each with where the case is", async () => {
+    const [{ slip }] = cases(programs);
+    await officer.go("Alt+f", "**/find");
+    await officer.fill("q", "SoE");
+    await officer.go("Enter", "**/find?q=*");
+    const found = await page.locator("tbody tr").allInnerTexts();
+    assert.equal(found.length, cases(programs).filter(({ village }) => village === VILLAGE).length);
+    assert.match(found.find((row) => row.includes(slip)), /Masih di laptop$/, "nothing has left since");
+    for (const row of found) assert.match(row, /(Masih di laptop|Sudah di pusat|Disahkan instansi)$/);
   });
   await check("what is wrong is told in words, and what was typed stays", async () => {
     await reader.go(`${site()}/record`);

@@ -76,6 +76,11 @@ impl Reader {
         Self { at, cookie: cookie.split(';').next().expect("a pair").to_owned() }
     }
 
+    /// The same reader, who chose a language.
+    pub fn in_language(&self, code: &str) -> Self {
+        Self { at: self.at, cookie: format!("{}; keliling-language={code}", self.cookie) }
+    }
+
     /// The whole answer for a path.
     ///
     /// # Panics

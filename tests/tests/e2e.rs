@@ -18,6 +18,8 @@ mod edits;
 mod forms;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
+#[path = "e2e/glance.rs"]
+mod glance;
 #[path = "e2e/hostile.rs"]
 mod hostile;
 #[path = "e2e/hub.rs"]

@@ -646,6 +646,8 @@ carry-found = Bundles in this folder
 carry-import = Take in
 carry-peers = Other laptops of the fleet
 carry-address = Address, such as 192.168.1.20:4434
+carry-here = This laptop's address for other laptops:
+carry-closed = This laptop does not wait for other laptops: run its program with --peers IP:PORT.
 carry-meet = Exchange now
 carry-seen = Last met
 carry-barred = may not connect
@@ -717,6 +719,7 @@ sync-budget = At most
 sync-unlimited = no limit
 sync-waiting = Not at the hub yet
 sync-bytes = Last exchange
+sync-dialling = Calling the hub …
 sync-sent = { $count ->
     [one] { $count } change sent.
    *[other] { $count } changes sent.

@@ -19,13 +19,13 @@ use tests::{
 use crate::stage::{Stage, case, copy, day, ids, line, record, recording, sync, van_cases};
 
 /// A small disk, gone when dropped.
-struct Disk {
-    at: PathBuf,
+pub(crate) struct Disk {
+    pub(crate) at: PathBuf,
 }
 
 impl Disk {
     /// A disk of so many KiB at `at`; `None` where these journeys are left out.
-    fn mount(at: &Path, kilobytes: u64) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, kilobytes: u64) -> Option<Self> {
         if std::env::var_os("KELILING_NO_MOUNT").is_some() {
             eprintln!("not shown: KELILING_NO_MOUNT is set");
             return None;

@@ -140,12 +140,13 @@ async fn serve(
     };
     let mut keeper = Keeper::new(handle.clone(), link.home, link.events, link.calls, show, report);
     let keeping = tokio::spawn(async move { keeper.stay().await });
-    let pages = tokio::spawn(web::serve(listener, handle.clone(), sign_in, newest, progress));
     let visited = match link.peers {
         Some(listen) => Some(peers::open(&handle, listen).await?),
         None => None,
     };
     let door = visited.as_ref().map(quinn::Endpoint::local_addr).transpose()?;
+    let pages =
+        tokio::spawn(web::serve(listener, handle.clone(), sign_in, web::Link { newest, progress, door }));
     let obliging = tokio::spawn(peers::oblige(handle.clone(), link.peer_calls));
     let receiving = visited.map(|endpoint| tokio::spawn(peers::receive(endpoint, handle.clone())));
     printer.value(&json!({"ready": true, "url": url, "peers": door}))?;

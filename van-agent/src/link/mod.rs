@@ -28,7 +28,7 @@ use self::{
 };
 use crate::{
     agent::{Agent, SyncCall, Wish},
-    budget::Budget,
+    budget::{Budget, Stopped},
     host::{
         control::Reply,
         dial::{Caller, DialError, Dialled, Patience, dial},
@@ -126,6 +126,15 @@ impl Target {
 enum Stay {
     Leave,
     Stay,
+}
+
+/// Why no link came about.
+#[derive(Debug)]
+enum Unlinked {
+    /// The hub was not reached.
+    Unreached(DialError),
+    /// Somebody stopped it.
+    Stopped,
 }
 
 /// Keeps the link of one laptop.
@@ -293,8 +302,12 @@ impl Keeper {
         }
         // Whoever was told goodbye need not be told.
         let mut closed_there = false;
-        match self.dial(&line.caller, purpose, &addresses).await {
-            Err(error) => {
+        (self.on_progress)(Progress { dialling: true, ..Progress::default() });
+        let dialled = self.dial(&line.caller, purpose, &addresses).await;
+        (self.on_progress)(Progress::default());
+        match dialled {
+            Err(Unlinked::Stopped) => report.stopped = Some(Stopped::Asked),
+            Err(Unlinked::Unreached(error)) => {
                 report.why = Some(why_of(&error));
                 report.next = Some(next_of(&error, purpose).to_owned());
                 report.error = Some(chain(&error));
@@ -369,13 +382,13 @@ impl Keeper {
         }
     }
 
-    /// Connects; whoever asks for an exchange meanwhile waits no longer than they are willing to.
+    /// Connects, until somebody stops it; whoever asks for an exchange meanwhile waits no longer than they are willing to.
     async fn dial(
         &mut self,
         caller: &Caller,
         purpose: Purpose,
         addresses: &[Address],
-    ) -> Result<Dialled, DialError> {
+    ) -> Result<Dialled, Unlinked> {
         let whole = self.patience.unwrap_or(PATIENCE);
         let first_packet = match purpose {
             Purpose::Sync => whole,
@@ -388,16 +401,20 @@ impl Keeper {
         let mut until = begun + whole + DIAL_SLACK;
         loop {
             tokio::select! {
-                dialled = &mut dialling => return dialled,
+                dialled = &mut dialling => return dialled.map_err(Unlinked::Unreached),
                 () = tokio::time::sleep_until(until) => {
                     let Some(address) = addresses.first().cloned() else {
-                        return Err(DialError::NoAddress);
+                        return Err(Unlinked::Unreached(DialError::NoAddress));
                     };
-                    return Err(DialError::Silent { address, patience: self.patience.unwrap_or(whole) });
+                    let patience = self.patience.unwrap_or(whole);
+                    return Err(Unlinked::Unreached(DialError::Silent { address, patience }));
                 }
                 call = self.calls.recv(), if !self.calls.is_closed() => {
                     let Some(call) = call else { continue };
                     self.take(call);
+                    if self.rests {
+                        return Err(Unlinked::Stopped);
+                    }
                     self.allow().await;
                     let now = Instant::now();
                     if begun + DIAL_ANEW < now {

@@ -110,6 +110,8 @@ impl Exchange {
 /// What a person may see of an exchange on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Progress {
+    /// Whether the hub is being looked for.
+    pub dialling: bool,
     /// Changes sent.
     pub sent: u64,
     /// Changes received.
@@ -127,6 +129,7 @@ pub struct Progress {
 impl Progress {
     pub(super) fn of(report: &Report) -> Self {
         Self {
+            dialling: false,
             sent: report.sent,
             received: report.received,
             left: report.left,

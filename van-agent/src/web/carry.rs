@@ -49,6 +49,8 @@ struct Carry {
     /// Those that cannot for now: the file, its bytes, who gave it, and why in words.
     stuck: Vec<(String, String, String, String)>,
     peers: Vec<Peer>,
+    /// Where other laptops meet this one, if it listens.
+    here: Option<String>,
     /// What was done, in words.
     done: Option<String>,
     /// Why it was not done, in words, and in the program's own.
@@ -153,6 +155,7 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         files: held,
         stuck: stuck.collect(),
         peers: peers.iter().map(peer).collect(),
+        here: site.link.door.map(|door| peers::met_at(door).to_string()),
         done,
         wrong,
     };

@@ -34,6 +34,8 @@ mod uploaded;
 mod verify;
 mod visits;
 
+use std::net::SocketAddr;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
@@ -71,10 +73,18 @@ const LIVE: &str = include_str!("../../templates/live.mjs");
 struct Site {
     agent: Handle<Agent>,
     sign_in: SignIn,
+    link: Link,
+}
+
+/// What pages tell of how this laptop meets the hub and other laptops.
+#[derive(Clone, Debug)]
+pub struct Link {
     /// How the newest exchange went.
-    newest: watch::Receiver<Option<Exchange>>,
+    pub newest: watch::Receiver<Option<Exchange>>,
     /// How far the exchange under way is.
-    progress: watch::Receiver<Progress>,
+    pub progress: watch::Receiver<Progress>,
+    /// Where this laptop listens for others, if it does.
+    pub door: Option<SocketAddr>,
 }
 
 impl Site {
@@ -94,14 +104,8 @@ impl FromRef<Site> for SignIn {
 }
 
 /// Shows the page to whoever is signed in at `listener`, until it is dropped.
-pub async fn serve(
-    listener: TcpListener,
-    agent: Handle<Agent>,
-    sign_in: SignIn,
-    newest: watch::Receiver<Option<Exchange>>,
-    progress: watch::Receiver<Progress>,
-) {
-    let site = Site { agent, sign_in: sign_in.clone(), newest, progress };
+pub async fn serve(listener: TcpListener, agent: Handle<Agent>, sign_in: SignIn, link: Link) {
+    let site = Site { agent, sign_in: sign_in.clone(), link };
     let signed_in = Router::new()
         .route("/", get(today::today))
         .route("/record", get(record::begin).post(record::act))

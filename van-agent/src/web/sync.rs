@@ -75,10 +75,10 @@ pub(super) async fn page(State(site): State<Site>, headers: HeaderMap) -> Respon
         0 => words.count(name, count),
         bytes => format!("{} ({})", words.count(name, count).trim_end_matches('.'), words.size(bytes)),
     });
-    let newest = site.newest.borrow().clone();
+    let newest = site.link.newest.borrow().clone();
     let report = newest.as_ref().map(|exchange| &exchange.report);
     let error = report.and_then(|report| report.error.as_deref()).and_then(|error| detail(words, error));
-    let progress = *site.progress.borrow();
+    let progress = *site.link.progress.borrow();
     show(Sync {
         words,
         token: site.sign_in.token(),
@@ -118,7 +118,7 @@ pub(super) async fn news(
     headers: HeaderMap,
 ) -> Response {
     let words = words(&headers);
-    let (mut progress, mut newest) = (site.progress.clone(), site.newest.clone());
+    let (mut progress, mut newest) = (site.link.progress.clone(), site.link.newest.clone());
     progress.mark_unchanged();
     if newest.borrow_and_update().as_ref().is_none_or(|exchange| exchange.mark() == seen) {
         newest.mark_unchanged();
@@ -132,7 +132,7 @@ pub(super) async fn news(
         }
     };
     let event = tokio::time::timeout(NEWS_PATIENCE, moved).await.ok().flatten();
-    let data = in_words(words, *site.progress.borrow());
+    let data = in_words(words, *site.link.progress.borrow());
     let text = match event {
         Some(event) => format!("retry: 500\nevent: {event}\ndata: {data}\n\n"),
         None => "retry: 500\n\n".to_owned(),
@@ -147,6 +147,13 @@ fn in_words(words: &Words, progress: Progress) -> String {
         ("sync-left", progress.left),
         ("open-attachments", progress.files_left),
     ];
+    if progress.dialling {
+        return words.get("sync-dialling");
+    }
     let some = counts.into_iter().filter(|(_, count)| *count > 0);
-    some.map(|(name, count)| words.count(name, count)).collect::<Vec<_>>().join(" ")
+    let mut told: Vec<_> = some.map(|(name, count)| words.count(name, count)).collect();
+    if progress.file_bytes_left > 0 {
+        told.push(words.size(progress.file_bytes_left));
+    }
+    told.join(" ")
 }

@@ -121,7 +121,7 @@ async fn page(site: &Site, words: &'static Words) -> Result<Today, Failure> {
         officer,
         visits,
         custody,
-        exchange: site.newest.borrow().as_ref().map(|exchange| told(words, exchange)),
+        exchange: site.link.newest.borrow().as_ref().map(|exchange| told(words, exchange)),
         recent,
         classes: counts(&glance["queue"]["classes"], &["general", "priority", "collect"]),
         queue,
