@@ -167,6 +167,15 @@ fn what_breaks_the_rules_is_held_and_told_and_stops_nobody_else() {
     case(&bad, json!({"name": "After"}));
     sync(&bad);
     assert_eq!(stage.hub_cases().len(), 4);
+    // A question about the case is an answer to what is held of it and of its subject; what is held of others' is not.
+    let open = || bad.run(&["custody"]).number("needs_you");
+    let before = open();
+    bad.run(&["question", "ask", &own, "--words", "apa yang salah?"]);
+    assert_eq!(open(), before - 2);
+    let person = person.to_string();
+    let done = bad.run(&["case", "handled", &person, "--reason", "bukan orang saya"]);
+    assert_eq!((done.number("handled"), open()), (1, before - 3));
+    assert_eq!(bad.run(&["custody"]).number("held"), 3);
 }
 
 /// Lets a laptop write what only an agency may, in its cases of these numbers, and hear that the hub holds it.
