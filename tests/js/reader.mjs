@@ -78,11 +78,16 @@ export class Reader {
     return this.page.goto(url);
   }
 
+  /** Waits for the page with that title, until its keys work. */
+  async titled(name) {
+    await this.page.locator("h1", { hasText: name }).waitFor();
+    await this.page.waitForLoadState();
+  }
+
   /** Throws the form that is open away, by the button of that name, which is asked once more. */
   async forget(name = "Hapus isian") {
     await this.page.getByRole("button", { name }).press("Enter");
-    await this.page.locator("h1", { hasText: name }).waitFor();
-    await this.page.waitForLoadState();
+    await this.titled(name);
     const gone = this.page.waitForEvent("load");
     await this.page.keyboard.press("Alt+y");
     await gone;

@@ -320,7 +320,10 @@ async function village(programs, browser, pictures) {
     const { link } = depot;
     const custody = async () => {
       await reader.go(`${site()}/custody`);
-      return reader.terms();
+      const terms = await reader.terms();
+      // Records shrink when they are packed to be sent: how many there are is what counts.
+      const name = "Catatan belum di pusat";
+      return { ...terms, [name]: terms[name]?.replace(/ \(.*\)/, "") };
     };
     const before = await custody();
     assert.notEqual(before["Masih di laptop"], "0");
