@@ -168,9 +168,7 @@ impl Agent {
                 self.write_attachment(&case, &attachment, &out, thumbnail)
             }
             Request::Find { text, limit } => self.find(&text, limit, each),
-            Request::Sync { .. } | Request::SyncStop => {
-                Err(Failure::new(NO_LINK).why("busy").next("give `van-agent sync` again when it is done"))
-            }
+            Request::Sync { .. } | Request::SyncStop => Err(without_link("van-agent sync")),
             Request::Custody => self.custody(),
             Request::Today => self.today(now),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
@@ -199,9 +197,7 @@ impl Agent {
             Request::Blank { act } => self.blank(now, act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
             Request::Carry { act } => self.carry(&act, each),
-            Request::PeerSync { .. } => Err(Failure::new(NO_LINK)
-                .why("busy")
-                .next("give `van-agent peer sync` again when it is done")),
+            Request::PeerSync { .. } => Err(without_link("van-agent peer sync")),
             Request::DayShow => self.day(now),
             Request::DayDecide { open, decision } => self.decide(now, &open, decision),
             Request::DayClose { leader } => self.close_day(now, &leader),
@@ -461,6 +457,11 @@ pub(crate) fn said(error: impl std::error::Error + 'static) -> Failure {
 pub(crate) fn explained(error: impl std::error::Error + Explained + 'static) -> Failure {
     let because = error.because();
     said(error).because(because)
+}
+
+/// That whoever holds the store keeps no link.
+fn without_link(command: &str) -> Failure {
+    Failure::new(NO_LINK).why("busy").next(format!("give `{command}` again when it is done"))
 }
 
 /// That the laptop belongs nowhere yet.

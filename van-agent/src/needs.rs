@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 use shared::{
     desk::{author, because::Because, questions, rows, show},
-    id::DocumentId,
+    id::{ChangeHash, DocumentId, Kind},
     store::{
-        Result as StoreResult, changes,
+        Result as StoreResult, StoreError, Tx, changes,
         quarantine::{self, Handling, Refused},
         read_model,
     },
@@ -41,15 +41,16 @@ impl Agent {
                 break;
             }
         }
-        let handled = quarantine::handled(self.read()?, limit).map_err(said)?;
-        for refused in &handled {
+        for refused in &quarantine::handled(self.read()?, limit).map_err(said)? {
             if !each(self.held(refused)?) {
                 break;
             }
         }
         let tx = self.read()?;
-        let of = read_model::undecided_count(tx).map_err(said)? + quarantine::open_count(tx).map_err(said)?;
-        Ok(json!({"needs_you": count, "of": of, "handled": handled.len()}))
+        let held = quarantine::open_count(tx).map_err(said)?;
+        let of = read_model::undecided_count(tx).map_err(said)? + held;
+        let handled = quarantine::count(tx).map_err(said)? - held;
+        Ok(json!({"needs_you": count, "of": of, "handled": handled}))
     }
 
     fn undecided_row(&mut self, row: read_model::CaseRow) -> Result<Value, Failure> {
@@ -74,6 +75,7 @@ impl Agent {
         let row = read_model::case_touched(tx, refused.document).map_err(said)?;
         let mut value = row.map_or_else(|| json!({}), |row| json!(rows::Row::from(row)));
         value["document"] = json!(refused.document);
+        value["change"] = json!(refused.hash);
         value["rule"] = json!(refused.rule);
         value["reason"] = json!(refused.reason);
         value["at"] = json!(refused.at.to_rfc3339(offset_minutes));
@@ -83,28 +85,29 @@ impl Agent {
         Ok(value)
     }
 
-    /// Notes that what the hub holds of a case and its subject, or of one document, was dealt with here.
+    /// Notes that what the hub holds was dealt with here: one change by its hash, or all of a case and its subject, or
+    /// of another document.
     pub(crate) fn handled(&mut self, now: Now, what: &str, reason: &str) -> Result<Value, Failure> {
         let why = reason.trim();
         if why.is_empty() {
             return Err(Failure::new("there is no reason: give it with --reason TEXT")
                 .because(Because::of("no-reason")));
         }
-        let documents = match what.parse::<DocumentId>() {
-            Ok(document) => vec![document],
-            Err(_) => {
+        let change = what.parse::<ChangeHash>().ok();
+        let documents = match (change, what.parse::<DocumentId>()) {
+            (Some(_), _) => Vec::new(),
+            (None, Ok(document)) if document.kind() != Some(Kind::Case) => vec![document],
+            (None, _) => {
                 let case = self.case(what)?;
-                let row = read_model::case_of(self.read()?, case).map_err(said)?;
-                [case].into_iter().chain(row.and_then(|row| row.subject)).collect()
+                of_case(self.read()?, case).map_err(said)?
             }
         };
         let by = Some(self.officer()?).filter(|officer| !officer.is_empty());
         let handling = Handling { at: now.wall, by, why: Some(why.to_owned()) };
         let count = self.replica_mut().keep(|tx, _| {
-            documents
-                .iter()
-                .map(|document| quarantine::handle(tx, *document, &handling))
-                .sum::<StoreResult<_>>()
+            let one = change.map(|change| quarantine::handle_change(tx, &change, &handling)).transpose()?;
+            let all = documents.iter().map(|document| quarantine::handle(tx, *document, &handling));
+            Ok::<_, StoreError>(one.unwrap_or(0) + all.sum::<StoreResult<usize>>()?)
         });
         let count: usize = count.map_err(said)?;
         if count == 0 {
@@ -116,12 +119,28 @@ impl Agent {
     }
 }
 
-/// Takes what is done to a case as the answer to what the hub holds of its subject.
-pub(crate) fn answer_of_subject(writing: &Writing<'_>, case: DocumentId) -> StoreResult<()> {
-    let subject = read_model::case_of(writing.tx, case)?.and_then(|row| row.subject);
-    if let Some(subject) = subject {
-        let handling = Handling { at: writing.now.wall, by: None, why: None };
-        quarantine::handle(writing.tx, subject, &handling)?;
-    }
-    Ok(())
+/// Takes what an officer has just changed as the answer to what the hub holds of those documents.
+pub(crate) fn answer(writing: &Writing<'_>) -> StoreResult<()> {
+    let handling = Handling { at: writing.now.wall, by: None, why: None };
+    writing.changed().try_for_each(|document| quarantine::handle(writing.tx, document, &handling).map(drop))
+}
+
+/// What the hub holds of a case and its subject waits for the hub, which was asked about it.
+pub(crate) fn ask(
+    writing: &Writing<'_>,
+    case: DocumentId,
+    words: &str,
+    officer: Option<&str>,
+) -> StoreResult<()> {
+    let by = officer.filter(|officer| !officer.is_empty()).map(str::to_owned);
+    let handling = Handling { at: writing.now.wall, by, why: Some(words.trim().to_owned()) };
+    of_case(writing.tx, case)?
+        .into_iter()
+        .try_for_each(|document| quarantine::handle(writing.tx, document, &handling).map(drop))
+}
+
+/// A case and its subject.
+fn of_case(tx: Tx<'_>, case: DocumentId) -> StoreResult<Vec<DocumentId>> {
+    let row = read_model::case_of(tx, case)?;
+    Ok([case].into_iter().chain(row.and_then(|row| row.subject)).collect())
 }

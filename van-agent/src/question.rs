@@ -42,8 +42,9 @@ impl Agent {
         let officer = Some(officer.as_str());
         let done = self.replica_mut().write(now, |writing| match act {
             QuestionAct::Ask(_, words) => {
-                needs::answer_of_subject(writing, document)?;
-                questions::ask(writing, document, words, officer)
+                let asked = questions::ask(writing, document, words, officer)?;
+                needs::ask(writing, document, words, officer)?;
+                Ok(asked)
             }
             QuestionAct::Settle(_) | QuestionAct::List { .. } => {
                 questions::settle(writing, document, officer)

@@ -185,9 +185,9 @@ impl Agent {
     ) -> Result<Value, Failure> {
         let document = self.case(case)?;
         let amended = self.replica_mut().write(now, |writing| {
-            needs::answer_of_subject(writing, document)?;
             let amended = amend::amend(writing, document, amendment)?;
             if amended.changed {
+                needs::answer(writing)?;
                 want_after(writing, document)?;
             }
             Ok::<_, amend::AmendError>(amended)

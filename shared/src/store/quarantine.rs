@@ -128,7 +128,8 @@ pub struct Handling {
     pub why: Option<String>,
 }
 
-/// Notes that what is held of a document was dealt with, but for what was before. Returns how much that is.
+/// Notes that what is held of a document was dealt with; what was dealt with before stays as it is. Returns how much
+/// was noted.
 ///
 /// # Errors
 /// The store fails.
@@ -140,6 +141,20 @@ pub fn handle(tx: Tx<'_>, document: DocumentId, handling: &Handling) -> Result<u
              WHERE document = ?1 AND handled IS NULL",
         )?
         .execute(params![document.0, at.0, by, why])?)
+}
+
+/// Notes that one held change was dealt with, unless it was before. Returns how much was noted.
+///
+/// # Errors
+/// The store fails.
+pub fn handle_change(tx: Tx<'_>, hash: &ChangeHash, handling: &Handling) -> Result<usize> {
+    let Handling { at, by, why } = handling;
+    Ok(tx
+        .prepare_cached(
+            "UPDATE quarantine SET handled = ?2, handled_by = ?3, handled_why = ?4
+             WHERE hash = ?1 AND handled IS NULL",
+        )?
+        .execute(params![hash.0, at.0, by, why])?)
 }
 
 /// How a held change was dealt with, if it was.

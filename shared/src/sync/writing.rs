@@ -15,9 +15,7 @@ use crate::{
     store::{
         StoreError, Tx,
         changes::{self, Indexed, State},
-        feeds, log,
-        quarantine::{self, Handling},
-        read_model,
+        feeds, log, read_model,
     },
     sync::gate::{self, Refusal, Verdict},
     time::Now,
@@ -153,6 +151,11 @@ impl<'a> Writing<'a> {
         Ok(true)
     }
 
+    /// The documents that were changed so far, one for each change.
+    pub fn changed(&self) -> impl Iterator<Item = DocumentId> {
+        self.saved.iter().map(|(document, ..)| *document)
+    }
+
     /// How much was taken so far, for [`Writing::rewind`].
     pub fn mark(&self) -> usize {
         self.saved.len()
@@ -195,15 +198,8 @@ impl<'a> Writing<'a> {
         let count = self.saved.len();
         for (document, hash, change) in self.saved {
             index += 1;
-            if !self.station.hub {
-                if change.parents.is_empty() {
-                    feeds::enter(tx, feeds::OWN, document)?;
-                }
-                // A laptop that heard of a refusal goes on without what was refused: this change is the answer. In a
-                // visit, or a book of blanks, what comes next has nothing to do with what was before.
-                if document.kind() != Some(Kind::Visit) {
-                    quarantine::handle(tx, document, &Handling { at: self.now.wall, by: None, why: None })?;
-                }
+            if !self.station.hub && change.parents.is_empty() {
+                feeds::enter(tx, feeds::OWN, document)?;
             }
             changes::insert(
                 tx,

@@ -224,10 +224,12 @@ fn what_the_officer_has_dealt_with_waits_for_the_hub_alone() {
     let running = van.start(&[]);
     let reader = Reader::of(&running);
     let page = reader.get("/needs-you");
-    let document = shown(van.run(&["case", "show", explained]))["case"].as_str().expect("an id").to_owned();
+    let rows = van.run(&["case", "list", "--needs-you"]).lines;
+    let row = rows.iter().find(|row| row["slip"] == explained && row["rule"].is_string());
+    let change = row.expect("it is held")["change"].as_str().expect("a hash").to_owned();
     let token = hidden(&page, "csrf").expect("a token").to_owned();
     let post = |text: &str| {
-        let fields = format!("case={document}&document={document}&do=handled&text={text}");
+        let fields = format!("case={change}&change={change}&do=handled&text={text}");
         reader.post("/needs-you", &token, &fields)
     };
     assert!(post("+").starts_with("HTTP/1.1 422"));

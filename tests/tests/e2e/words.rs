@@ -168,7 +168,7 @@ fn every_command_speaks_json() {
             ["quarantine", "peer", "dictionary"].contains(&arguments[0]) || arguments.contains(&"expected");
         assert!(code != 0 || output.stdout.lines().count() > 0 || may_be_empty, "{output}");
         let groups = "case handover visit day queue settings slip sheet survey blank bundle peer person device seal lease \
-                      quarantine question registry dictionary";
+                      quarantine question registry dictionary service";
         let two = groups.split(' ').any(|group| group == arguments[0]);
         asked.insert(format!("{} {}", which.name(), arguments[..1 + usize::from(two)].join(" ")));
     };
@@ -250,6 +250,7 @@ fn every_command_speaks_json() {
         (&["sync"], 0),
         (&["case", "detach", &slip, &id, "--reason", "of another"], 0),
         (&["visit", "open", "Pasar"], 0),
+        (&["service", "list", "duk"], 0),
         (&["queue", "take", "priority"], 0),
         (&["queue", "take", "vip"], 1),
         (&["queue", "call"], 0),

@@ -169,7 +169,14 @@ impl Agent {
     fn coverage(&mut self, now: Now) -> Result<Coverage, Failure> {
         let local = (self.offset_minutes(), self.zone().name());
         let contacts = self.contacts()?;
-        let visits = read_model::visits(self.read()?).map_err(said)?;
+        let visits = match contacts.first() {
+            Some(oldest) => {
+                let since = oldest.day(local.0).to_string();
+                let unit = self.unit();
+                read_model::visits_since(self.read()?, &unit, &since).map_err(said)?
+            }
+            None => Vec::new(),
+        };
         Ok(Coverage::of(&contacts, &visits, now.wall, local))
     }
 

@@ -48,6 +48,8 @@ struct NeedsYou {
     at_most: u64,
     /// How many of how many are shown, in words, where those are not all, and how many are to be shown next.
     cut: Option<(String, u64)>,
+    /// The same of what was dealt with.
+    handled_cut: Option<(String, u64)>,
     /// Whether a question was just written down.
     asked: bool,
     /// What was typed about a case and is not done.
@@ -96,8 +98,8 @@ struct Held {
     /// The laptop that wrote it.
     writer: String,
     at: String,
-    /// The document that is held.
-    document: String,
+    /// The change that is held.
+    change: String,
     /// How it was dealt with here, in words; empty where it was not.
     handled: String,
 }
@@ -147,7 +149,7 @@ pub(super) async fn act(State(site): State<Site>, headers: HeaderMap, posted: Po
         _ => None,
     };
     let question = |act| ask(&site, words, Request::Question { act });
-    let handled = || Request::Handled { what: posted.text("document").to_owned(), reason: said.to_owned() };
+    let handled = || Request::Handled { what: posted.text("change").to_owned(), reason: said.to_owned() };
     let done = match state {
         Some(state) => amend(&site, words, case, Setting::status(state), said).await,
         None if does == "handled" => ask(&site, words, handled()).await.map(drop),
@@ -188,12 +190,16 @@ async fn page(
     wrong: Option<Reason>,
 ) -> Response {
     let at_most = wanted.unwrap_or(NEEDED).clamp(NEEDED, NEEDED_MAX);
-    let (of, found) = match ask(site, words, Request::NeedsYou { limit: at_most }).await {
-        Ok((answer, found)) => (answer["of"].as_u64().unwrap_or(0), found),
+    let (answer, found) = match ask(site, words, Request::NeedsYou { limit: at_most }).await {
+        Ok(told) => told,
         Err(failure) => return failed(words, &failure),
     };
     let needed = found.iter().filter(|value| value["handled"].is_null()).count() as u64;
-    let cut = words.shown_of(needed, of).map(|cut| (cut, at_most * 2));
+    let cut = |shown: u64, name: &str| {
+        words.shown_of(shown, answer[name].as_u64().unwrap_or(0)).map(|cut| (cut, at_most * 2))
+    };
+    let handled_cut = cut(found.len() as u64 - needed, "handled");
+    let cut = cut(needed, "of");
     let (mut decide, mut answered, mut replied) = (Vec::new(), Vec::new(), Vec::new());
     let (mut held, mut handled) = (Vec::new(), Vec::new());
     for value in &found {
@@ -216,18 +222,7 @@ async fn page(
             let questions = standing.into_iter().map(|asked| Question::of(words, asked)).collect();
             replied.push(Replied { row: Row::of(value), questions });
         }
-        let subject = text(value, "subject");
-        let conflicts = value["conflicts"].as_array().into_iter().flatten();
-        let conflicts = conflicts.map(|found| undecided(words, found, &subject, &value["blank"]));
-        // A blank of several cases is one alarm, which shows all of them.
-        let is_told = |conflict: &Undecided| {
-            let told = decide.iter().flat_map(|(_, told): &(Row, Vec<Undecided>)| told);
-            conflict.blank.is_some()
-                && told
-                    .into_iter()
-                    .any(|told| told.blank == conflict.blank && told.cases().eq(conflict.cases()))
-        };
-        let conflicts: Vec<_> = conflicts.filter(|conflict| !is_told(conflict)).collect();
+        let conflicts = to_decide(words, value, &decide);
         if !conflicts.is_empty() {
             decide.push((Row::of(value), conflicts));
         }
@@ -244,11 +239,26 @@ async fn page(
         handled,
         at_most,
         cut,
+        handled_cut,
         asked,
         typed,
         wrong,
     };
     (status, show(page)).into_response()
+}
+
+/// What must be decided about a case and is not told above.
+fn to_decide(words: &Words, value: &Value, above: &[(Row, Vec<Undecided>)]) -> Vec<Undecided> {
+    let subject = text(value, "subject");
+    let conflicts = value["conflicts"].as_array().into_iter().flatten();
+    let conflicts = conflicts.map(|found| undecided(words, found, &subject, &value["blank"]));
+    // A blank of several cases is one alarm, which shows all of them.
+    let is_told = |conflict: &Undecided| {
+        let mut told = above.iter().flat_map(|(_, told)| told);
+        conflict.blank.is_some()
+            && told.any(|told| told.blank == conflict.blank && told.cases().eq(conflict.cases()))
+    };
+    conflicts.filter(|conflict| !is_told(conflict)).collect()
 }
 
 fn refused(words: &Words, value: &Value) -> Held {
@@ -260,7 +270,7 @@ fn refused(words: &Words, value: &Value) -> Held {
         reason: detail(words, &text(value, "reason")),
         writer: writer(words, &value["author"]),
         at: text(value, "at"),
-        document: text(value, "document"),
+        change: text(value, "change"),
         handled: dealt_with(words, &value["handled"]),
     }
 }

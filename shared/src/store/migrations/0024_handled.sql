@@ -3,4 +3,5 @@
 ALTER TABLE quarantine ADD COLUMN handled INTEGER;
 ALTER TABLE quarantine ADD COLUMN handled_by TEXT;
 ALTER TABLE quarantine ADD COLUMN handled_why TEXT;
+CREATE INDEX quarantine_handled ON quarantine (handled) WHERE handled IS NOT NULL;
 CREATE INDEX quarantine_open ON quarantine (at) WHERE handled IS NULL;

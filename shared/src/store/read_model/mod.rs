@@ -34,7 +34,7 @@ pub use self::{
     products::{cases_at, count_at, held_by, manifest, products_found, waiting, waiting_count},
     project::{are_rows_stale, is_stale, refresh, refresh_rows, refresh_rows_part, stale_count, villages_of},
     search::{find, people, people_born, refresh_part as refresh_words_part},
-    visits::{Surveyed, VisitRow, cases_of_visit, open_visits, surveyed, visit_of, visits},
+    visits::{Surveyed, VisitRow, cases_of_visit, open_visits, surveyed, visit_of, visits, visits_since},
 };
 
 /// A column that holds a JSON object; a cache that does not read back shows nothing.

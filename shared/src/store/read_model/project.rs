@@ -215,8 +215,10 @@ fn touch(tx: Tx<'_>, kind: Kind, document: DocumentId, touched: &mut Touched) ->
                 .query_row([document.0], |row| id::<DocumentId>(row, 0))
                 .optional()?;
             touched.subjects.extend(twin);
-            let mut statement =
-                tx.prepare_cached("SELECT document FROM case_row WHERE subject = ?1 UNION ALL SELECT document FROM case_row WHERE applicant = ?1")?;
+            let mut statement = tx.prepare_cached(
+                "SELECT document FROM case_row WHERE subject = ?1
+                 UNION ALL SELECT document FROM case_row WHERE applicant = ?1",
+            )?;
             for case in statement.query_map([document.0], |row| id(row, 0))? {
                 touched.cases.insert(case?);
             }

@@ -41,6 +41,19 @@ pub fn visits(tx: Tx<'_>) -> Result<Vec<VisitRow>> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Visits of a unit on a local day, `YYYY-MM-DD`, or later, the earliest first.
+///
+/// # Errors
+/// The store fails.
+pub fn visits_since(tx: Tx<'_>, unit: &str, day: &str) -> Result<Vec<VisitRow>> {
+    let mut statement = tx.prepare_cached(
+        "SELECT document, unit, label, day, village, opened, closed
+         FROM visit_row WHERE label <> '' AND unit = ?1 AND day >= ?2 ORDER BY day, label, document",
+    )?;
+    let rows = statement.query_map([unit, day], visit)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// How many cases name a visit.
 ///
 /// # Errors
