@@ -779,8 +779,8 @@ handled-change = by a later change
 elsewhere = As others see it
 elsewhere-none = The hub has nothing of this case yet.
 elsewhere-hub = { $count ->
-    [one] The hub has { $count } change of this case and its person for certain.
-   *[other] The hub has { $count } changes of this case and its person for certain.
+    [one] The hub has { $count } change of this case, its people and its visit for certain.
+   *[other] The hub has { $count } changes of this case, its people and its visit for certain.
 }
 elsewhere-through = The newest was written
 elsewhere-carried = { $count ->
