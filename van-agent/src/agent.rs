@@ -168,9 +168,7 @@ impl Agent {
                 self.write_attachment(&case, &attachment, &out, thumbnail)
             }
             Request::Find { text, limit } => self.find(&text, limit, each),
-            Request::Sync { .. } | Request::SyncStop => {
-                Err(Failure::new(NO_LINK).why("busy").next("give `van-agent sync` again when it is done"))
-            }
+            Request::Sync { .. } | Request::SyncStop => Err(no_link("sync")),
             Request::Custody => self.custody(),
             Request::Today => self.today(now),
             Request::Time => Ok(json!({"now": now.wall.to_rfc3339(self.offset_minutes())})),
@@ -199,9 +197,7 @@ impl Agent {
             Request::Blank { act } => self.blank(now, act, each),
             Request::Sheet { act } => self.sheets(now, &act, each),
             Request::Carry { act } => self.carry(&act, each),
-            Request::PeerSync { .. } => Err(Failure::new(NO_LINK)
-                .why("busy")
-                .next("give `van-agent peer sync` again when it is done")),
+            Request::PeerSync { .. } => Err(no_link("peer sync")),
             Request::DayShow => self.day(now),
             Request::DayDecide { open, decision } => self.decide(now, &open, decision),
             Request::DayClose { leader } => self.close_day(now, &leader),
@@ -461,6 +457,12 @@ pub(crate) fn said(error: impl std::error::Error + 'static) -> Failure {
 pub(crate) fn explained(error: impl std::error::Error + Explained + 'static) -> Failure {
     let because = error.because();
     said(error).because(because)
+}
+
+/// That nobody who keeps the store now can do what `van-agent COMMAND` does.
+fn no_link(command: &str) -> Failure {
+    let next = format!("give `van-agent {command}` again when it is done");
+    Failure::new(NO_LINK).why("busy").next(next)
 }
 
 /// That the laptop belongs nowhere yet.
