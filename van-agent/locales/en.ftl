@@ -647,6 +647,7 @@ carry-import = Take in
 carry-peers = Other laptops of the fleet
 carry-address = Address, such as 192.168.1.20:4434
 carry-here = This laptop's address for other laptops:
+carry-no-network = This laptop is on no network: connect both to one network, then load this page again.
 carry-closed = This laptop does not wait for other laptops: run its program with --peers IP:PORT.
 carry-meet = Exchange now
 carry-seen = Last met

@@ -594,6 +594,7 @@ carry-import = Ambil
 carry-peers = Laptop lain dalam armada
 carry-address = Alamat, misalnya 192.168.1.20:4434
 carry-here = Alamat laptop ini bagi laptop lain:
+carry-no-network = Laptop ini tidak berada di jaringan mana pun: sambungkan keduanya ke satu jaringan, lalu muat ulang halaman ini.
 carry-closed = Laptop ini tidak menunggu laptop lain: jalankan programnya dengan --peers IP:PORT.
 carry-meet = Tukar sekarang
 carry-seen = Terakhir bertemu
