@@ -324,7 +324,7 @@ async function village(programs, browser, pictures) {
       await reader.go(`${site()}/custody`);
       const terms = await reader.terms();
       // Records shrink when they are packed to be sent: how many there are is what counts.
-      const name = "Catatan belum di pusat";
+      const name = "Data belum di pusat";
       return { ...terms, [name]: terms[name]?.replace(/ \(.*\)/, "") };
     };
     const before = await custody();

@@ -647,6 +647,7 @@ carry-import = Take in
 carry-peers = Other laptops of the fleet
 carry-address = Address, such as 192.168.1.20:4434
 carry-here = This laptop's address for other laptops:
+carry-no-network = This laptop is on no network: connect both to one network, then load this page again.
 carry-closed = This laptop does not wait for other laptops: run its program with --peers IP:PORT.
 carry-meet = Exchange now
 carry-seen = Last met
@@ -779,8 +780,8 @@ handled-change = by a later change
 elsewhere = As others see it
 elsewhere-none = The hub has nothing of this case yet.
 elsewhere-hub = { $count ->
-    [one] The hub has { $count } change of this case and its person for certain.
-   *[other] The hub has { $count } changes of this case and its person for certain.
+    [one] The hub has { $count } change of this case, its people and its visit for certain.
+   *[other] The hub has { $count } changes of this case, its people and its visit for certain.
 }
 elsewhere-through = The newest was written
 elsewhere-carried = { $count ->

@@ -1,12 +1,32 @@
-//! When the machine gets a network: an interface comes up, or gets an address.
+//! The networks that the machine is on: its addresses there, and when an interface comes up or gets one.
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, net::IpAddr, sync::Arc, time::Duration};
 
 use if_watch::{IfEvent, IpNet, tokio::IfWatcher};
 use tokio::{sync::Notify, task::JoinSet};
 
 /// Interfaces that are up when the program begins are told within this time of each other.
 const INTERFACES_SETTLE: Duration = Duration::from_millis(300);
+
+/// Addresses of the interfaces that are up, each once, those of IPv4 first. That of the machine itself is left out, and
+/// those of IPv6 that mean nothing without the name of an interface.
+pub(crate) fn addresses() -> Vec<IpAddr> {
+    let found = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::debug!(%error, "list the network's interfaces");
+        Vec::new()
+    });
+    let is_met = |address: &IpAddr| match address {
+        IpAddr::V4(address) => !address.is_loopback() && !address.is_unspecified(),
+        IpAddr::V6(address) => {
+            !address.is_loopback() && !address.is_unspecified() && !address.is_unicast_link_local()
+        }
+    };
+    let up = found.iter().filter(|interface| interface.is_oper_up());
+    let mut addresses: Vec<_> = up.map(if_addrs::Interface::ip).filter(is_met).collect();
+    addresses.sort();
+    addresses.dedup();
+    addresses
+}
 
 /// Tells when a network interface comes up, or gets an address.
 pub(crate) struct Interfaces {

@@ -8,11 +8,7 @@
 
 mod files;
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use serde_json::{Value, json};
@@ -41,6 +37,7 @@ use crate::{
         quic::{self, Side},
         wire,
     },
+    interfaces,
 };
 
 /// Laptops that are served at the same time.
@@ -51,10 +48,6 @@ const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 const FACTS_PATIENCE: Duration = Duration::from_secs(600);
 /// Exchanges with other laptops that may wait for the one under way.
 pub const WAITING_MAX: usize = 4;
-/// Addresses of documentation, where nobody is: what the system would send there goes out to the network.
-const ELSEWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
-const ELSEWHERE_V6: SocketAddr =
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9);
 /// The version of this conversation.
 const VERSION: u32 = 1;
 
@@ -129,18 +122,13 @@ pub async fn open(owner: &Handle<Agent>, listen: SocketAddr) -> Result<Endpoint,
     })
 }
 
-/// The address by which others on the same network meet the laptop that listens at `door`.
-pub fn met_at(door: SocketAddr) -> SocketAddr {
+/// The addresses by which others on the same networks meet the laptop that listens at `door`; none where it is on none.
+pub fn met_at(door: SocketAddr) -> Vec<SocketAddr> {
     if !door.ip().is_unspecified() {
-        return door;
+        return vec![door];
     }
-    // To connect a socket of datagrams sends nothing: the system alone says by which address it would.
-    let own = UdpSocket::bind(SocketAddr::new(door.ip(), 0)).and_then(|socket| {
-        let elsewhere = if door.is_ipv4() { ELSEWHERE_V4 } else { ELSEWHERE_V6 };
-        socket.connect(elsewhere)?;
-        socket.local_addr()
-    });
-    SocketAddr::new(own.map_or(door.ip(), |own| own.ip()), door.port())
+    let own = interfaces::addresses().into_iter().filter(|own| own.is_ipv4() || door.is_ipv6());
+    own.map(|own| SocketAddr::new(own, door.port())).collect()
 }
 
 /// Receives laptops at `endpoint` until it is dropped.
@@ -363,9 +351,14 @@ mod tests {
 
     #[test]
     fn a_laptop_that_listens_everywhere_is_met_at_an_address_of_its_own() {
-        let here: SocketAddr = "127.0.0.1:4434".parse().expect("an address");
-        assert_eq!(met_at(here), here);
-        let everywhere: SocketAddr = "0.0.0.0:4434".parse().expect("an address");
-        assert_eq!(met_at(everywhere).port(), 4434);
+        let door = |text: &str| text.parse::<SocketAddr>().expect("an address");
+        let here = door("127.0.0.1:4434");
+        assert_eq!(met_at(here), [here]);
+        for everywhere in ["0.0.0.0:4434", "[::]:4434"] {
+            let met = met_at(door(everywhere));
+            let is_told =
+                |at: &SocketAddr| at.port() == 4434 && !at.ip().is_unspecified() && !at.ip().is_loopback();
+            assert!(met.iter().all(is_told), "{met:?}");
+        }
     }
 }

@@ -6,15 +6,17 @@ use serde::Serialize;
 
 use crate::{
     id::{ChangeHash, DeviceId, DocumentId},
-    store::{Result, Tx, devices},
+    store::{Result, Tx, devices, read_model},
     sync::custody::{self, Seen},
 };
 
-/// How others see a case and its subject, by stored proof.
+/// How others see a case, its people and its visit, by stored proof: what [`custody::of_case`] asks about.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Elsewhere {
     /// Changes that the hub has, which other laptops get from it.
     pub hub: u64,
+    /// Of these, changes of the case's own document; without one the hub does not know the case.
+    pub hub_of_case: u64,
     /// Changes that another laptop or a bundle holds, and the hub not for certain.
     pub carried: u64,
     /// Changes that nobody else holds.
@@ -27,24 +29,25 @@ pub struct Elsewhere {
     pub changes: BTreeMap<ChangeHash, Seen>,
 }
 
-/// Tells how others see the changes of some documents that count here.
+/// Tells how others see the changes that count here of a case, and of what it names.
 ///
 /// # Errors
 /// The store fails.
-pub fn of(tx: Tx<'_>, device: DeviceId, documents: &[DocumentId], offset_minutes: i16) -> Result<Elsewhere> {
+pub fn of(tx: Tx<'_>, device: DeviceId, case: DocumentId, offset_minutes: i16) -> Result<Elsewhere> {
     let mut found = Elsewhere::default();
     let (mut through, mut epochs) = (None, BTreeSet::new());
-    for document in documents {
-        for change in custody::seen(tx, device, *document)? {
+    for document in [case].into_iter().chain(read_model::named_by(tx, case)?) {
+        for change in custody::seen(tx, device, document)? {
             match change.seen {
                 Seen::Hub => {
                     found.hub += 1;
+                    found.hub_of_case += u64::from(document == case);
                     through = through.max(Some(change.second));
+                    epochs.extend(change.own_epoch);
                 }
                 Seen::Carried => found.carried += 1,
                 Seen::Nobody => found.nobody += 1,
             }
-            epochs.extend(change.own_epoch);
             found.changes.insert(change.hash, change.seen);
         }
     }

@@ -187,10 +187,8 @@ pub fn case(
         edits.extend(edits::of(tx, subject, &changes::history(tx, subject)?, offset_minutes)?);
         refused.extend(quarantine::of_document(tx, subject)?);
     }
-    let documents: Vec<_> = [document].into_iter().chain(case.subject).collect();
-    let elsewhere = (device != DeviceId::HUB)
-        .then(|| elsewhere::of(tx, device, &documents, offset_minutes))
-        .transpose()?;
+    let elsewhere =
+        (device != DeviceId::HUB).then(|| elsewhere::of(tx, device, document, offset_minutes)).transpose()?;
     let attachments = files::shown(tx, &case, device == DeviceId::HUB, offset_minutes)?;
     let mut events = Vec::new();
     for event in case.status.events {

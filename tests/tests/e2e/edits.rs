@@ -152,6 +152,36 @@ fn a_case_says_of_each_line_of_its_life_who_has_seen_it() {
 }
 
 #[test]
+fn the_hub_is_not_said_to_have_a_new_case_of_somebody_it_knows_and_those_whom_a_case_names_count() {
+    let stage = Stage::open();
+    let van = stage.van("van", "V01");
+    let dorkas = json!({"name": "Dorkas", "nik": "5302015708909002"});
+    let known = case(&van, dorkas.clone());
+    let child = json!({"name": "Seran", "born": "2026-11-01", "applicant": dorkas});
+    let birth = case(&van, child);
+    sync(&van);
+    stage.stop();
+    let elsewhere = |slip: &str| {
+        let shown = of(&van, slip);
+        let told = ["hub_of_case", "nobody"].map(|name| shown["elsewhere"][name].as_u64().expect("a number"));
+        (shown["custody"].clone(), told, shown["elsewhere"]["hub"].as_u64() > Some(0))
+    };
+    let new = case(&van, json!({"name": "Dorkas", "nik": "5302015708909002", "service": "DUK-KK"}));
+    assert_eq!(of(&van, &new)["person"], of(&van, &known)["person"]);
+    let (place, [of_case, nobody], knows_her) = elsewhere(&new);
+    assert!(place == "on_laptop" && of_case == 0 && nobody > 0 && knows_her);
+    assert!(of(&van, &known)["elsewhere"]["receipt_at"].is_string());
+    let running = van.start(&[]);
+    let path = format!("/case/{}", of(&van, &new)["case"].as_str().expect("an id"));
+    let page = Reader::of(&running).get(&path);
+    running.terminate().done();
+    assert!(page.contains("Pusat belum mempunyai apa pun") && !page.contains("Pusat pasti"), "{page}");
+    van.run(&["amend", &known, "--set", "address=RT 9"]);
+    let (place, [of_case, nobody], _) = elsewhere(&birth);
+    assert!(place == "on_laptop" && of_case > 0 && nobody == 1, "the mother's address: {nobody}");
+}
+
+#[test]
 fn bad_amendments_are_refused_with_the_reason() {
     let stage = Stage::open();
     let van = stage.van("van", "V01");

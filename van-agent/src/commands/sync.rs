@@ -152,7 +152,7 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut error = report["error"].as_str().unwrap_or("the exchange did not end").to_owned();
-    if number("attachments_left") > 0 {
+    if number("left") == 0 && number("attachments_left") > 0 {
         error +=
             &format!("; every record is handed over, {} attachments are left", report["attachments_left"]);
     }
@@ -164,14 +164,17 @@ fn tell(report: &Value, printer: &mut Printer) -> anyhow::Result<()> {
 fn left(report: &Value) -> String {
     let number = |name: &str| report[name].as_u64().unwrap_or(0);
     let (changes, attachments) = (number("left"), number("attachments_left"));
+    let records = report["record_bytes_left"].as_u64().map(files::in_bytes);
     let bytes = files::in_bytes(number("attachment_bytes_left"));
-    match (changes, attachments) {
-        _ if report["ok"] != true => {
-            let records = files::in_bytes(number("record_bytes_left"));
-            format!("Not everything is handed over: {changes} changes at least are left ({records}).")
+    match (changes, attachments, records) {
+        (_, _, None) if report["ok"] != true => {
+            format!("What is left could not be counted: {changes} changes at least.")
         }
-        (_, 0) => "Nothing is left.".to_owned(),
-        (_, attachments) => {
+        (1.., _, Some(records)) if report["ok"] != true => {
+            format!("Not everything is handed over: {changes} changes are left ({records}).")
+        }
+        (_, 0, _) => "Nothing is left.".to_owned(),
+        (_, attachments, _) => {
             format!("Every record is handed over; {attachments} attachments are left ({bytes}).")
         }
     }
@@ -233,4 +236,25 @@ pub(super) fn exchange(
     })?;
     bar.finish_and_clear();
     Ok((report, serving))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_as_far_as_it_is_known() {
+        let told = |changes, bytes: Option<u64>, attachments| {
+            left(
+                &json!({"ok": false, "left": changes, "record_bytes_left": bytes, "attachments_left": attachments}),
+            )
+        };
+        assert_eq!(told(0, Some(0), 0), "Nothing is left.");
+        assert!(told(0, Some(0), 2).starts_with("Every record is handed over; 2 attachments are left"));
+        assert!(told(150, Some(40_000), 2).contains("150 changes are left (40"));
+        let unknown = told(3, None, 0);
+        assert!(unknown.contains("3 changes at least.") && !unknown.contains('('), "{unknown}");
+    }
 }

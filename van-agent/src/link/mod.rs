@@ -333,8 +333,8 @@ impl Keeper {
             }
         }
         measure(&line.caller.meter, &mut report, started);
-        if !report.ok && purpose == Purpose::Sync {
-            report.record_bytes_left = self.record_bytes().await;
+        if purpose == Purpose::Sync {
+            self.count_left(&mut report).await;
         }
         let told_before = report.ok && report.stopped.is_none() && stay == Stay::Stay && self.is_told;
         if !told_before {
@@ -346,11 +346,26 @@ impl Keeper {
         report
     }
 
-    /// Bytes of this laptop's records that the hub has not receipted; 0 where they cannot be counted now.
-    async fn record_bytes(&mut self) -> u64 {
+    /// Counts by custody what an exchange has left that came to no end: changes, this laptop's and those that it can hand
+    /// over for others, and the bytes of its own.
+    async fn count_left(&mut self, report: &mut Report) {
+        report.record_bytes_left = report.ok.then_some(0);
+        if report.ok {
+            return;
+        }
         match self.owner.run(|agent, _| agent.custody_counts()).await {
-            Ok(Ok(custody)) => custody["record_bytes"].as_u64().unwrap_or(0),
-            Ok(Err(_)) | Err(_) => 0,
+            Ok(Ok(custody)) => {
+                let count = |name: &str| custody[name].as_u64().unwrap_or(0);
+                let for_others = count("for_others").saturating_sub(count("for_others_refused"));
+                report.left = count("unsent") + count("under_way") + for_others;
+                report.record_bytes_left = custody["record_bytes"].as_u64();
+                if report.attachments_left == 0 {
+                    report.attachments_left = count("attachments");
+                    report.attachment_bytes_left = count("attachment_bytes");
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(reason = error.message, "count what is left"),
+            Err(stopped) => tracing::debug!(%stopped, "count what is left"),
         }
     }
 

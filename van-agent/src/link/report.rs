@@ -54,11 +54,11 @@ pub struct Report {
     pub receipted_seconds: Option<f64>,
     /// Refusals learnt.
     pub quarantined: u64,
-    /// Changes left to send.
+    /// Changes left to send; after an exchange that came to no end as custody counts them.
     pub left: u64,
     /// Bytes of this laptop's records that no receipt covers, packed as they are stored; 0 where everything is handed
-    /// over.
-    pub record_bytes_left: u64,
+    /// over, none where they could not be counted.
+    pub record_bytes_left: Option<u64>,
     /// Files of attachments left to send or to fetch.
     pub attachments_left: u64,
     /// Their bytes.

@@ -49,8 +49,8 @@ struct Carry {
     /// Those that cannot for now: the file, its bytes, who gave it, and why in words.
     stuck: Vec<(String, String, String, String)>,
     peers: Vec<Peer>,
-    /// Where other laptops meet this one, if it listens.
-    here: Option<String>,
+    /// Where other laptops meet this one, if it listens; nowhere while it is on no network.
+    here: Option<Vec<String>>,
     /// What was done, in words.
     done: Option<String>,
     /// Why it was not done, in words, and in the program's own.
@@ -155,7 +155,7 @@ async fn page(site: &Site, words: &'static Words, folder: String, outcome: Outco
         files: held,
         stuck: stuck.collect(),
         peers: peers.iter().map(peer).collect(),
-        here: site.link.door.map(|door| peers::met_at(door).to_string()),
+        here: site.link.door.map(|door| peers::met_at(door).iter().map(ToString::to_string).collect()),
         done,
         wrong,
     };

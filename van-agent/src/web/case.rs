@@ -290,7 +290,8 @@ fn seen(shown: &Value, told: &Value) -> String {
 fn elsewhere(words: &Words, found: &Value) -> Vec<String> {
     let count = |name: &str| found[name].as_u64().unwrap_or(0);
     let [hub, carried, nobody] = ["hub", "carried", "nobody"].map(count);
-    let mut told = vec![match found["hub_through"].as_str() {
+    let through = found["hub_through"].as_str().filter(|_| count("hub_of_case") > 0);
+    let mut told = vec![match through {
         None => words.get("elsewhere-none"),
         Some(through) => {
             let receipt = found["receipt_at"].as_str();
