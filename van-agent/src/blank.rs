@@ -1,5 +1,7 @@
 //! Numbered blanks and leases, asked of the holder of the store.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
@@ -99,6 +101,22 @@ impl Agent {
             return Ok(0);
         }
         Ok(self.stocks()?.iter().map(|stock| stock.alarms.len()).sum())
+    }
+
+    /// When the sitting of each of some cases began, as RFC 3339, and its officer.
+    pub(crate) fn sittings(
+        &mut self,
+        cases: Vec<String>,
+    ) -> Result<BTreeMap<String, (String, String)>, Failure> {
+        let tx = self.read()?;
+        let mut found = BTreeMap::new();
+        for case in cases {
+            let Ok(document) = case.parse() else { continue };
+            let Some(row) = read_model::case_of(tx, document).map_err(said)? else { continue };
+            let text = |key: &str| row.detail.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            found.insert(case, (text("started"), text("officer")));
+        }
+        Ok(found)
     }
 
     /// The blanks of this unit, by kind.

@@ -67,10 +67,8 @@ pub struct Use {
     pub service: String,
     /// The case.
     pub case: DocumentId,
-    /// When its sitting began.
-    pub at: Option<String>,
-    /// Its officer.
-    pub officer: Option<String>,
+    /// When its sitting began: milliseconds since 1970.
+    pub started: Option<i64>,
 }
 
 /// Something that no merge settles.
@@ -134,14 +132,8 @@ pub fn stocks(tx: Tx<'_>, registries: &Registries) -> Result<Vec<Stock>> {
         let Ok(serial) = row.blank.parse() else { continue };
         let kind = kind_of(registries, &row.service).or_else(|| holding(&books, &row.unit, &serial));
         let Some(kind) = kind else { continue };
-        let found = Use {
-            serial,
-            slip: row.slip,
-            service: row.service,
-            case: row.case,
-            at: row.at,
-            officer: row.officer,
-        };
+        let found =
+            Use { serial, slip: row.slip, service: row.service, case: row.case, started: row.started };
         uses.entry((row.unit, kind)).or_default().push(found);
     }
     let mut keys: Vec<_> = books.keys().chain(uses.keys()).cloned().collect();
@@ -419,8 +411,7 @@ mod tests {
             slip: slip.into(),
             service: "DUK-CETAK".into(),
             case: DocumentId([0; 16]),
-            at: None,
-            officer: None,
+            started: None,
         }
     }
 

@@ -15,7 +15,11 @@ use super::{
     pages::{ask, detail, failed, show, text, unkept, words},
     posted::Posted,
 };
-use crate::{blank::BlankAct, host::web::Words, request::Request};
+use crate::{
+    blank::BlankAct,
+    host::{output::Failure, web::Words},
+    request::Request,
+};
 
 /// What may be entered, in the order of the page.
 const ACTS: [&str; 3] = ["received", "spoilt", "returned"];
@@ -136,7 +140,10 @@ async fn page(
     let of = |name: &'static str| rows.iter().map(move |row| &row[name]).filter(|row| row.is_object());
     let leases: Vec<Lease> = of("lease").map(|row| lease(words, row)).collect();
     let stocks: Vec<Stock> = of("stock").map(|row| stock(words, row)).collect();
-    let book = Book::of(words, &of("stock").collect::<Vec<_>>(), wanted);
+    let book = match book(site, words, &of("stock").collect::<Vec<_>>(), wanted).await {
+        Ok(book) => book,
+        Err(failure) => return failed(words, &failure),
+    };
     let lent = of("lease").map(|row| text(row, "kind")).filter(|kind| !kind.contains(':'));
     let mut kinds: Vec<String> = stocks.iter().map(|stock| stock.kind.clone()).chain(lent).collect();
     kinds.sort();
@@ -145,6 +152,21 @@ async fn page(
     let token = site.sign_in.token();
     let page = BlanksPage { words, token, stocks, book, leases, acts: ACTS, kinds, typed, wrong };
     (status, show(page)).into_response()
+}
+
+/// The book; of which case names a blank when and by whom is read for those that are shown, or all where a text is sought.
+async fn book(site: &Site, words: &Words, stocks: &[&Value], wanted: book::Wanted) -> Result<Book, Failure> {
+    let sittings = |cases: Vec<String>| site.run(move |agent, _| agent.sittings(cases));
+    if wanted.is_search() {
+        let uses = stocks.iter().flat_map(|stock| stock["uses"].as_array().into_iter().flatten());
+        let all = sittings(uses.map(|used| text(used, "case")).collect()).await?;
+        return Ok(Book::of(words, stocks, wanted, &all));
+    }
+    let mut book = Book::of(words, stocks, wanted, &book::Sittings::new());
+    let shown = book.entries.iter().filter_map(|entry| entry.case.as_ref());
+    let shown = sittings(shown.map(|(case, _)| case.clone()).collect()).await?;
+    book.tell(&shown);
+    Ok(book)
 }
 
 fn stock(words: &Words, row: &Value) -> Stock {

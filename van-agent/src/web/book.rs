@@ -1,5 +1,7 @@
 //! The book of numbered blanks as a page shows it: what came, was used, spoilt or went back, newest first.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
@@ -34,12 +36,16 @@ pub(super) struct Wanted {
     show: Option<usize>,
 }
 
+/// When the sitting of each case began, as RFC 3339, and its officer.
+pub(super) type Sittings = BTreeMap<String, (String, String)>;
+
 /// The entries asked for.
 pub(super) struct Book {
     pub(super) wanted: Wanted,
     pub(super) entries: Vec<Entry>,
-    /// How many of how many are shown, in words, where those are not all, and how many are to be shown next.
-    pub(super) cut: Option<(String, usize)>,
+    /// How many of how many are shown, in words, where those are not all, and how many are to be shown next;
+    /// none where no more are shown.
+    pub(super) cut: Option<(String, Option<usize>)>,
 }
 
 /// What became of blanks.
@@ -59,44 +65,48 @@ pub(super) struct Entry {
     pub(super) alarm: Option<String>,
 }
 
+impl Wanted {
+    /// Whether a text is sought.
+    pub(super) fn is_search(&self) -> bool {
+        !self.q.trim().is_empty()
+    }
+}
+
 impl Book {
-    /// Those of the entries of `stocks`, as the holder of the store tells them, that are `wanted`, newest first.
-    pub(super) fn of(words: &Words, stocks: &[&Value], wanted: Wanted) -> Self {
-        let asked = range(&wanted.from, &wanted.to);
+    /// Those of the entries of `stocks`, as the holder of the store tells them, that are `wanted`, newest first. Only
+    /// those that are shown are put in words, unless a text is sought in them.
+    pub(super) fn of(words: &Words, stocks: &[&Value], wanted: Wanted, sittings: &Sittings) -> Self {
         let mut found = Vec::new();
         for stock in stocks {
-            let kind = text(stock, "kind");
-            if !wanted.kind.is_empty() && wanted.kind != kind {
-                continue;
-            }
-            let each = |name: &str| stock[name].as_array().map_or(&[][..], Vec::as_slice);
-            for (value, is_use) in each("entries")
-                .iter()
-                .map(|value| (value, false))
-                .chain(each("uses").iter().map(|value| (value, true)))
-            {
-                let range = match is_use {
-                    true => range(&text(value, "serial"), ""),
-                    false => range(&text(&value["range"], "from"), &text(&value["range"], "to")),
-                };
-                let Some(range) = range else { continue };
-                if asked.as_ref().is_some_and(|asked| !asked.overlaps(&range)) {
-                    continue;
-                }
-                let alarm = alarm(words, each("alarms"), value, is_use, &range);
-                let entry = entry(words, &kind, value, is_use, &range, alarm);
-                if entry.holds(&wanted.q, &range) {
-                    let at = Timestamp::parse(&entry.at).map_or(0, |(at, _)| at.0);
-                    found.push((std::cmp::Reverse(at), entry));
-                }
+            if wanted.kind.is_empty() || wanted.kind == text(stock, "kind") {
+                found.extend(lines(stock, range(&wanted.from, &wanted.to).as_ref()));
             }
         }
-        found.sort_by_key(|(at, _)| *at);
+        found.sort_by_key(|line| std::cmp::Reverse(line.at));
         let at_most = wanted.show.unwrap_or(ENTRIES).clamp(ENTRIES, ENTRIES_MAX);
-        let of = found.len();
-        found.truncate(at_most);
-        let cut = words.shown_of(found.len() as u64, of as u64).map(|cut| (cut, at_most * 2));
-        Self { wanted, entries: found.into_iter().map(|(_, entry)| entry).collect(), cut }
+        let told = |line: &Line<'_>| entry(words, line, sittings);
+        let (of, entries): (usize, Vec<_>) = if wanted.is_search() {
+            let told = found.iter().map(|line| (told(line), &line.range));
+            let mut held: Vec<_> = told.filter(|(entry, range)| entry.holds(&wanted.q, range)).collect();
+            let of = held.len();
+            held.truncate(at_most);
+            (of, held.into_iter().map(|(entry, _)| entry).collect())
+        } else {
+            (found.len(), found.iter().take(at_most).map(told).collect())
+        };
+        let more = (at_most < ENTRIES_MAX).then(|| (at_most * 2).min(ENTRIES_MAX));
+        let cut = words.shown_of(entries.len() as u64, of as u64).map(|cut| (cut, more));
+        Self { wanted, entries, cut }
+    }
+
+    /// Tells when and by whom the blanks that are shown were used.
+    pub(super) fn tell(&mut self, sittings: &Sittings) {
+        for entry in &mut self.entries {
+            let sitting = entry.case.as_ref().and_then(|(case, _)| sittings.get(case));
+            if let Some(sitting) = sitting {
+                (entry.at, entry.officer) = sitting.clone();
+            }
+        }
     }
 
     /// Whether only some are asked for.
@@ -141,24 +151,47 @@ fn range(from: &str, to: &str) -> Option<SerialRange> {
     }
 }
 
-fn entry(
-    words: &Words,
-    kind: &str,
-    value: &Value,
+/// One line of the book of a stock, before it is put in words.
+struct Line<'a> {
+    stock: &'a Value,
+    value: &'a Value,
     is_use: bool,
-    range: &SerialRange,
-    alarm: Option<String>,
-) -> Entry {
-    let act = text(value, "act");
+    range: SerialRange,
+    /// When, in milliseconds since 1970; 0 where nobody says.
+    at: i64,
+}
+
+/// What was written of a stock, and used, all or as far as it has to do with the range that is `asked` for.
+fn lines<'a>(stock: &'a Value, asked: Option<&SerialRange>) -> Vec<Line<'a>> {
+    let each = |name: &str| stock[name].as_array().map_or(&[][..], Vec::as_slice);
+    let entries = each("entries").iter().filter_map(|value| {
+        let range = range(&text(&value["range"], "from"), &text(&value["range"], "to"))?;
+        let at = Timestamp::parse(&text(value, "at")).map_or(0, |(at, _)| at.0);
+        Some(Line { stock, value, is_use: false, range, at })
+    });
+    let uses = each("uses").iter().filter_map(|value| {
+        let range = range(&text(value, "serial"), "")?;
+        Some(Line { stock, value, is_use: true, range, at: value["started"].as_i64().unwrap_or(0) })
+    });
+    entries.chain(uses).filter(|line| asked.is_none_or(|asked| asked.overlaps(&line.range))).collect()
+}
+
+fn entry(words: &Words, line: &Line<'_>, sittings: &Sittings) -> Entry {
+    let Line { stock, value, is_use, range, .. } = line;
+    let act = if *is_use { "used".to_owned() } else { text(value, "act") };
+    let case = is_use.then(|| (text(value, "case"), text(value, "slip")));
+    let sitting = case.as_ref().and_then(|(case, _)| sittings.get(case));
+    let (at, officer) = sitting.cloned().unwrap_or_else(|| (text(value, "at"), text(value, "officer")));
+    let alarms = stock["alarms"].as_array().map_or(&[][..], Vec::as_slice);
     Entry {
-        kind: kind.to_owned(),
+        kind: text(stock, "kind"),
         range: range.to_string(),
-        what: words.part("blank", if is_use { "used" } else { &act }),
-        at: text(value, "at"),
-        officer: text(value, "officer"),
-        case: is_use.then(|| (text(value, "case"), text(value, "slip"))),
+        what: words.part("blank", &act),
+        at,
+        officer,
+        case,
         reason: text(value, "reason"),
-        alarm,
+        alarm: alarm(words, alarms, value, *is_use, range),
     }
 }
 
@@ -194,7 +227,10 @@ mod tests {
     };
 
     fn stock() -> Value {
-        let used = |serial: &str, slip: &str, at: &str| json!({"serial": serial, "slip": slip, "case": "case_1", "at": at, "officer": "Yefta"});
+        let used = |serial: &str, slip: &str, at: &str| {
+            let (at, _) = Timestamp::parse(at).expect("a time");
+            json!({"serial": serial, "slip": slip, "case": "case_1", "started": at.0})
+        };
         json!({
             "kind": "KTP-EL",
             "entries": [
@@ -211,9 +247,13 @@ mod tests {
         })
     }
 
+    fn sittings() -> Sittings {
+        [("case_1".to_owned(), ("2026-11-20T09:00:00+08:00".to_owned(), "Yefta".to_owned()))].into()
+    }
+
     fn told(wanted: Wanted) -> Vec<(String, Option<String>, bool)> {
         let words = Words::new(Language::English, INDONESIAN, ENGLISH);
-        let book = Book::of(&words, &[&stock()], wanted);
+        let book = Book::of(&words, &[&stock()], wanted, &sittings());
         let told = |entry: &Entry| {
             (entry.range.clone(), entry.case.as_ref().map(|(_, slip)| slip.clone()), entry.alarm.is_some())
         };
@@ -233,7 +273,7 @@ mod tests {
     #[test]
     fn what_is_sought_is_a_number_a_slip_a_reason_or_the_range_of_a_lease() {
         let sought = |q: &str| told(Wanted { q: q.to_owned(), ..Wanted::default() }).len();
-        assert_eq!([sought("0003"), sought("tinta"), sought("nowhere")], [2, 1, 0]);
+        assert_eq!([sought("0003"), sought("tinta"), sought("yefta"), sought("nowhere")], [2, 1, 3, 0]);
         let of_lease = Wanted { from: "0002".into(), to: "0004".into(), ..Wanted::default() };
         assert_eq!(told(of_lease).len(), 3);
         assert_eq!(told(Wanted { kind: "SIM".into(), ..Wanted::default() }), []);
@@ -244,10 +284,22 @@ mod tests {
         let words = Words::new(Language::English, INDONESIAN, ENGLISH);
         let mut long = stock();
         let used = long["uses"][2].clone();
-        long["uses"] = json!(vec![used; 120]);
-        let book = Book::of(&words, &[&long], Wanted::default());
-        assert_eq!((book.entries.len(), book.cut.expect("there are more").1), (50, 100));
-        let all = Book::of(&words, &[&long], Wanted { show: Some(200), ..Wanted::default() });
+        long["uses"] = json!(vec![used.clone(); 120]);
+        let book = |long: &Value, show: usize| {
+            let wanted = Wanted { show: Some(show), ..Wanted::default() };
+            let mut book = Book::of(&words, &[long], wanted, &Sittings::new());
+            assert!(book.entries.iter().all(|entry| entry.officer.is_empty()));
+            book.tell(&sittings());
+            book
+        };
+        let first = book(&long, 0);
+        assert_eq!((first.entries.len(), first.cut.expect("there are more").1), (50, Some(100)));
+        let all = book(&long, 200);
         assert!(all.entries.len() == 122 && all.cut.is_none());
+        assert!(all.entries.iter().all(|entry| entry.case.is_none() || entry.officer == "Yefta"));
+        long["uses"] = json!(vec![used; 1_200]);
+        let most = book(&long, 2_000);
+        let more = most.cut.expect("there are more").1;
+        assert_eq!((most.entries.len(), more), (1_000, None), "no link leads to what is not shown");
     }
 }

@@ -8,8 +8,7 @@ use crate::{
     store::{Result, Tx, id},
 };
 
-pub(super) const USED: &str =
-    "SELECT unit, slip, service, blank, document, detail ->> '$.started', detail ->> '$.officer' FROM case_row
+pub(super) const USED: &str = "SELECT unit, slip, service, blank, document, started FROM case_row
      WHERE blank IS NOT NULL ORDER BY blank, document";
 
 pub(super) const NUMBERS: &str =
@@ -40,10 +39,8 @@ pub struct UsedBlank {
     pub blank: String,
     /// The case.
     pub case: DocumentId,
-    /// When its sitting began, as RFC 3339.
-    pub at: Option<String>,
-    /// Its officer.
-    pub officer: Option<String>,
+    /// When its sitting began: milliseconds since 1970.
+    pub started: Option<i64>,
 }
 
 /// The blanks that cases name, in the order of their numbers.
@@ -59,8 +56,7 @@ pub fn used_blanks(tx: Tx<'_>) -> Result<Vec<UsedBlank>> {
             service: row.get(2)?,
             blank: row.get(3)?,
             case: id(row, 4)?,
-            at: row.get(5)?,
-            officer: row.get(6)?,
+            started: row.get(5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
