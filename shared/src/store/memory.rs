@@ -19,7 +19,7 @@ use crate::{
 
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
-const BODIES_BYTES_MAX: usize = 8 * 1024 * 1024;
+const BODIES_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// What a body's bytes are taken for, inflated, before they are.
 const INFLATED_RATIO: usize = 40;
 /// Dictionaries that are kept prepared: each takes some megabytes.
