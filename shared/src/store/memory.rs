@@ -19,7 +19,9 @@ use crate::{
 
 /// Inflated batches that are kept at hand, and the bytes that they may have together.
 const BODIES_MAX: usize = 16;
-const BODIES_BYTES_MAX: usize = 6 * 1024 * 1024;
+const BODIES_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The same of a store that was widened: there what waits to be freed takes memory too.
+pub(super) const WIDE_BODIES_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// What a body's bytes are taken for, inflated, before they are.
 const INFLATED_RATIO: usize = 40;
 /// Dictionaries that are kept prepared: each takes some megabytes.
@@ -91,13 +93,27 @@ impl Body {
 }
 
 /// Batches used lately, by log and first entry, with the order of their use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Bodies {
+    /// The bytes that they may have together.
+    pub(super) bytes_max: usize,
     bodies: BTreeMap<(i64, u64), Arc<Body>>,
     order: VecDeque<(i64, u64)>,
     /// Batches that were read from the file.
     #[cfg(test)]
     pub(super) read: usize,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self {
+            bytes_max: BODIES_BYTES_MAX,
+            bodies: BTreeMap::new(),
+            order: VecDeque::new(),
+            #[cfg(test)]
+            read: 0,
+        }
+    }
 }
 
 impl Bodies {
@@ -125,7 +141,7 @@ impl Bodies {
         self.order.push_back(key);
         let mut bytes: usize = self.bodies.values().map(|body| body.bytes()).sum();
         let mut gone = Vec::new();
-        while self.order.len() > BODIES_MAX || (bytes > BODIES_BYTES_MAX && self.order.len() > 1) {
+        while self.order.len() > BODIES_MAX || (bytes > self.bytes_max && self.order.len() > 1) {
             let Some(body) = self.order.pop_front().and_then(|key| self.bodies.remove(&key)) else { break };
             bytes -= body.bytes();
             gone.push(body);

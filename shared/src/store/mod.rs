@@ -241,12 +241,14 @@ impl Store {
         })
     }
 
-    /// Has the store take in much at a time: its write-ahead log is folded back seldom.
+    /// Has the store take in much at a time: its write-ahead log is folded back seldom, and fewer batches are kept at
+    /// hand.
     ///
     /// # Errors
     /// SQLite refuses.
     pub fn widen(&self) -> Result<()> {
         self.connection.pragma_update(None, "wal_autocheckpoint", WIDE_CHECKPOINT_PAGES)?;
+        self.memory.borrow_mut().bodies.bytes_max = memory::WIDE_BODIES_BYTES_MAX;
         Ok(())
     }
 
