@@ -34,6 +34,15 @@ pub(crate) struct Memory {
     pub(super) dictionaries: Dictionaries,
 }
 
+impl Memory {
+    /// Forgets everything but how much may be held.
+    pub(super) fn forget(&mut self) {
+        let bytes_max = self.bodies.bytes_max;
+        *self = Self::default();
+        self.bodies.bytes_max = bytes_max;
+    }
+}
+
 /// Dictionaries used lately, the last one at the end.
 #[derive(Debug, Default)]
 pub(super) struct Dictionaries(VecDeque<Arc<Dictionary>>);

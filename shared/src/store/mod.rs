@@ -280,7 +280,7 @@ impl Store {
             Err(error) => Err(StoreError::from(error).into()),
         });
         if committed.is_err() {
-            self.memory.take();
+            self.memory.borrow_mut().forget();
         }
         committed
     }
